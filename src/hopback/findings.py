@@ -1,0 +1,104 @@
+"""Findings: what a check concludes, as inert data, ready to be printed or sent.
+
+A finding cites the rows that decide it and nothing else: change a cited row and the finding
+changes, change another and it does not.
+"""
+
+from typing import Any, Literal
+
+from msgspec import Struct, field
+
+from hopback.snapshot.table import Problem
+
+Verdict = Literal["comes-back", "clear", "undecided"]
+Group = Literal["comes-back", "symptom", "other-fault", "benign"]
+Severity = Literal["error", "warning", "info"]
+Ladder = Literal["predicted", "simulated", "reproduced", "reported", "observed"]
+Confidence = Literal["certain", "likely", "possible"]
+
+
+class Evidence(Struct, frozen=True):
+    """One row that decides a finding: the rule it feeds, where it stands, and what it says."""
+
+    rule: str
+    source: str
+    line: int
+    text: str
+    host: str = ""
+
+
+class Step(Struct, frozen=True):
+    """One hop of a path: a frame on a device, in or out, and why it went there."""
+
+    host: str
+    device: str
+    direction: Literal["in", "out"]
+    frame: str
+    why: str
+
+
+class Fix(Struct, frozen=True):
+    """A remedy: commands and their undo. ``proved`` only if the model was run with it, both ways.
+
+    ``keeps`` are the flows it was shown to leave alone, ``afterwards`` what to run in the guest,
+    ``limits`` what it cannot mend. A fix that fails is kept, with ``rejected_because``.
+    """
+
+    name: str
+    host: str
+    commands: tuple[str, ...]
+    undo: tuple[str, ...]
+    afterwards: tuple[str, ...] = ()
+    safe: bool = True
+    proved: bool = False
+    rejected_because: str | None = None
+    keeps: tuple[str, ...] = ()
+    limits: str | None = None
+
+
+class NextStep(Struct, frozen=True):
+    """What to run next, where, and what its answer decides."""
+
+    host: str
+    command: str
+    why: str
+
+
+class Gap(Struct, frozen=True):
+    """A table that could matter and was not there, or not whole."""
+
+    host: str
+    table: str
+    reason: str
+
+
+class Finding(Struct, frozen=True):
+    """One fault (or the lack of one). ``check`` is its stable name, ``subject`` what has it."""
+
+    check: str
+    group: Group
+    severity: Severity
+    evidence: Ladder
+    confidence: Confidence
+    host: str
+    subject: str
+    summary: str
+    because: tuple[Evidence, ...] = ()
+    path: tuple[Step, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+    explains: tuple[str, ...] = ()
+    alternatives: tuple[str, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+
+
+class Report(Struct, frozen=True):
+    """All that ``check`` has to say."""
+
+    verdict: Verdict
+    sentence: str
+    hosts: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    next: tuple[NextStep, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    proved: bool = False

@@ -1,0 +1,181 @@
+"""The snapshot: what is known of one host at one moment, table by table."""
+
+from collections.abc import Iterable, Iterator
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from hopback.snapshot.rows import (
+    Address,
+    Blind,
+    Bond,
+    BondLeg,
+    Bridge,
+    BridgePort,
+    DadEvent,
+    EvpnMac,
+    Fdb,
+    FdbEvent,
+    Guest,
+    GuestNic,
+    HostIdentity,
+    Kernel,
+    Link,
+    LogLine,
+    Mdb,
+    Neighbour,
+    OwnSource,
+    PacketFilter,
+    PortEvent,
+    PortVlan,
+    Route,
+    Row,
+    Rule,
+    Sighting,
+    Sysctl,
+    Unread,
+    VlanDevice,
+)
+from hopback.snapshot.table import Extent, Missing, Problem, Rows, Source
+
+AnyRow = TypeVar("AnyRow", bound=Row)
+
+_NOT_GIVEN = "not in what was given"
+
+
+def _missing(command: str) -> Missing:
+    return Missing(_NOT_GIVEN, command)
+
+
+class Snapshot(Struct, frozen=True, omit_defaults=True):
+    """One host's tables. ``host`` is its label, "" while nothing named it; ``at`` ns since 1970."""
+
+    host: str = ""
+    at: int | None = None
+    sources: tuple[Source, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    links: Rows[Link] | Missing = _missing("ip -d link show")
+    bridges: Rows[Bridge] | Missing = _missing("ip -d link show type bridge")
+    ports: Rows[BridgePort] | Missing = _missing("bridge -d link show")
+    bonds: Rows[Bond] | Missing = _missing("cat /proc/net/bonding/*")
+    bond_legs: Rows[BondLeg] | Missing = _missing("cat /proc/net/bonding/*")
+    vlan_devices: Rows[VlanDevice] | Missing = _missing("ip -d link show type vlan")
+    blinds: Rows[Blind] | Missing = _missing("ip -d link show; tc filter show dev DEV ingress")
+    fdb: Rows[Fdb] | Missing = _missing("bridge fdb show")
+    fdb_events: Rows[FdbEvent] | Missing = _missing("bridge -t monitor fdb")
+    evpn_macs: Rows[EvpnMac] | Missing = _missing('vtysh -c "show evpn mac vni all"')
+    port_vlans: Rows[PortVlan] | Missing = _missing("bridge vlan show")
+    mdb: Rows[Mdb] | Missing = _missing("bridge mdb show")
+    addresses: Rows[Address] | Missing = _missing("ip addr show")
+    neighbours: Rows[Neighbour] | Missing = _missing("ip neigh show")
+    routes: Rows[Route] | Missing = _missing("ip route show table all")
+    rules: Rows[Rule] | Missing = _missing("ip rule show")
+    guests: Rows[Guest] | Missing = _missing("virsh list")
+    guest_nics: Rows[GuestNic] | Missing = _missing("virsh dumpxml GUEST")
+    filters: Rows[PacketFilter] | Missing = _missing("nft list ruleset; ebtables-save")
+    sysctls: Rows[Sysctl] | Missing = _missing("sysctl -a")
+    kernels: Rows[Kernel] | Missing = _missing("uname -r")
+    identities: Rows[HostIdentity] | Missing = _missing("hostnamectl")
+    own_sources: Rows[OwnSource] | Missing = _missing("dmesg")
+    port_events: Rows[PortEvent] | Missing = _missing("dmesg")
+    dad_events: Rows[DadEvent] | Missing = _missing("dmesg")
+    log: Rows[LogLine] | Missing = _missing("dmesg")
+    sightings: Rows[Sighting] | Missing = _missing("tcpdump -e -n -i DEV")
+    unread: Rows[Unread] | Missing = _missing("")
+
+    def table(self, kind: type[AnyRow]) -> "Rows[AnyRow] | Missing":
+        """The table that holds rows of type ``kind``."""
+        found: Rows[AnyRow] | Missing = getattr(self, TABLES[kind])
+        return found
+
+    def tables(self) -> "Iterator[tuple[str, Rows[Any] | Missing]]":
+        """Every table with its name, in the order of the fields."""
+        for name in TABLES.values():
+            yield name, getattr(self, name)
+
+
+TABLES: MappingProxyType[type[Row], str] = MappingProxyType(
+    {
+        Link: "links",
+        Bridge: "bridges",
+        BridgePort: "ports",
+        Bond: "bonds",
+        BondLeg: "bond_legs",
+        VlanDevice: "vlan_devices",
+        Blind: "blinds",
+        Fdb: "fdb",
+        FdbEvent: "fdb_events",
+        EvpnMac: "evpn_macs",
+        PortVlan: "port_vlans",
+        Mdb: "mdb",
+        Address: "addresses",
+        Neighbour: "neighbours",
+        Route: "routes",
+        Rule: "rules",
+        Guest: "guests",
+        GuestNic: "guest_nics",
+        PacketFilter: "filters",
+        Sysctl: "sysctls",
+        Kernel: "kernels",
+        HostIdentity: "identities",
+        OwnSource: "own_sources",
+        PortEvent: "port_events",
+        DadEvent: "dad_events",
+        LogLine: "log",
+        Sighting: "sightings",
+        Unread: "unread",
+    }
+)
+"""The field of ``Snapshot`` for each row type."""
+
+
+class Builder:
+    """Gathers listings into a snapshot; the only mutable thing here, and it never leaves a source.
+
+    A caller opens a source, parses it with the number it got, and adds what came out.
+    """
+
+    def __init__(self, host: str = "", at: int | None = None) -> None:
+        self.host = host
+        self.at = at
+        self.sources: list[Source] = []
+        self.problems: list[Problem] = []
+        self._rows: dict[str, list[Row]] = {}
+        self._extents: dict[str, list[Extent]] = {}
+        self._missing: dict[str, Missing] = {}
+
+    def open(self, source: Source) -> int:
+        """The number under which rows may now cite ``source``."""
+        self.sources.append(source)
+        return len(self.sources) - 1
+
+    def add(
+        self,
+        rows: Iterable[Row],
+        problems: Iterable[Problem] = (),
+        fills: Iterable[type[Row]] = (),
+        extent: Extent | None = None,
+    ) -> None:
+        """Take a listing's rows; ``extent`` tells what it covered of the tables ``fills``."""
+        for row in rows:
+            self._rows.setdefault(TABLES[type(row)], []).append(row)
+        self.problems.extend(problems)
+        if extent is not None:
+            for kind in fills:
+                self._extents.setdefault(TABLES[kind], []).append(extent)
+
+    def miss(self, kind: type[Row], missing: Missing) -> None:
+        """Say why a table could not be read; forgotten if another listing fills it."""
+        self._missing[TABLES[kind]] = missing
+
+    def build(self) -> Snapshot:
+        """The snapshot of all that was added."""
+        names = self._rows.keys() | self._extents.keys()
+        tables: dict[str, Any] = dict(self._missing)
+        for name in names:
+            tables[name] = Rows(tuple(self._rows.get(name, ())), tuple(self._extents.get(name, ())))
+        return replace(
+            Snapshot(self.host, self.at, tuple(self.sources), tuple(self.problems)), **tables
+        )

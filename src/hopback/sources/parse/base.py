@@ -1,0 +1,68 @@
+"""What a parser is.
+
+A parser is a module of this package that turns one listing into rows. It is pure: text in,
+``(rows, problems)`` out, and it never raises for what the text holds. ``registry.py`` lists them;
+sources find the right one by the command (or file name) a listing came with, or by its shape.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from hopback.snapshot.rows import Row
+from hopback.snapshot.table import Cite, Problem
+
+
+class Text(NamedTuple):
+    """One listing.
+
+    ``source`` is the number rows cite, ``name`` what problems are reported under, ``first`` the
+    line number of ``lines[0]`` in its origin. ``command`` are the words of the command line (or of
+    the file name it was saved under), options included: parsers look there for what the text does
+    not repeat (``brctl showmacs BRIDGE``, ``tcpdump -i DEV``). ``strict`` is False in a paste,
+    where prose may stand between the lines of a listing: what is not of the parser's shape is then
+    passed over, while in a file of its own it is a problem. Lines carry no line ends.
+    """
+
+    source: int
+    name: str
+    lines: Sequence[str]
+    first: int = 1
+    command: tuple[str, ...] = ()
+    netns: str = ""
+    strict: bool = True
+
+    def cite(self, index: int) -> Cite:
+        """The citation of ``lines[index]``."""
+        return Cite(self.source, self.first + index)
+
+    def problem(self, index: int, message: str) -> Problem:
+        """A problem with ``lines[index]``."""
+        return Problem(self.name, self.first + index, message)
+
+    def numbered(self) -> Iterator[tuple[int, str]]:
+        """Every line that is not blank, with its index."""
+        return ((i, line) for i, line in enumerate(self.lines) if line and not line.isspace())
+
+
+class Parsed(NamedTuple):
+    """What a parser made of a listing."""
+
+    rows: Sequence[Row]
+    problems: Sequence[Problem] = ()
+
+
+class Parser(Protocol):
+    """The names a parser module defines.
+
+    ``COMMANDS`` are the command lines that print such a listing, as words without options (a word
+    may offer alternatives: ``"address|addr"``); further words may follow. ``SHAPE`` matches a line
+    with which such a listing can begin, and nothing that prose or another listing contains; None
+    if it has no shape of its own. ``FILLS`` are the tables it lists, so that a listing without
+    rows is an empty table and not a missing one.
+    """
+
+    COMMANDS: tuple[tuple[str, ...], ...]
+    SHAPE: re.Pattern[str] | None
+    FILLS: tuple[type[Row], ...]
+    parse: Callable[[Text], Parsed]
