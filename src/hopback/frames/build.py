@@ -1,0 +1,151 @@
+"""The frames a trace starts from. Lengths and checksums are left to ``codec.encode``."""
+
+from ipaddress import IPv4Address, IPv6Address
+
+from hopback.frames import arp, dhcp, ethernet, icmp, nd, udp
+from hopback.frames.arp import Arp
+from hopback.frames.dhcp import Dhcp, DhcpOption
+from hopback.frames.ethernet import Frame
+from hopback.frames.ipv4 import Ipv4
+from hopback.frames.ipv6 import Ipv6
+from hopback.frames.mac import BROADCAST, ZERO, Mac, mac_to_bytes
+from hopback.frames.nd import Na, Nd, NdOption, Ns
+from hopback.frames.raw import Raw
+from hopback.frames.udp import Udp
+
+ALL_NODES = IPv6Address("ff02::1")
+
+_ANY_V4 = IPv4Address(0)
+_ANY_V6 = IPv6Address(0)
+_SOLICITED_NODE = int(IPv6Address("ff02::1:ff00:0"))
+_FROM_SERVER = {dhcp.OFFER, dhcp.ACK, dhcp.NAK}
+_BOOTP_MIN = 300  # RFC 1542 2.1: some relays drop what is shorter
+_DHCP_FIXED = 240  # the BOOTP header and the magic cookie
+
+
+def solicited_node(address: IPv6Address) -> IPv6Address:
+    """The group a neighbour solicitation for ``address`` is sent to (RFC 4291 2.7.1)."""
+    return IPv6Address(_SOLICITED_NODE | int(address) & 0xFF_FFFF)
+
+
+def multicast_mac(group: IPv4Address | IPv6Address) -> Mac:
+    """The MAC of an IP multicast group (RFC 1112 6.4, RFC 2464 7)."""
+    if isinstance(group, IPv4Address):
+        return Mac(0x0100_5E00_0000 | int(group) & 0x7F_FFFF)
+    return Mac(0x3333_0000_0000 | int(group) & 0xFFFF_FFFF)
+
+
+def dhcp_message(
+    kind: int,
+    client_mac: Mac,
+    src_mac: Mac,
+    dst_mac: Mac,
+    xid: int,
+    src_ip: IPv4Address,
+    dst_ip: IPv4Address,
+    yiaddr: IPv4Address | None = None,
+    server_id: IPv4Address | None = None,
+    requested_ip: IPv4Address | None = None,
+    lease_time: int | None = None,
+    broadcast: bool = False,
+) -> Frame:
+    """A DHCP message of a kind such as ``dhcp.DISCOVER``; ``lease_time`` in seconds.
+
+    OFFER, ACK and NAK go from the server's port to the client's, all others the other way.
+    ``broadcast`` sets the flag by which a client asks to be answered so.
+    """
+    from_server = kind in _FROM_SERVER
+    options = _dhcp_options(kind, requested_ip, lease_time, server_id)
+    size = _DHCP_FIXED + sum(2 + len(option.data) for option in options) - 1
+    message = Dhcp(
+        op=dhcp.BOOT_REPLY if from_server else dhcp.BOOT_REQUEST,
+        xid=xid,
+        chaddr=mac_to_bytes(client_mac).ljust(16, b"\0"),
+        flags=dhcp.BROADCAST_FLAG if broadcast else 0,
+        yiaddr=yiaddr or _ANY_V4,
+        options=options,
+        tail=Raw(bytes(max(0, _BOOTP_MIN - size))),
+    )
+    ports = (dhcp.SERVER_PORT, dhcp.CLIENT_PORT)
+    sport, dport = ports if from_server else ports[::-1]
+    packet = Ipv4(src_ip, dst_ip, udp.PROTOCOL, Udp(sport, dport, message))
+    return Frame(dst_mac, src_mac, (), ethernet.IPV4, packet)
+
+
+def _dhcp_options(
+    kind: int,
+    requested_ip: IPv4Address | None,
+    lease_time: int | None,
+    server_id: IPv4Address | None,
+) -> tuple[DhcpOption, ...]:
+    options = [DhcpOption(dhcp.MESSAGE_TYPE, bytes((kind,)))]
+    if requested_ip is not None:
+        options.append(DhcpOption(dhcp.REQUESTED_IP, requested_ip.packed))
+    if lease_time is not None:
+        options.append(DhcpOption(dhcp.LEASE_TIME, lease_time.to_bytes(4, "big")))
+    if server_id is not None:
+        options.append(DhcpOption(dhcp.SERVER_ID, server_id.packed))
+    return (*options, DhcpOption(dhcp.END))
+
+
+def dad_ns(mac: Mac, target: IPv6Address, nonce: bytes | None = None) -> Frame:
+    """Duplicate Address Detection for ``target`` (RFC 4862 5.4.2), enhanced with a nonce or not.
+
+    A nonce is 8 n - 2 bytes, six as Linux sends it.
+    """
+    return _solicitation(mac, _ANY_V6, Ns(target, options=_nonce(nonce)))
+
+
+def ns(mac: Mac, src: IPv6Address, target: IPv6Address, nonce: bytes | None = None) -> Frame:
+    """The question for the MAC of ``target``, asked by ``src`` at ``mac``."""
+    options = (nd.lladdr_option(nd.SOURCE_LLADDR, mac), *_nonce(nonce))
+    return _solicitation(mac, src, Ns(target, options=options))
+
+
+def _solicitation(mac: Mac, src: IPv6Address, message: Ns) -> Frame:
+    group = solicited_node(message.target)
+    return _nd_frame(mac, src, group, multicast_mac(group), message)
+
+
+def na(
+    mac: Mac,
+    target: IPv6Address,
+    asker: tuple[IPv6Address, Mac] | None = None,
+    router: bool = False,
+) -> Frame:
+    """``target`` is at ``mac``: told to the ``asker``, or unasked to all nodes."""
+    dst, dst_mac = asker or (ALL_NODES, multicast_mac(ALL_NODES))
+    option = nd.lladdr_option(nd.TARGET_LLADDR, mac)
+    message = Na(target, router, asker is not None, override=True, options=(option,))
+    return _nd_frame(mac, target, dst, dst_mac, message)
+
+
+def _nonce(nonce: bytes | None) -> tuple[NdOption, ...]:
+    return () if nonce is None else (NdOption(nd.NONCE, nonce),)
+
+
+def _nd_frame(mac: Mac, src: IPv6Address, dst: IPv6Address, dst_mac: Mac, message: Nd) -> Frame:
+    packet = Ipv6(src, dst, icmp.PROTOCOL_V6, message, hop_limit=255)  # RFC 4861 7.1.1
+    return Frame(dst_mac, mac, (), ethernet.IPV6, packet)
+
+
+def arp_request(mac: Mac, sender: IPv4Address, target: IPv4Address) -> Frame:
+    """Who has ``target``? Tell ``sender`` at ``mac``."""
+    packet = Arp(arp.REQUEST, mac, sender, ZERO, target)
+    return Frame(BROADCAST, mac, (), ethernet.ARP, packet)
+
+
+def arp_reply(mac: Mac, sender: IPv4Address, dst_mac: Mac, dst: IPv4Address) -> Frame:
+    """``sender`` is at ``mac``, told to ``dst`` at ``dst_mac``."""
+    packet = Arp(arp.REPLY, mac, sender, dst_mac, dst)
+    return Frame(dst_mac, mac, (), ethernet.ARP, packet)
+
+
+def arp_probe(mac: Mac, target: IPv4Address) -> Frame:
+    """Address conflict detection for ``target`` (RFC 5227 2.1.1)."""
+    return arp_request(mac, _ANY_V4, target)
+
+
+def gratuitous_arp(mac: Mac, address: IPv4Address) -> Frame:
+    """The announcement of ``address`` at ``mac``, in the form of a request (RFC 5227 3)."""
+    return arp_request(mac, address, address)

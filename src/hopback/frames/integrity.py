@@ -1,0 +1,75 @@
+"""Whether the checksums found in a frame are right.
+
+A capture on the sending host shows TCP and UDP checksums that the device has yet to complete
+(``CHECKSUM_PARTIAL``): only the pseudo-header is summed. That is no damage, and has its own word.
+"""
+
+from typing import Literal
+
+from msgspec.structs import replace
+
+from hopback.frames import ipv4, ipv6, transport
+from hopback.frames.checksum import ones_sum, pseudo_header
+from hopback.frames.ethernet import Frame
+from hopback.frames.icmp import Icmp
+from hopback.frames.igmp import Igmp, IgmpV3Query, IgmpV3Report
+from hopback.frames.ipv4 import Ipv4
+from hopback.frames.ipv6 import Ipv6
+from hopback.frames.raw import Malformed, Raw
+from hopback.frames.tcp import Tcp
+from hopback.frames.udp import Udp
+
+ChecksumState = Literal["right", "wrong", "partial", "absent", "unknown"]
+
+
+def network_checksum(frame: Frame) -> ChecksumState:
+    """The IPv4 header's checksum; ``absent`` in all that is not IPv4."""
+    packet = frame.payload
+    if not isinstance(packet, Ipv4):
+        return "absent"
+    if packet.checksum is None:
+        return "right"
+    header = replace(packet, payload=Raw(), length=packet.length or 0)
+    return "right" if ones_sum(ipv4.encode(header)) == 0xFFFF else "wrong"
+
+
+def transport_checksum(frame: Frame) -> ChecksumState:
+    """The checksum of the UDP, TCP, ICMP or IGMP message.
+
+    ``absent`` where there is none (UDP may go without), ``unknown`` where it covers bytes or
+    addresses that are not here: fragments, cut packets, routing headers with stops still to come.
+    """
+    packet = frame.payload
+    if not isinstance(packet, Ipv4 | Ipv6):
+        return "absent"
+    message = packet.payload
+    if isinstance(message, Raw | Malformed) or _is_incomplete(packet):
+        return "unknown"
+    if message.checksum is None:
+        return "right"
+    if isinstance(message, Udp) and message.checksum == 0:
+        return "absent"
+    if isinstance(message, Udp):
+        message = replace(message, surplus=Raw())  # not covered (RFC 9868 7)
+    addresses = packet.src.packed + packet.dst.packed
+    covered = transport.encode(message, addresses)
+    pseudo = pseudo_header(addresses, packet.protocol, len(covered))
+    if isinstance(message, Icmp | Igmp | IgmpV3Query | IgmpV3Report):
+        pseudo = b""
+    if ones_sum(pseudo + covered) == 0xFFFF:
+        return "right"
+    if isinstance(message, Udp | Tcp) and message.checksum == ones_sum(pseudo):
+        return "partial"
+    return "wrong"
+
+
+def _is_incomplete(packet: Ipv4 | Ipv6) -> bool:
+    if isinstance(packet, Ipv6) and packet.segments_left:
+        return True
+    if isinstance(packet.payload, Udp) and isinstance(packet.payload.payload, Malformed):
+        return True
+    if packet.length is None:
+        return False
+    if isinstance(packet, Ipv4):
+        return len(ipv4.encode(packet)) < packet.length
+    return len(ipv6.encode(packet)) < packet.length + 40
