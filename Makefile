@@ -1,0 +1,41 @@
+# `make help` lists the targets. Whatever a target needs is set up on first use.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types bench docs
+
+BIN := .venv/bin
+READY := .venv/.ready
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## Set up, then let hopback explain the examples
+	@shopt -s nullglob; \
+	for example in examples/*.txt; do \
+		printf '\n$$ hopback check %s\n' "$$example"; \
+		$(BIN)/hopback check "$$example" || [ $$? -eq 1 ]; \
+	done
+
+test: $(READY) ## Set up, then run every test that this machine can run, and measure coverage
+	@tools/need ip=iproute2 brctl=bridge-utils dnsmasq=dnsmasq-base udhcpc=udhcpc \
+		busybox=busybox tcpdump=tcpdump ethtool=ethtool || true
+	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
+	$(BIN)/coverage report
+
+lint: $(READY) ## ruff: rules and layout
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(READY) ## mypy, strict
+	$(BIN)/mypy
+
+bench: $(READY) ## Run the benchmarks
+	@shopt -s nullglob; for bench in bench/bench_*.py; do $(BIN)/python "$$bench"; done
+
+docs: $(READY) ## Write docs/cli.md from the program's own help
+	$(BIN)/python tools/cli_reference.py > docs/cli.md
+
+$(READY): pyproject.toml tools/setup tools/need
+	tools/setup .venv
+	@touch $@
