@@ -1,0 +1,1 @@
+"""This host, read live through raw netlink: ``read.read`` makes the snapshot."""

@@ -1,0 +1,131 @@
+"""Packet filters: which base chains and legacy tables exist. What they say is not evaluated.
+
+Reading must not load a module (``nft list``, ``iptables -L`` and ``ebtables -L`` do, and
+br_netfilter loaded that way has cut off bridged guests), so each facility is asked only if it is
+in the kernel already, and by its own interface instead of a command.
+"""
+
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from hopback.snapshot.rows import PacketFilter
+from hopback.snapshot.table import Missing
+from hopback.sources.live.modules import presence
+from hopback.sources.live.netlink import (
+    NETLINK_NETFILTER,
+    Attributes,
+    Netlink,
+    attribute_list,
+    attributes,
+    number,
+    text,
+)
+from hopback.sources.live.reading import Origin, Reading
+
+_GETCHAIN = 10 << 8 | 4  # NFNL_SUBSYS_NFTABLES, NFT_MSG_GETCHAIN
+_NFGENMSG = struct.Struct("=BBH")  # family, version, resource id
+_TABLE, _NAME, _HOOK, _POLICY, _USE = 1, 3, 4, 5, 6
+_HOOK_DEV, _HOOK_DEVS = 3, 4
+_NF_ACCEPT = 1
+_FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
+
+_LEGACY = (
+    ("ip", "ip_tables_names", "iptables"),
+    ("ip6", "ip6_tables_names", "ip6tables"),
+    ("arp", "arp_tables_names", "arptables"),
+)
+_EBTABLES = {
+    "ebtable_filter": "CONFIG_BRIDGE_EBT_T_FILTER",
+    "ebtable_nat": "CONFIG_BRIDGE_EBT_T_NAT",
+    "ebtable_broute": "CONFIG_BRIDGE_EBT_BROUTE",
+}
+
+
+def read(reading: Reading) -> None:
+    """Add this namespace's filters; where one cannot be asked, say so: the table is not whole."""
+    refused = [*_nft(reading), *_legacy(reading), *_ebtables()]
+    for reason, command in refused:
+        reading.problem("packet filters", f"{reason}: {command}")
+    if refused:
+        reasons, commands = zip(*refused, strict=True)
+        missing = Missing("; ".join(reasons), "; ".join(dict.fromkeys(commands)))
+        reading.builder.miss(PacketFilter, missing)
+    else:
+        # told by looking at all three: none of them alone lists every filter
+        origin = reading.open("packet filters (nftables, iptables, ebtables)")
+        reading.builder.add((), fills=(PacketFilter,), extent=reading.extent(origin))
+
+
+def _nft(reading: Reading) -> Iterator[tuple[str, str]]:
+    """Add the base chains of nf_tables (iptables-nft and ebtables-nft are in there too)."""
+    command = "sudo nft list ruleset"
+    match presence("nf_tables", "CONFIG_NF_TABLES"):
+        case "unknown":
+            yield "whether nf_tables is loaded cannot be told without loading it", command
+        case "present":
+            try:
+                with Netlink(NETLINK_NETFILTER) as link:
+                    body = _NFGENMSG.pack(0, 0, 0)
+                    name = "NFT_MSG_GETCHAIN (nft list chains)"
+                    origin, found = reading.dump(link, name, _GETCHAIN, body)
+                reading.builder.add(decode(origin, found.messages))
+            except PermissionError:
+                yield "listing nftables chains needs CAP_NET_ADMIN", command
+            except OSError as error:
+                yield f"nftables chains: {error.strerror}", command
+
+
+def decode(origin: Origin, messages: Iterable[bytes]) -> Iterator[PacketFilter]:
+    """One row for each base chain: only a chain with a hook sees packets by itself."""
+    for line, message in enumerate(messages, 1):
+        family = message[0]
+        found = attributes(message, _NFGENMSG.size)
+        if _HOOK not in found:
+            continue
+        yield PacketFilter(
+            cite=origin.cite(line),
+            netns=origin.netns,
+            family=_FAMILIES.get(family, str(family)),
+            name=f"{text(found.get(_TABLE, b''))} {text(found.get(_NAME, b''))}",
+            devices=_devices(found),
+        )
+
+
+def _devices(found: Attributes) -> tuple[str, ...] | None:
+    """Whom the chain can hit: nobody if it is empty and accepts, the devices it is hooked to."""
+    policy = int.from_bytes(found[_POLICY], "big") if _POLICY in found else _NF_ACCEPT
+    if not number(found.get(_USE, b"")) and policy == _NF_ACCEPT:
+        return ()
+    hook = attributes(found[_HOOK])
+    if _HOOK_DEVS in hook:
+        return tuple(text(raw) for _, raw in attribute_list(hook[_HOOK_DEVS]))
+    return (text(hook[_HOOK_DEV]),) if _HOOK_DEV in hook else None
+
+
+def _legacy(reading: Reading) -> Iterator[tuple[str, str]]:
+    """Add the tables that iptables-legacy and its kin made in this namespace."""
+    for family, file, tool in _LEGACY:
+        path = Path("/proc/thread-self/net", file)
+        try:
+            tables = path.read_text()
+        except FileNotFoundError:  # the module is not there, so no table is
+            continue
+        except OSError as error:
+            yield f"{path.name}: {error.strerror}", f"sudo cat /proc/net/{file}"
+            continue
+        origin = reading.open(f"cat /proc/net/{file}", tables)
+        reading.builder.add(
+            PacketFilter(
+                cite=origin.cite(line), netns=origin.netns, family=family, name=f"{tool} {table}"
+            )
+            for line, table in enumerate(tables.split(), 1)
+        )
+
+
+def _ebtables() -> Iterator[tuple[str, str]]:
+    """Asking ebtables for a table creates it in this namespace, so it is not asked at all."""
+    for module, symbol in _EBTABLES.items():
+        if (found := presence(module, symbol)) != "absent":
+            verb = "is loaded and may hold rules" if found == "present" else "may be in the kernel"
+            yield f"{module} {verb}", "sudo ebtables-legacy-save"

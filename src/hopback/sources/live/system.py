@@ -1,0 +1,87 @@
+"""Settings and identity: what /proc says of this namespace and of the host."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from hopback.snapshot.rows import HostIdentity, Kernel, Sysctl
+from hopback.sources.live.reading import Reading
+
+_ROOT = Path("/proc/sys")
+_IPV6 = ("accept_dad", "enhanced_dad", "dad_transmits", "disable_ipv6")
+_IPV4 = ("rp_filter", "arp_ignore", "arp_announce")
+_BRIDGE = ("iptables", "ip6tables", "arptables")
+
+
+def read_settings(reading: Reading) -> None:
+    """Add the settings of this namespace that decide what comes back, where the kernel has them.
+
+    /proc/sys/net shows the namespace of the thread that looks.
+    """
+    known = list(_settings())
+    lines = [f"{key} = {value}" for key, value in known]
+    origin = reading.open("sysctl net", "\n".join(lines))
+    # a choice of keys: what is not among them is unknown, not absent
+    reading.builder.add(
+        (
+            Sysctl(cite=origin.cite(line), netns=reading.netns, key=key, value=value)
+            for line, (key, value) in enumerate(known, 1)
+        ),
+        fills=(Sysctl,),
+        extent=reading.extent(origin, whole=False),
+    )
+
+
+def _settings() -> Iterator[tuple[str, str]]:
+    yield from _value("net/ipv4/ip_forward")
+    for name in _BRIDGE:
+        yield from _value(f"net/bridge/bridge-nf-call-{name}")
+    for family, names in (("ipv4", _IPV4), ("ipv6", _IPV6)):
+        for device in _devices(f"net/{family}/conf"):
+            for name in names:
+                yield from _value(f"net/{family}/conf/{device}/{name}")
+
+
+def _devices(path: str) -> list[str]:
+    try:
+        return sorted(entry.name for entry in (_ROOT / path).iterdir())
+    except OSError:  # IPv6 is not in this kernel
+        return []
+
+
+def _value(path: str) -> Iterator[tuple[str, str]]:
+    """The key and its value, or nothing where the kernel is too old to have it."""
+    try:
+        value = (_ROOT / path).read_text().strip()
+    except OSError:
+        return
+    # sysctl swaps the two separators, so that VLAN eth0.5 is eth0/5 in a key
+    yield path.translate(str.maketrans("/.", "./")), value
+
+
+def read_host(reading: Reading) -> None:
+    """Add the kernel's release and who the host says it is."""
+    release = os.uname().release
+    origin = reading.open("uname -r", release)
+    reading.builder.add(
+        (Kernel(cite=origin.cite(1), netns=reading.netns, release=release),),
+        fills=(Kernel,),
+        extent=reading.extent(origin),
+    )
+    origin = reading.open("hostnamectl")
+    identity = HostIdentity(
+        cite=origin.cite(1),
+        netns=reading.netns,
+        hostname=reading.host or None,
+        machine_id=_id(Path("/etc/machine-id")),
+        boot_id=_id(Path("/proc/sys/kernel/random/boot_id")),
+    )
+    reading.builder.add((identity,), fills=(HostIdentity,), extent=reading.extent(origin))
+
+
+def _id(path: Path) -> str | None:
+    """32 hexadecimal digits, without the dashes that only one of the files has."""
+    try:
+        return path.read_text().strip().replace("-", "") or None
+    except OSError:
+        return None
