@@ -34,7 +34,7 @@ bench: $(READY) ## Run the benchmarks
 	@shopt -s nullglob; for bench in bench/bench_*.py; do $(BIN)/python "$$bench"; done
 
 docs: $(READY) ## Write docs/cli.md from the program's own help
-	$(BIN)/python tools/cli_reference.py > docs/cli.md
+	$(BIN)/python tools/cli_reference.py
 
 $(READY): pyproject.toml tools/setup tools/need
 	tools/setup .venv
