@@ -1,0 +1,121 @@
+"""Where a bridge sends a frame (net/bridge/br_forward.c, br_device.c; Linux 6.12)."""
+
+from hopback.datapath.bridge.state import BridgeState, PortConfig
+from hopback.datapath.effects import Ask, Deliver, Drop, Effect, PacketType, Question, Send, Why
+from hopback.frames.ethernet import Frame
+from hopback.frames.mac import BROADCAST, Mac, format_mac, is_group
+from hopback.network.facts import DevId, Ref
+
+_FLOOD_FLAG = {"unicast": "flood", "multicast": "mcast_flood", "broadcast": "bcast_flood"}
+_IPV4_LOCAL_GROUPS = 0x01005E_0000
+_IPV6_GROUPS = 0x3333
+_IPV6_ALL_NODES = Mac(0x3333_0000_0001)
+
+
+def kind_of(destination: Mac) -> str:
+    """The packet type by which a frame is flooded (enum br_pkt_type)."""
+    if destination == BROADCAST:
+        return "broadcast"
+    return "multicast" if is_group(destination) else "unicast"
+
+
+def refusal(
+    state: BridgeState, port: PortConfig, source: PortConfig | None, *, flooding: bool
+) -> Why | None:
+    """Why ``port`` may not send a frame that came in by ``source`` (None: the host's own).
+
+    br_forward.c:should_deliver.
+    """
+    if source is not None and port.id == source.id and not port.hairpin:
+        return Why("same-port", () if flooding else port.why("hairpin"))
+    if port.state != "forwarding":
+        return Why("egress-state", port.why("state"))
+    if source is not None and source.isolated and port.isolated and state.kernel.isolated:
+        return Why("isolated", source.why("isolated") + port.why("isolated"))
+    return None
+
+
+def flood(state: BridgeState, source: PortConfig | None, frame: Frame) -> tuple[Effect, ...]:
+    """Every port that takes a copy, newest port first (br_flood walks the list from its head)."""
+    kind = kind_of(frame.dst)
+    effects: list[Effect] = []
+    for port in reversed(tuple(state.ports.values())):
+        off = _not_flooded(state, port, kind, from_host=source is None)
+        refused = off or refusal(state, port, source, flooding=True)
+        if refused is None:
+            looped = source is not None and port.id == source.id
+            why = Why("hairpin", port.why("hairpin")) if looped else Why("flood")
+            effects.append(Send(port.id, frame, why))
+        elif refused.rule != "same-port":
+            effects.append(Drop(refused, port.id))
+    if not any(isinstance(e, Send) for e in effects) and kind == "unicast":
+        effects.append(Drop(Why("no-port")))
+    return tuple(effects)
+
+
+def _not_flooded(state: BridgeState, port: PortConfig, kind: str, *, from_host: bool) -> Why | None:
+    """mcast_flood and bcast_flood are waived for the host's own frames, flood is not."""
+    flag = _FLOOD_FLAG[kind]
+    if flag == "bcast_flood" and not state.kernel.bcast_flood:
+        flag = "mcast_flood"
+    waived = from_host and kind != "unicast"
+    if not getattr(port, flag) and not waived:
+        return Why("flood-off", port.why(flag))
+    if port.proxyarp:
+        return Why("flood-off", port.why("proxyarp"))
+    return None
+
+
+def unicast(
+    state: BridgeState,
+    source: PortConfig | None,
+    frame: Frame,
+    to: DevId,
+    refs: tuple[Ref, ...],
+) -> tuple[Effect, ...]:
+    """Out of the one port that the table names (br_forward)."""
+    port = state.ports[to]
+    refused = refusal(state, port, source, flooding=False)
+    if refused is not None:
+        return (Drop(Why(refused.rule, refs + refused.refs), to),)
+    looped = source is not None and source.id == to
+    rule = "hairpin" if looped else "fdb-hit"
+    return (Send(to, frame, Why(rule, refs + (port.why("hairpin") if looped else ()))),)
+
+
+def pass_up(
+    state: BridgeState, source: PortConfig, frame: Frame, rule: str, refs: tuple[Ref, ...] = ()
+) -> Deliver:
+    """Up the stack on the bridge device (br_pass_frame_up); the packet type is the port's view."""
+    return Deliver(state.id, frame, packet_type(state, source, frame.dst), Why(rule, refs))
+
+
+def packet_type(state: BridgeState, source: PortConfig, destination: Mac) -> PacketType:
+    """eth_type_trans on the port, corrected for the bridge's own address and for nothing else."""
+    if destination == BROADCAST:
+        return "broadcast"
+    if is_group(destination):
+        return "multicast"
+    return "host" if destination in (source.mac, state.mac) else "otherhost"
+
+
+def querier_question(state: BridgeState, frame: Frame) -> Ask | None:
+    """Multicast floods unless a querier was heard; 224.0.0.x and ff02::1 always do.
+
+    br_multicast.c:br_multicast_querier_exists.
+    """
+    destination = frame.dst
+    if not state.mcast_snooping or kind_of(destination) != "multicast":
+        return None
+    ip = destination >> 24 == 0x01005E or destination >> 32 == _IPV6_GROUPS
+    if not ip or destination >> 8 == _IPV4_LOCAL_GROUPS or destination == _IPV6_ALL_NODES:
+        return None
+    return Ask(Question(state.id, "has it heard a multicast querier?", ("no", "yes"), "no"))
+
+
+def table_question(state: BridgeState, destination: Mac) -> Ask | None:
+    """A listing that was filtered does not tell what the table lacks."""
+    if state.table_complete:
+        return None
+    text = f"does its table have {format_mac(destination)}, which the listing given lacks?"
+    return Ask(Question(state.id, text, ("no", "yes"), "no"))

@@ -1,0 +1,159 @@
+"""A frame enters a bridge (net/bridge/br_input.c, Linux 6.12), or the host sends one through it.
+
+The order is the kernel's: source test, link-local addresses, port state, locked port, learning,
+then forwarding with the host's own copy last.
+"""
+
+from hopback.datapath.bridge.forward import (
+    flood,
+    kind_of,
+    pass_up,
+    querier_question,
+    table_question,
+    unicast,
+)
+from hopback.datapath.bridge.learn import learn
+from hopback.datapath.bridge.state import BridgeState, PortConfig
+from hopback.datapath.effects import Ask, Blind, Deliver, Drop, Effect, Send, Why, World
+from hopback.frames.ethernet import Frame
+from hopback.frames.mac import ZERO, Mac, is_group, is_link_local
+from hopback.network.facts import DevId
+
+_PAUSE = 0x01
+_LLDP = 0x0E
+_FORBIDDEN_BRIDGE_BITS = 0x0007
+_FORBIDDEN_PORT_BITS = 0x0002
+
+
+def receive(state: BridgeState, world: World, at: DevId, frame: Frame) -> tuple[Effect, ...]:
+    """What becomes of ``frame`` that came in by port ``at`` (br_handle_frame)."""
+    unclear = open_issue(state, world)
+    if unclear is not None:
+        return (unclear,)
+    port = state.ports[at]
+    if is_group(frame.src) or frame.src == ZERO:
+        return (Drop(Why("source-invalid")),)
+    if is_link_local(frame.dst):
+        kept = _link_local(state, port, frame)
+        if kept is not None:
+            return kept
+    if port.state not in ("learning", "forwarding"):
+        return (Drop(Why("state-drop", port.why("state"))),)
+    locked = _locked(state, port, frame.src)
+    if locked is not None:
+        return (locked,)
+    learnt = learn(state, port, frame.src)
+    if port.state == "learning":
+        return (*learnt, Drop(Why("learning-drop", port.why("state"))))
+    return learnt + _forward(state, world, port, frame)
+
+
+def open_issue(state: BridgeState, world: World) -> Ask | Blind | None:
+    """What has to be known before this bridge can be evaluated."""
+    if state.blind is not None:
+        return Blind(*state.blind)
+    if state.question is None:
+        return None
+    answer = world.get(state.question)
+    if answer is None:
+        return Ask(state.question)
+    if answer != state.question.default:
+        return Blind("port flags that no listing shows", ())
+    return None
+
+
+def _link_local(state: BridgeState, port: PortConfig, frame: Frame) -> tuple[Effect, ...] | None:
+    """Link-local frames stay on the port, but teach the table; None: forwarded like any other."""
+    last = frame.dst & 0x0F
+    if last == _PAUSE:
+        return (Drop(Why("pause-dropped")),)
+    if last == 0:
+        forwarded = not state.stp
+    else:
+        mask = state.group_fwd_mask & ~_FORBIDDEN_BRIDGE_BITS
+        if last == _LLDP and not state.kernel.lldp_forwardable:
+            mask = 0
+        if state.kernel.port_group_fwd_mask:
+            mask |= port.group_fwd_mask & ~_FORBIDDEN_PORT_BITS
+        forwarded = bool(mask >> last & 1)
+    if forwarded:
+        return None
+    learnt: tuple[Effect, ...] = ()
+    if port.state in ("learning", "forwarding"):
+        learnt = learn(state, port, frame.src)
+    return (*learnt, Deliver(port.id, frame, "multicast", Why("link-local-up")))
+
+
+def _locked(state: BridgeState, port: PortConfig, source: Mac) -> Drop | None:
+    if not port.locked or not state.kernel.locked:
+        return None
+    entry = state.fdb.get(source)
+    if entry is not None and entry.port == port.id and not entry.local:
+        return None
+    return Drop(Why("locked-drop", port.why("locked") + (entry.refs if entry else ())))
+
+
+def _forward(
+    state: BridgeState, world: World, port: PortConfig, frame: Frame
+) -> tuple[Effect, ...]:
+    """br_handle_frame_finish from the lookup on."""
+    if kind_of(frame.dst) != "unicast":
+        return _group(state, world, port, frame)
+    entry = state.fdb.get(frame.dst)
+    if entry is None:
+        return _unknown(state, world, port, frame)
+    if entry.local:
+        return (pass_up(state, port, frame, "local-unicast", entry.refs),)
+    if entry.port is None:
+        return (Drop(Why("host-to-nowhere", entry.refs)),)
+    return unicast(state, port, frame, entry.port, entry.refs)
+
+
+def _unknown(
+    state: BridgeState, world: World, port: PortConfig | None, frame: Frame
+) -> tuple[Effect, ...]:
+    """A unicast that the table does not know is flooded, if the table is known to lack it."""
+    asked = table_question(state, frame.dst)
+    if asked is not None:
+        if asked.question not in world:
+            return (asked,)
+        if world[asked.question] == "yes":
+            return (Blind("a forwarding entry that the listing given lacks", ()),)
+    return flood(state, port, frame)
+
+
+def _group(
+    state: BridgeState, world: World, port: PortConfig | None, frame: Frame
+) -> tuple[Effect, ...]:
+    asked = querier_question(state, frame)
+    if asked is not None:
+        if asked.question not in world:
+            return (asked,)
+        if world[asked.question] == "yes":
+            return (Blind("multicast snooping with a querier", ()),)
+    copies = flood(state, port, frame)
+    return copies if port is None else (*copies, pass_up(state, port, frame, "local-group"))
+
+
+def transmit(state: BridgeState, world: World, frame: Frame) -> tuple[Effect, ...]:
+    """The host sends ``frame`` through the bridge device (br_device.c:br_dev_xmit).
+
+    Nothing is learned from it, and isolation does not concern it.
+    """
+    unclear = open_issue(state, world)
+    if unclear is not None:
+        return (unclear,)
+    if kind_of(frame.dst) != "unicast":
+        return _group(state, world, None, frame)
+    entry = state.fdb.get(frame.dst)
+    if entry is None:
+        return _unknown(state, world, None, frame)
+    if entry.port is None:
+        return (Drop(Why("host-to-nowhere", entry.refs)),)
+    effects = unicast(state, None, frame, entry.port, entry.refs)
+    if not entry.local:
+        return effects
+    return tuple(
+        Send(e.dev, e.frame, Why("host-to-port-address", e.why.refs)) if isinstance(e, Send) else e
+        for e in effects
+    )

@@ -1,0 +1,52 @@
+"""Behaviour that differs between kernel versions, as named flags.
+
+Stable and vendor kernels backport, so the model asks for a behaviour and the version is only the
+default for it. Only flags that some rule of the model reads stand here.
+"""
+
+import re
+
+from msgspec import Struct
+
+_RELEASE = re.compile(r"(\d+)\.(\d+)")
+
+
+class Behaviour(Struct, frozen=True):
+    """What this kernel does; the comments name the change upstream.
+
+    ``lldp_forwardable``: group_fwd_mask accepts 01:80:C2:00:00:0E (4.9; 3.x refused bit 14).
+    ``port_group_fwd_mask``: the mask exists for each port (4.15).
+    ``isolated``: ports can be isolated (4.18). ``sticky``: entries can be pinned (4.20).
+    ``locked``: ports can be locked (5.18). ``bcast_flood``: a flag of its own (4.12).
+    ``lookup_checks_age``: an entry past its time is not found (before 4.11, bfd0aeac52f7);
+    later kernels forward by it until the collector removes it.
+    """
+
+    lldp_forwardable: bool = True
+    port_group_fwd_mask: bool = True
+    isolated: bool = True
+    sticky: bool = True
+    locked: bool = True
+    bcast_flood: bool = True
+    lookup_checks_age: bool = False
+
+
+CURRENT = Behaviour()
+"""The behaviour of kernels from 5.18 on, and of those whose version nobody gave."""
+
+
+def behaviour_of(release: str | None) -> Behaviour:
+    """The defaults for a release string such as ``6.1.0-18-amd64``."""
+    found = _RELEASE.match(release or "")
+    if found is None:
+        return CURRENT
+    version = (int(found[1]), int(found[2]))
+    return Behaviour(
+        lldp_forwardable=version >= (4, 9),
+        port_group_fwd_mask=version >= (4, 15),
+        isolated=version >= (4, 18),
+        sticky=version >= (4, 20),
+        locked=version >= (5, 18),
+        bcast_flood=version >= (4, 12),
+        lookup_checks_age=version < (4, 11),
+    )

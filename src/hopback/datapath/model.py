@@ -1,0 +1,166 @@
+"""The network as the stages see it: bridge states made from the tables, and who is behind what."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from hopback.datapath.bridge.state import BridgeState, FdbEntry, PortConfig
+from hopback.datapath.effects import Question
+from hopback.datapath.kernel import Behaviour, behaviour_of
+from hopback.frames.mac import Mac
+from hopback.network.facts import DevId, Fact, Ref, merge_refs
+from hopback.network.model import BridgeView, Listing, Network, Port, Station
+
+_FLAGS = (
+    "hairpin",
+    "learning",
+    "flood",
+    "mcast_flood",
+    "bcast_flood",
+    "isolated",
+    "locked",
+    "proxyarp",
+)
+_SUPPRESSING = ("neigh_suppress", "proxyarp_wifi")
+
+
+class Model(Struct, frozen=True):
+    """All that ``path.step`` needs."""
+
+    network: Network
+    bridges: Mapping[DevId, BridgeState]
+    bridge_of: Mapping[DevId, DevId]
+    stations: Mapping[DevId, tuple[Station, ...]]
+
+
+def model_of(network: Network) -> Model:
+    """The model of ``network`` with its tables as recorded last."""
+    stations: dict[DevId, tuple[Station, ...]] = {}
+    for station in network.stations:
+        stations[station.port] = (*stations.get(station.port, ()), station)
+    return Model(
+        network=network,
+        bridges=MappingProxyType({id_: _state(network, b) for id_, b in network.bridges.items()}),
+        bridge_of=MappingProxyType(
+            {port: id_ for id_, bridge in network.bridges.items() for port in bridge.ports}
+        ),
+        stations=MappingProxyType(stations),
+    )
+
+
+def _state(network: Network, bridge: BridgeView) -> BridgeState:
+    kernel = behaviour_of(_release(network, bridge.id.host))
+    ports = {id_: _port(network, p) for id_, p in bridge.ports.items()}
+    ageing = bridge.settings.get("ageing_time")
+    table, complete, source = _table(network, bridge, kernel)
+    return BridgeState(
+        id=bridge.id,
+        ports=MappingProxyType(ports),
+        fdb=MappingProxyType(table),
+        mac=bridge.mac.value if bridge.mac else None,
+        stp=bool(_setting(bridge, "stp", 0)),
+        learns=ageing is None or ageing.value != 0,
+        group_fwd_mask=_setting(bridge, "group_fwd_mask", 0),
+        mcast_snooping=bool(_setting(bridge, "mcast_snooping", 1)),
+        table_complete=complete,
+        table_source=source,
+        question=_question(bridge),
+        blind=_blind(network, bridge),
+        kernel=kernel,
+    )
+
+
+def _release(network: Network, host: str) -> str | None:
+    rows = network.snapshots[host].kernels.rows
+    return rows[-1].release if rows else None
+
+
+def _setting(bridge: BridgeView, name: str, default: int) -> int:
+    fact = bridge.settings.get(name)
+    return default if fact is None else int(fact.value)
+
+
+def _port(network: Network, port: Port) -> PortConfig:
+    device = network.devices.get(port.id)
+    told = {name: port.flags[name].value for name in _FLAGS if name in port.flags}
+    refs = {name: port.flags[name].refs for name in told}
+    if port.state:
+        refs["state"] = port.state.refs
+    return PortConfig(
+        id=port.id,
+        mac=device.mac.value if device and device.mac else None,
+        state=port.state.value if port.state else "forwarding",
+        group_fwd_mask=port.group_fwd_mask.value if port.group_fwd_mask else 0,
+        refs=MappingProxyType(refs),
+        **told,
+    )
+
+
+def _question(bridge: BridgeView) -> Question | None:
+    """Asked once for a bridge some of whose ports' flags nobody listed."""
+    needed = ("hairpin", "learning", "flood")
+    if all(flag in p.flags for p in bridge.ports.values() for flag in needed):
+        return None
+    text = "do the port flags that no listing shows have the kernel's default values?"
+    return Question(bridge.id, text, ("yes", "no"), "yes")
+
+
+def _blind(network: Network, bridge: BridgeView) -> tuple[str, tuple[Ref, ...]] | None:
+    filtering = bridge.settings.get("vlan_filtering")
+    if filtering is not None and filtering.value:
+        return "VLAN filtering", filtering.refs
+    for port in bridge.ports.values():
+        for flag in _SUPPRESSING:
+            fact = port.flags.get(flag)
+            if fact is not None and fact.value:
+                return f"{flag} on {port.id.name}", fact.refs
+    snapshot = network.snapshots[bridge.id.host]
+    for row in snapshot.blinds.rows:
+        id_ = bridge.id._replace(name=row.dev)
+        if row.netns == bridge.id.netns and (not row.dev or id_ in bridge.ports):
+            return row.what, (Ref(bridge.id.host, row.cite),)
+    return None
+
+
+def _table(
+    network: Network, bridge: BridgeView, kernel: Behaviour
+) -> tuple[dict[Mac, FdbEntry], bool, str]:
+    """The table as last seen: a whole listing replaces what came before, a filtered one adds."""
+    table: dict[Mac, FdbEntry] = {}
+    complete = False
+    source = ""
+    limit = _setting(bridge, "ageing_time", 300_000_000_000)
+    for listing in bridge.listings:
+        if listing.complete:
+            table.clear()
+            complete = True
+        table.update(_entries(listing, limit if kernel.lookup_checks_age else None))
+        source = network.snapshots[bridge.id.host].sources[listing.source].name
+    for mac, entry in _own_addresses(network, bridge):
+        table.setdefault(mac, entry)
+    return table, complete, source
+
+
+def _entries(listing: Listing, limit: int | None) -> Iterable[tuple[Mac, FdbEntry]]:
+    merged: dict[Mac, FdbEntry] = {}
+    for entry in listing.entries:
+        row = entry.row
+        expired = limit is not None and row.age is not None and row.age > limit
+        if row.vlan or (expired and not (row.local or row.static)):
+            continue
+        before = merged.get(row.mac)
+        refs = merge_refs(before.refs if before else (), (entry.ref,))
+        merged[row.mac] = FdbEntry(entry.port, row.local, row.sticky, refs)
+    return merged.items()
+
+
+def _own_addresses(network: Network, bridge: BridgeView) -> Iterable[tuple[Mac, FdbEntry]]:
+    """Each port's address, and the bridge's own, are local entries (br_fdb.c:fdb_add_local)."""
+    for id_ in bridge.ports:
+        device = network.devices.get(id_)
+        mac: Fact[Mac] | None = device.mac if device else None
+        if mac is not None:
+            yield mac.value, FdbEntry(id_, local=True, refs=mac.refs)
+    if bridge.mac is not None:
+        yield bridge.mac.value, FdbEntry(None, local=True, refs=bridge.mac.refs)

@@ -1,0 +1,124 @@
+"""The registry of the model's rules: each names the kernel function that it is the copy of.
+
+Sources were read in Linux 6.12 unless a rule says otherwise; the differential test against the
+running kernel reaches every rule that is marked ``bridge``.
+"""
+
+from types import MappingProxyType
+
+from msgspec import Struct
+
+
+class RuleInfo(Struct, frozen=True):
+    """``function`` is where the kernel decides it, ``text`` what it decides, for people."""
+
+    function: str
+    text: str
+    area: str = "bridge"
+
+
+_INPUT = "net/bridge/br_input.c"
+_FORWARD = "net/bridge/br_forward.c"
+_FDB = "net/bridge/br_fdb.c"
+
+RULES = MappingProxyType(
+    {
+        "source-invalid": RuleInfo(
+            f"{_INPUT}:br_handle_frame",
+            "a frame whose source is a group address or zero is dropped before anything else",
+        ),
+        "pause-dropped": RuleInfo(
+            f"{_INPUT}:br_handle_frame",
+            "01:80:C2:00:00:01 (pause) is never forwarded",
+        ),
+        "link-local-up": RuleInfo(
+            f"{_INPUT}:br_handle_local_finish",
+            "a link-local group frame goes to the port's own device and is not forwarded",
+        ),
+        "state-drop": RuleInfo(
+            f"{_INPUT}:br_handle_frame",
+            "the port is neither learning nor forwarding: dropped, nothing learned",
+        ),
+        "learning-drop": RuleInfo(
+            f"{_INPUT}:br_handle_frame_finish",
+            "the port is in state learning: the source was learned, the frame is dropped",
+        ),
+        "locked-drop": RuleInfo(
+            f"{_INPUT}:br_handle_frame_finish",
+            "the port is locked and its table does not have this source there: dropped",
+        ),
+        "learn-new": RuleInfo(
+            f"{_FDB}:br_fdb_update", "an unknown source is entered with the port it came in by"
+        ),
+        "learn-move": RuleInfo(
+            f"{_FDB}:br_fdb_update",
+            "a known source seen on another port moves there at once: the last frame wins",
+        ),
+        "learn-same": RuleInfo(
+            f"{_FDB}:br_fdb_update", "a source seen where the table has it is only refreshed"
+        ),
+        "learn-sticky": RuleInfo(f"{_FDB}:br_fdb_update", "a sticky entry stays where it is"),
+        "learn-own": RuleInfo(
+            f"{_FDB}:br_fdb_update",
+            "the source is the bridge's or a port's own address: logged, entry unchanged,"
+            " the frame goes on",
+        ),
+        "learn-off": RuleInfo(
+            f"{_FDB}:br_fdb_update", "the port does not learn, or the bridge's ageing time is 0"
+        ),
+        "local-unicast": RuleInfo(
+            f"{_INPUT}:br_handle_frame_finish",
+            "the destination is the bridge's or a port's own address: to the host, not forwarded",
+        ),
+        "local-group": RuleInfo(
+            f"{_INPUT}:br_handle_frame_finish",
+            "a group frame is also delivered to the host, as the last copy",
+        ),
+        "fdb-hit": RuleInfo(
+            f"{_FORWARD}:br_forward", "the table knows the destination: out of that port alone"
+        ),
+        "same-port": RuleInfo(
+            f"{_FORWARD}:should_deliver",
+            "the destination is on the port the frame came in by, and hairpin is off: dropped",
+        ),
+        "hairpin": RuleInfo(
+            f"{_FORWARD}:should_deliver", "hairpin is on: the frame may leave by its own port"
+        ),
+        "flood": RuleInfo(
+            f"{_FORWARD}:br_flood", "group or unknown destination: out of every port that floods"
+        ),
+        "flood-off": RuleInfo(f"{_FORWARD}:br_flood", "the port does not flood this kind of frame"),
+        "egress-state": RuleInfo(
+            f"{_FORWARD}:should_deliver", "the port is not forwarding: nothing leaves by it"
+        ),
+        "isolated": RuleInfo(
+            f"{_FORWARD}:should_deliver", "both ports are isolated: nothing passes between them"
+        ),
+        "no-port": RuleInfo(f"{_FORWARD}:br_flood", "no port was left to flood the frame to"),
+        "host-to-port-address": RuleInfo(
+            "net/bridge/br_device.c:br_dev_xmit",
+            "the host sends to a port's own address: out of that port",
+        ),
+        "host-to-nowhere": RuleInfo(
+            "net/bridge/br_device.c:br_dev_xmit",
+            "the host sends to the bridge's own address, which has no port: dropped",
+        ),
+        "veth": RuleInfo(
+            "drivers/net/veth.c:veth_xmit", "what enters one end leaves the other", "device"
+        ),
+        "tap": RuleInfo(
+            "drivers/net/tun.c:tun_net_xmit",
+            "what leaves by a tap is what the guest receives",
+            "device",
+        ),
+        "station": RuleInfo(
+            "net/ethernet/eth.c:eth_type_trans",
+            "a station takes what is for its address or a group; it does not look at the source",
+            "device",
+        ),
+        "beyond": RuleInfo("", "what lies beyond the uplink is not in the tables", "assumed"),
+        "beyond-returns": RuleInfo(
+            "", "assumed: the uplink's far side returns what it gets", "assumed"
+        ),
+    }
+)

@@ -1,0 +1,138 @@
+"""Follows the four messages of a DHCP exchange (RFC 2131 §3.1) between a station and a server."""
+
+from ipaddress import IPv4Address
+from typing import Literal
+
+from msgspec import Struct
+
+from hopback.datapath.effects import Learn, Place, World
+from hopback.datapath.model import Model
+from hopback.datapath.path import nic_of, uplink_question
+from hopback.engines.trace import End, Fate, Trace, trace
+from hopback.frames import dhcp
+from hopback.frames.build import dhcp_message
+from hopback.frames.ethernet import Frame
+from hopback.frames.mac import BROADCAST, Mac
+from hopback.network.facts import DevId
+from hopback.network.model import Station
+
+Message = Literal["DISCOVER", "OFFER", "REQUEST", "ACK"]
+MESSAGES: tuple[Message, ...] = ("DISCOVER", "OFFER", "REQUEST", "ACK")
+
+SERVER_MAC = Mac(0x0000_5E00_5301)
+"""Stands for the server's address where no table tells it (documentation range, RFC 7042)."""
+
+_TO_SERVER = ("DISCOVER", "REQUEST")
+_XID = 0x6869_7033  # any number: one exchange is followed at a time
+_LEASE_SECONDS = 3600
+_ANY = IPv4Address(0)
+_ALL = IPv4Address("255.255.255.255")
+_CLIENT_IP = IPv4Address("192.0.2.50")
+_SERVER_IP = IPv4Address("192.0.2.1")
+
+
+class Leg(Struct, frozen=True):
+    """One message's way. ``end`` is where it arrived, or where the copy that mattered was lost."""
+
+    message: Message
+    trace: Trace
+    arrived: bool
+    end: End
+
+
+class Exchange(Struct, frozen=True):
+    """The four legs, and on which side of the bridge the server was taken to be.
+
+    ``echo`` is the DISCOVER again in the world in which the uplink returns what it gets.
+    """
+
+    station: Station
+    server: Place
+    legs: tuple[Leg, ...]
+    echo: Trace | None = None
+
+    @property
+    def lost(self) -> Leg | None:
+        """The first message that does not arrive."""
+        return next((leg for leg in self.legs if not leg.arrived), None)
+
+    @property
+    def explained_by_echo(self) -> Learn | None:
+        """What a returned frame would teach the station's bridge about the station."""
+        moves = self.echo.learnt if self.echo else ()
+        return next((m for m in moves if m.mac == self.station.mac), None)
+
+
+def server_place(model: Model, station: Station) -> Place:
+    """Where to look for the server: beyond the bridge's only uplink, else on the host itself."""
+    bridge = model.network.bridges[station.bridge]
+    uplinks = [p.id for p in bridge.ports.values() if p.role == "uplink"]
+    if len(uplinks) == 1:
+        return Place(uplinks[0], "in")
+    return Place(station.bridge, "out")
+
+
+def follow(
+    model: Model, station: Station, server: Place | None = None, world: World | None = None
+) -> Exchange:
+    """The exchange as the recorded tables would carry it, in the world of default answers."""
+    place = server or server_place(model, station)
+    legs = tuple(_leg(model, station, place, message, world) for message in MESSAGES)
+    return Exchange(station, place, legs, _echo(model, station, place, world))
+
+
+def _echo(model: Model, station: Station, server: Place, world: World | None) -> Trace | None:
+    """The DISCOVER once more, the far side of the server's uplink returning it."""
+    if server.way != "in":
+        return None
+    returning = {**(world or {}), uplink_question(server.dev): "returns"}
+    origin = Place(station.port, "in")
+    frame = _message("DISCOVER", station.mac)
+    return trace(model, origin, frame, sender=nic_of(station), world=returning)[0]
+
+
+def _leg(
+    model: Model, station: Station, server: Place, message: Message, world: World | None
+) -> Leg:
+    nic = nic_of(station)
+    frame = _message(message, station.mac)
+    if message in _TO_SERVER:
+        journey = trace(model, Place(station.port, "in"), frame, sender=nic, world=world)[0]
+        target = server.dev
+    else:
+        journey = trace(model, server, frame, world=world)[0]
+        target = nic
+    end = _arrival(journey, target)
+    return Leg(message, journey, end is not None, end or _loss(journey))
+
+
+def _message(message: Message, client: Mac) -> Frame:
+    to_server = message in _TO_SERVER
+    return dhcp_message(
+        getattr(dhcp, message),
+        client_mac=client,
+        src_mac=client if to_server else SERVER_MAC,
+        dst_mac=BROADCAST if to_server else client,
+        xid=_XID,
+        src_ip=_ANY if to_server else _SERVER_IP,
+        dst_ip=_ALL if to_server else _CLIENT_IP,
+        yiaddr=None if to_server else _CLIENT_IP,
+        server_id=None if message == "DISCOVER" else _SERVER_IP,
+        requested_ip=_CLIENT_IP if message == "REQUEST" else None,
+        lease_time=None if to_server else _LEASE_SECONDS,
+    )
+
+
+def _arrival(journey: Trace, target: DevId) -> End | None:
+    wanted = ("delivered", "returned", "left")
+    return next((e for e in journey.ends if e.fate in wanted and e.dev == target), None)
+
+
+def _loss(journey: Trace) -> End:
+    """Where it went instead: a blind spot first, then a drop, then wherever else it came out."""
+    order: tuple[Fate, ...] = ("blind", "lost", "left", "cycle", "budget")
+    for fate in order:
+        found = journey.end(fate)
+        if found is not None:
+            return found
+    return journey.ends[0]

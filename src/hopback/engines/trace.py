@@ -1,0 +1,201 @@
+"""Follows one frame through the recorded tables: breadth first, all branches, bounded.
+
+The tables are taken as they were recorded: what the frame would teach a bridge is noted, not
+applied. A question that the tables leave open forks the run; every answer is a world of its own.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from hopback.datapath.effects import (
+    Ask,
+    Blind,
+    Cross,
+    Deliver,
+    Drop,
+    Effect,
+    Learn,
+    Leave,
+    Log,
+    Place,
+    Question,
+    Send,
+    Why,
+    World,
+)
+from hopback.datapath.model import Model
+from hopback.datapath.path import step
+from hopback.frames.ethernet import Frame
+from hopback.frames.identity import identity
+from hopback.network.facts import DevId
+
+MAX_HOPS = 10_000
+MAX_QUESTIONS = 6
+
+Fate = Literal["delivered", "ignored", "returned", "left", "lost", "cycle", "blind", "budget"]
+"""ignored: received by a station it is not for. left: out of an uplink, beyond the tables."""
+
+
+class Hop(Struct, frozen=True):
+    """The frame at a place. ``parent`` is the hop it came from, ``why`` the rule that sent it."""
+
+    place: Place
+    frame: Frame
+    why: Why | None = None
+    parent: int | None = None
+
+
+class End(Struct, frozen=True):
+    """How one branch ends, at which hop."""
+
+    fate: Fate
+    hop: int
+    why: Why
+    dev: DevId | None = None
+    what: str = ""
+
+
+class Trace(Struct, frozen=True):
+    """One frame's journey in one world."""
+
+    hops: tuple[Hop, ...]
+    ends: tuple[End, ...]
+    learnt: tuple[Learn, ...] = ()
+    logs: tuple[Log, ...] = ()
+    world: Mapping[Question, str] = {}
+
+    def path(self, hop: int | None) -> tuple[Hop, ...]:
+        """The hops from the origin to ``hop``."""
+        found: list[Hop] = []
+        while hop is not None:
+            found.append(self.hops[hop])
+            hop = self.hops[hop].parent
+        return tuple(reversed(found))
+
+    def end(self, *fates: Fate) -> End | None:
+        """The first end of one of these kinds."""
+        return next((e for e in self.ends if e.fate in fates), None)
+
+    def delivered_to(self, dev: DevId) -> End | None:
+        """The end at which ``dev`` took the frame."""
+        return next(
+            (e for e in self.ends if e.fate in ("delivered", "returned") and e.dev == dev), None
+        )
+
+
+def trace(
+    model: Model,
+    origin: Place,
+    frame: Frame,
+    *,
+    sender: DevId | None = None,
+    world: World | None = None,
+) -> tuple[Trace, ...]:
+    """The journeys of ``frame`` from ``origin``, the world of default answers first.
+
+    ``sender`` is the device of the station that sent it: a copy it receives is a return. Past
+    MAX_QUESTIONS open questions, the branches that ask end blind.
+    """
+    return tuple(_worlds(model, origin, frame, sender, dict(world or {}), 0))
+
+
+def _worlds(
+    model: Model,
+    origin: Place,
+    frame: Frame,
+    sender: DevId | None,
+    world: dict[Question, str],
+    asked: int,
+) -> Iterator[Trace]:
+    run = _Run(model, origin, frame, sender, world)
+    question = run.go(may_ask=asked < MAX_QUESTIONS)
+    if question is None:
+        yield run.result()
+        return
+    others = [a for a in question.answers if a != question.default]
+    for answer in (question.default, *others):
+        yield from _worlds(model, origin, frame, sender, {**world, question: answer}, asked + 1)
+
+
+class _Run:
+    """The work-list of one world."""
+
+    def __init__(
+        self,
+        model: Model,
+        origin: Place,
+        frame: Frame,
+        sender: DevId | None,
+        world: dict[Question, str],
+    ) -> None:
+        self.model = model
+        self.sender = sender
+        self.world = world
+        self.hops: list[Hop] = [Hop(origin, frame)]
+        self.ends: list[End] = []
+        self.learnt: list[Learn] = []
+        self.logs: list[Log] = []
+        self.crumbs: list[frozenset[object]] = [frozenset({(origin, identity(frame))})]
+
+    def result(self) -> Trace:
+        return Trace(
+            tuple(self.hops), tuple(self.ends), tuple(self.learnt), tuple(self.logs), self.world
+        )
+
+    def go(self, *, may_ask: bool) -> Question | None:
+        """Run until nothing is left to follow, or a question stands in the way."""
+        todo = deque([0])
+        while todo:
+            number = todo.popleft()
+            hop = self.hops[number]
+            for effect in step(self.model, self.world, hop.place, hop.frame):
+                if isinstance(effect, Ask):
+                    if may_ask:
+                        return effect.question
+                    effect = Blind(effect.question.text, ())
+                following = self._take(number, effect)
+                if following is not None:
+                    todo.append(following)
+        return None
+
+    def _take(self, number: int, effect: Effect) -> int | None:
+        """Note the effect; the number of the new hop if there is one to follow."""
+        match effect:
+            case Send(dev=dev, frame=frame, why=why):
+                return self._move(number, Place(dev, "out"), frame, why)
+            case Cross(dev=dev, frame=frame, why=why):
+                return self._move(number, Place(dev, "in"), frame, why)
+            case Deliver():
+                self._deliver(number, effect)
+            case Leave(dev=dev, why=why):
+                self.ends.append(End("left", number, why, dev))
+            case Drop(why=why, dev=dev):
+                self.ends.append(End("lost", number, why, dev))
+            case Blind(what=what, refs=refs):
+                self.ends.append(End("blind", number, Why("blind", refs), what=what))
+            case Learn():
+                self.learnt.append(effect)
+            case Log():
+                self.logs.append(effect)
+        return None
+
+    def _move(self, number: int, place: Place, frame: Frame, why: Why) -> int | None:
+        crumb = (place, identity(frame))
+        if crumb in self.crumbs[number]:
+            self.ends.append(End("cycle", number, why, place.dev))
+            return None
+        if len(self.hops) >= MAX_HOPS:
+            self.ends.append(End("budget", number, why, place.dev))
+            return None
+        self.hops.append(Hop(place, frame, why, number))
+        self.crumbs.append(self.crumbs[number] | {crumb})
+        return len(self.hops) - 1
+
+    def _deliver(self, number: int, effect: Deliver) -> None:
+        fate: Fate = "ignored" if effect.packet_type == "otherhost" else "delivered"
+        if effect.dev == self.sender and fate == "delivered":
+            fate = "returned"
+        self.ends.append(End(fate, number, effect.why, effect.dev))
