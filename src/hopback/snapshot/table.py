@@ -79,6 +79,11 @@ class Missing(Struct, frozen=True, tag="missing"):
         """No rows, so that callers that only iterate need not ask."""
         return ()
 
+    @property
+    def extents(self) -> tuple[()]:
+        """Nothing was covered."""
+        return ()
+
     def complete(self, netns: str = "", dev: str = "") -> bool:
         """Never."""
         return False

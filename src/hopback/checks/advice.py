@@ -1,0 +1,105 @@
+"""What to run next, and on which host: the command whose answer decides."""
+
+from collections.abc import Iterator, Sequence
+
+from hopback.findings import Finding, Gap, NextStep
+from hopback.network.facts import DevId
+from hopback.network.model import Network
+from hopback.network.roles import base_device
+
+_MAX_STEPS = 8
+
+
+def next_steps(
+    network: Network, findings: Sequence[Finding], gaps: Sequence[Gap]
+) -> tuple[NextStep, ...]:
+    """At most eight steps, the most telling first, none twice."""
+    steps = [s for f in findings for s in _for_finding(network, f)]
+    if not any(f.group == "comes-back" and f.severity != "info" for f in findings):
+        steps += [s for gap in gaps for s in _for_gap(gap)]
+        if not network.bridges:
+            steps += [_look(host) for host in network.snapshots]
+    return tuple(dict.fromkeys(steps))[:_MAX_STEPS]
+
+
+def _look(host: str) -> NextStep:
+    return NextStep(host, "hopback check", "reads all tables of the host at once, changing nothing")
+
+
+def _in(netns: str, command: str) -> str:
+    return f"ip netns exec {netns} {command}" if netns else command
+
+
+def _for_finding(network: Network, finding: Finding) -> Iterator[NextStep]:
+    netns = str(finding.details.get("netns", ""))
+    match finding.check:
+        case "uplink-echo":
+            yield from _legs(network, finding, netns)
+        case "hairpin-reflection" if finding.severity == "info":
+            yield NextStep(
+                finding.host,
+                "ip -6 addr show tentative; dmesg | grep -i duplicate   # in each guest",
+                "tells whether a guest takes its own reflected frame for another's",
+            )
+        case "bridge-loop":
+            bridge = finding.details["bridge"]
+            yield NextStep(
+                finding.host,
+                _in(netns, f"bridge link show; bridge -s fdb show br {bridge}"),
+                "shows which ports forward, and whether addresses jump between them",
+            )
+        case "fdb-misplaced" | "mac-move" if finding.details.get("bridge"):
+            bridge = finding.details["bridge"]
+            yield NextStep(
+                finding.host,
+                _in(netns, f"bridge -t monitor fdb | grep {finding.subject}"),
+                f"shows when {bridge} moves the entry: right after the station's own frame means"
+                " that the frame came back",
+            )
+        case "own-source":
+            yield NextStep(
+                finding.host,
+                _in(netns, f"tcpdump -e -n -Q in -i {finding.subject} -c 20 ether src OWN_MAC"),
+                "shows the frames that come back: which ones, and how soon after they left",
+            )
+
+
+def _legs(network: Network, finding: Finding, netns: str) -> Iterator[NextStep]:
+    """A capture on each leg tells which cable returns frames; the switch knows the rest."""
+    uplink = str(finding.details["uplink"])
+    stations = finding.details["stations"]
+    source = f"ether src {stations[0]}" if stations else "ether src OWN_MAC"
+    base = DevId(finding.host, netns, base_device(uplink))
+    bond = network.bonds.get(base)
+    legs = list(bond.legs) if bond else []
+    for leg in legs or [uplink]:
+        yield NextStep(
+            finding.host,
+            _in(netns, f"tcpdump -e -n -Q in -i {leg} -c 20 {source}"),
+            f"frames from a station behind this host that come in on {leg} came back by that leg",
+        )
+    if not legs:
+        yield NextStep(
+            finding.host,
+            _in(netns, f"cat /proc/net/bonding/{base.name}"),
+            "if the uplink is a bond: its legs, its mode and its LACP partner;"
+            " then the same capture on each leg",
+        )
+    yield NextStep(
+        "the switch",
+        "show the MAC table for that address, and the LAG and spanning-tree state of the ports",
+        f"the address moving between ports there names the leg of {uplink} that closes the loop",
+    )
+
+
+def _for_gap(gap: Gap) -> Iterator[NextStep]:
+    commands = {
+        "fdb": "bridge fdb show",
+        "ports": "bridge -d link show",
+        "links": "ip -d link show",
+        "own_sources": "dmesg | grep 'own address'",
+        "addresses": "ip -6 addr show; sysctl net.ipv6.conf.all.enhanced_dad; bridge -d link show",
+        "filters": "nft list ruleset; ebtables-save",
+    }
+    if gap.table in commands:
+        yield NextStep(gap.host, commands[gap.table], gap.reason)

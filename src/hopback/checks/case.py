@@ -1,0 +1,66 @@
+"""What a check is given: the resolved network, its model, and the means to cite."""
+
+from collections.abc import Iterable
+from functools import cached_property
+
+from hopback.datapath.model import Model, model_of
+from hopback.findings import Evidence, Finding, Step
+from hopback.network.facts import DevId, Ref
+from hopback.network.model import BridgeView, Network, Port, Station
+from hopback.snapshot.quote import quote
+
+
+class Case:
+    """One diagnosis: ``network`` to look at, ``found`` what earlier checks concluded."""
+
+    def __init__(self, network: Network, found: tuple[Finding, ...] = ()) -> None:
+        self.network = network
+        self.found = found
+
+    @cached_property
+    def model(self) -> Model:
+        """The datapath model of the tables as recorded last."""
+        return model_of(self.network)
+
+    def with_found(self, found: tuple[Finding, ...]) -> "Case":
+        """The same case for a later check, which may explain what was found so far."""
+        case = Case(self.network, found)
+        if "model" in self.__dict__:
+            case.__dict__["model"] = self.model
+        return case
+
+    def of(self, check: str) -> tuple[Finding, ...]:
+        """The findings of an earlier check."""
+        return tuple(f for f in self.found if f.check == check)
+
+    def evidence(self, rule: str, refs: Iterable[Ref]) -> tuple[Evidence, ...]:
+        """The cited rows as evidence under ``rule``."""
+        return tuple(self._quoted(rule, ref) for ref in dict.fromkeys(refs))
+
+    def _quoted(self, rule: str, ref: Ref) -> Evidence:
+        snapshot = self.network.snapshots[ref.host]
+        source = snapshot.sources[ref.cite.source]
+        return Evidence(rule, source.name, ref.cite.line, quote(snapshot, ref.cite), ref.host)
+
+
+def title(port: Port) -> str:
+    """How to call a port in a sentence: its name, its number, or both."""
+    if not port.named or port.number is None:
+        return port.id.name
+    return f"{port.id.name} (port {port.number.value})"
+
+
+def path_steps(hops: Iterable[tuple[DevId, str, str, str]]) -> tuple[Step, ...]:
+    """Steps from (device, way, frame, why)."""
+    return tuple(
+        Step(dev.host, dev.name, "in" if way == "in" else "out", frame, why)
+        for dev, way, frame, why in hops
+    )
+
+
+def evidence_of(finding: Finding, *rules: str) -> tuple[Evidence, ...]:
+    """The evidence of ``finding`` that stands under one of ``rules`` (all of it, if none given)."""
+    return tuple(e for e in finding.because if not rules or e.rule in rules)
+
+
+__all__ = ["BridgeView", "Case", "Station", "evidence_of", "path_steps", "title"]

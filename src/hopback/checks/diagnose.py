@@ -1,0 +1,96 @@
+"""From snapshots to a report: run the checks, explain symptoms by causes, say the verdict."""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from hopback.checks.advice import next_steps
+from hopback.checks.case import Case
+from hopback.checks.open_ends import gaps_of
+from hopback.checks.registry import run
+from hopback.findings import Finding, Gap, Report, Verdict
+from hopback.network.build import build
+from hopback.network.model import Network
+from hopback.snapshot.model import Snapshot
+from hopback.snapshot.table import Problem
+
+_GROUPS = ("comes-back", "symptom", "other-fault", "benign")
+_CONFIDENCE = ("certain", "likely", "possible")
+_SEVERITY = ("error", "warning", "info")
+_EVALUATED = ("links", "ports", "fdb", "port_events", "bonds", "guest_nics")
+
+
+def diagnose(snapshots: Sequence[Snapshot], problems: Sequence[Problem] = ()) -> Report:
+    """The whole diagnosis of one or several hosts."""
+    network = build(snapshots)
+    found = tuple(sorted(run(Case(network)), key=_rank))
+    gaps = gaps_of(network, found)
+    verdict = _verdict(network, found, gaps)
+    if verdict == "clear" and not found:
+        found = (_healthy(network),)
+    return Report(
+        verdict=verdict,
+        sentence=_sentence(verdict, found, gaps),
+        hosts=tuple(network.snapshots),
+        findings=found,
+        next=next_steps(network, found, gaps),
+        gaps=gaps,
+        problems=(*problems, *network.problems),
+    )
+
+
+def _rank(finding: Finding) -> tuple[int, int, int]:
+    return (
+        _SEVERITY.index(finding.severity) // 2,
+        _GROUPS.index(finding.group),
+        _CONFIDENCE.index(finding.confidence),
+    )
+
+
+def _verdict(network: Network, found: Sequence[Finding], gaps: Sequence[Gap]) -> Verdict:
+    """comes-back: a cause that is at least likely. clear: nothing is left open. Else undecided."""
+    causes = [f for f in found if f.group == "comes-back"]
+    if any(f.confidence != "possible" and f.severity != "info" for f in causes):
+        return "comes-back"
+    explained = {name for f in found for name in f.explains if f.group != "comes-back"}
+    open_symptom = any(f.group == "symptom" and f.check not in explained for f in found)
+    blind = any(f.check == "blind-path" for f in found)
+    seen = any(f.group == "other-fault" for f in found) or any(
+        getattr(s, table).rows for s in network.snapshots.values() for table in _EVALUATED
+    )
+    if causes or open_symptom or blind or gaps or not seen:
+        return "undecided"
+    return "clear"
+
+
+def _healthy(network: Network) -> Finding:
+    bridges = ", ".join(b.name for b in network.bridges) or "what was given"
+    return Finding(
+        check="healthy",
+        group="benign",
+        severity="info",
+        evidence="predicted",
+        confidence="certain",
+        host=next(iter(network.snapshots), ""),
+        subject=bridges,
+        summary=f"Nothing in what was given about {bridges} comes back or goes astray.",
+    )
+
+
+def _sentence(verdict: Verdict, found: Sequence[Finding], gaps: Sequence[Gap]) -> str:
+    """The one sentence a person reads first."""
+    if verdict == "comes-back":
+        cause = next(f for f in found if f.group == "comes-back")
+        return cause.summary
+    if verdict == "clear":
+        return found[0].summary
+    if found:
+        return f"Not decided: {found[0].summary}"
+    if gaps:
+        return f"Not decided: {gaps[0].reason}."
+    return "Not decided: what was given shows no bridge, no forwarding table and no kernel message."
+
+
+def with_fixes(report: Report, findings: Sequence[Finding]) -> Report:
+    """The report with its findings replaced by those that carry remedies."""
+    return replace(report, findings=tuple(findings))

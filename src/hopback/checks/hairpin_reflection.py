@@ -1,0 +1,173 @@
+"""hairpin-reflection: a bridge port with hairpin on gives a station its own frames back.
+
+Hairpin (IFLA_BRPORT_MODE) lifts the one rule that keeps a frame from its own port
+(net/bridge/br_forward.c:should_deliver), for floods as well, so a station hears every broadcast and
+multicast it sends. That is normal under Kubernetes and nova and harms nobody until something takes
+the copy for another's frame: duplicate address detection, or a switch behind the port.
+"""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+
+from hopback.checks.case import Case, path_steps
+from hopback.checks.filters import filter_on
+from hopback.datapath.effects import Place
+from hopback.datapath.path import nic_of
+from hopback.datapath.rules import RULES
+from hopback.engines.trace import Trace, trace
+from hopback.findings import Finding
+from hopback.frames.build import arp_probe
+from hopback.frames.describe import describe
+from hopback.frames.mac import Mac, format_mac
+from hopback.network.facts import Ref, merge_refs
+from hopback.network.model import BridgeView, Port, Station
+
+NAME = "hairpin-reflection"
+
+_PROBE_TARGET = IPv4Address("192.0.2.1")
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """One finding for each port that does harm, and one for each bridge whose ports do none."""
+    for bridge in case.network.bridges.values():
+        quiet: list[Port] = []
+        for port in bridge.ports.values():
+            hairpin = port.flags.get("hairpin")
+            if hairpin is None or not hairpin.value:
+                continue
+            switch = _switch_behind(case, port)
+            harmed = [s for s in _stations(case, port) if _dad_failed(case, s)]
+            if switch is not None:
+                yield _towards_switch(case, bridge, port, *switch)
+            elif harmed:
+                yield from (_harming(case, bridge, port, station) for station in harmed)
+            elif filter_on(case.network, port.id) is None:
+                quiet.append(port)
+        if quiet:
+            yield _harmless(case, bridge, quiet)
+
+
+def _stations(case: Case, port: Port) -> list[Station]:
+    return [s for s in case.network.stations if s.port == port.id]
+
+
+def _switch_behind(case: Case, port: Port) -> tuple[str, tuple[Ref, ...]] | None:
+    """A veth whose other end stays in the same namespace leads to another switch, not a station."""
+    device = case.network.devices.get(port.id)
+    if device is None or device.peer is None:
+        return None
+    peer = device.peer.value
+    bridged = case.network.bridge_of(peer) is not None
+    if bridged or peer.netns == port.id.netns:
+        return peer.name, device.peer.refs
+    return None
+
+
+def _dad_failed(case: Case, station: Station) -> tuple[Ref, ...]:
+    """Log lines and address flags that say that the station's duplicate detection failed."""
+    snapshot = case.network.snapshots[station.port.host]
+    found = [
+        Ref(snapshot.host, e.cite) for e in snapshot.dad_events.rows if e.used_by == station.mac
+    ]
+    if station.device is not None:
+        found += [
+            Ref(snapshot.host, a.cite)
+            for a in snapshot.addresses.rows
+            if (a.netns, a.dev) == (station.device.netns, station.device.name)
+            and "dadfailed" in a.flags
+        ]
+    return tuple(found)
+
+
+def _reflection(case: Case, port: Port, mac: Mac, station: Station | None) -> Trace:
+    sender = nic_of(station) if station else None
+    return trace(case.model, Place(port.id, "in"), arp_probe(mac, _PROBE_TARGET), sender=sender)[0]
+
+
+def _harming(case: Case, bridge: BridgeView, port: Port, station: Station) -> Finding:
+    journey = _reflection(case, port, station.mac, station)
+    returned = journey.end("returned")
+    hairpin = port.flags["hairpin"]
+    mac = format_mac(station.mac)
+    return Finding(
+        check=NAME,
+        group="comes-back",
+        severity="error",
+        evidence="reported",
+        confidence="likely",
+        host=bridge.id.host,
+        subject=port.id.name,
+        summary=(
+            f"Hairpin is on for {port.id.name}: {mac} gets its own broadcasts and multicasts back,"
+            " and its duplicate address detection failed on one."
+        ),
+        because=(
+            *case.evidence("should_deliver", merge_refs(hairpin.refs, port.refs)),
+            *case.evidence("own-port", station.refs),
+            *case.evidence("dad-failed", _dad_failed(case, station)),
+        ),
+        path=path_steps(
+            (
+                hop.place.dev,
+                hop.place.way,
+                describe(hop.frame),
+                RULES[hop.why.rule].text if hop.why else "sent by the station",
+            )
+            for hop in journey.path(returned.hop if returned else 0)
+        ),
+        details={"bridge": bridge.id.name, "netns": bridge.id.netns, "station": mac, "harm": "dad"},
+        explains=("dad-failed",),
+        alternatives=("another machine has the same MAC", "a reflector beyond the uplink"),
+    )
+
+
+def _towards_switch(
+    case: Case, bridge: BridgeView, port: Port, switch: str, refs: tuple[Ref, ...]
+) -> Finding:
+    hairpin = port.flags["hairpin"]
+    return Finding(
+        check=NAME,
+        group="comes-back",
+        severity="error",
+        evidence="predicted",
+        confidence="likely",
+        host=bridge.id.host,
+        subject=port.id.name,
+        summary=(
+            f"Hairpin is on for {port.id.name}, which leads to another switch ({switch}), not to a"
+            " station: every flooded frame goes back into that switch."
+        ),
+        because=case.evidence("should_deliver", merge_refs(hairpin.refs, port.refs, refs)),
+        details={
+            "bridge": bridge.id.name,
+            "netns": bridge.id.netns,
+            "harm": "switch",
+            "switch": switch,
+        },
+    )
+
+
+def _harmless(case: Case, bridge: BridgeView, ports: list[Port]) -> Finding:
+    names = [p.id.name for p in ports]
+    refs = merge_refs(*(merge_refs(p.flags["hairpin"].refs, p.refs) for p in ports))
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return Finding(
+        check=NAME,
+        group="comes-back",
+        severity="info",
+        evidence="predicted",
+        confidence="certain",
+        host=bridge.id.host,
+        subject=bridge.id.name,
+        summary=(
+            f"Hairpin is on for {', '.join(names[:3])}{more}: stations behind get their own"
+            " broadcasts back. Nothing given shows that this harms one."
+        ),
+        because=case.evidence("should_deliver", refs),
+        details={
+            "bridge": bridge.id.name,
+            "netns": bridge.id.netns,
+            "ports": names,
+            "harm": None,
+        },
+    )

@@ -1,0 +1,88 @@
+"""lag-mismatch: the two sides of a link aggregate do not agree.
+
+An 802.3ad leg whose partner state is defaulted hears no LACP; legs in different aggregators are
+cabled to different LAGs, and only one of them is used; a leg that is down halves the bond
+(drivers/net/bonding/bond_3ad.c, IEEE 802.1AX §6.4).
+"""
+
+from collections.abc import Iterator
+
+from hopback.checks.case import Case
+from hopback.findings import Finding
+from hopback.frames.mac import ZERO
+from hopback.network.facts import DevId, Ref
+from hopback.network.model import BondView
+from hopback.snapshot.rows import BondLeg
+
+NAME = "lag-mismatch"
+
+DEFAULTED = 0x40
+"""The actor's state bit that says that no LACP partner was heard (IEEE 802.1AX §6.4.2.3)."""
+
+_LegTold = tuple[Ref, BondLeg]
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """One finding for each bond and kind of disagreement."""
+    for bond in case.network.bonds.values():
+        legs = [told for name in bond.legs for told in bond.legs[name]]
+        yield from _no_partner(case, bond, legs)
+        yield from _split(case, bond, legs)
+        yield from _down(case, bond, legs)
+
+
+def _no_partner(case: Case, bond: BondView, legs: list[_LegTold]) -> Iterator[Finding]:
+    deaf = [told for told in legs if _is_deaf(told[1])]
+    if deaf:
+        names = list(dict.fromkeys(leg.name for _, leg in deaf))
+        summary = (
+            f"{bond.id.name} hears no LACP partner on {', '.join(names)}:"
+            " the switch ports are not a LAG, or not this one."
+        )
+        yield _finding(case, bond.id, "no-partner", names, summary, deaf)
+
+
+def _is_deaf(leg: BondLeg) -> bool:
+    if leg.actor_state is not None and leg.actor_state & DEFAULTED:
+        return True
+    return leg.partner_mac == ZERO and leg.aggregator is not None
+
+
+def _split(case: Case, bond: BondView, legs: list[_LegTold]) -> Iterator[Finding]:
+    aggregators: dict[int, list[_LegTold]] = {}
+    for told in legs:
+        if told[1].aggregator is not None and not _is_deaf(told[1]):
+            aggregators.setdefault(told[1].aggregator, []).append(told)
+    if len(aggregators) > 1:
+        told_all = [told for group in aggregators.values() for told in group]
+        names = list(dict.fromkeys(leg.name for _, leg in told_all))
+        summary = (
+            f"The legs of {bond.id.name} ({', '.join(names)}) are in different aggregators:"
+            " they are cabled to different LAGs, and only one carries traffic."
+        )
+        yield _finding(case, bond.id, "split", names, summary, told_all)
+
+
+def _down(case: Case, bond: BondView, legs: list[_LegTold]) -> Iterator[Finding]:
+    down = [told for told in legs if told[1].mii_up is False]
+    if down:
+        names = list(dict.fromkeys(leg.name for _, leg in down))
+        summary = f"{bond.id.name} has no link on {', '.join(names)}."
+        yield _finding(case, bond.id, "leg-down", names, summary, down)
+
+
+def _finding(
+    case: Case, bond: DevId, kind: str, legs: list[str], summary: str, told: list[_LegTold]
+) -> Finding:
+    return Finding(
+        check=NAME,
+        group="other-fault",
+        severity="warning",
+        evidence="reported",
+        confidence="certain",
+        host=bond.host,
+        subject=bond.name,
+        summary=summary,
+        because=case.evidence("bond_3ad", (ref for ref, _ in told)),
+        details={"kind": kind, "legs": legs, "netns": bond.netns},
+    )

@@ -1,0 +1,132 @@
+"""mac-move: one MAC is learned on two ports in turn.
+
+Told by the kernel's notifications (``bridge monitor fdb``: RTM_NEWNEIGH on every move), by listings
+of one table taken after another, or by the mobility sequence numbers of an EVPN table (RFC 7432
+§7.7). One change of place is no move in turn: the MAC has to come back.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from hopback.checks.case import Case
+from hopback.findings import Evidence, Finding
+from hopback.frames.mac import Mac, format_mac
+from hopback.network.facts import DevId, Ref
+from hopback.snapshot.model import Snapshot
+
+NAME = "mac-move"
+
+EVPN_MOVES = 5
+"""FRR's own threshold for calling a MAC a duplicate (RFC 7432 §15.1: N = 5 moves)."""
+
+
+class Place(NamedTuple):
+    """Where a MAC was, and the row that says so."""
+
+    port: str
+    ref: Ref
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """One finding for each bridge and MAC that went there and back."""
+    for snapshot in case.network.snapshots.values():
+        for (bridge, mac), places in _watched(case, snapshot).items():
+            turns = _turns(places)
+            if len(turns) >= 3:
+                yield _finding(case, bridge, mac, turns)
+        yield from _mobile(case, snapshot)
+
+
+_Watched = dict[tuple[DevId, Mac], list[Place]]
+
+
+def _watched(case: Case, snapshot: Snapshot) -> _Watched:
+    found: _Watched = defaultdict(list)
+    for event in snapshot.fdb_events.rows:
+        if event.deleted or event.local:
+            continue
+        port = DevId(snapshot.host, event.netns, event.dev)
+        bridge = case.network.bridge_of(port)
+        name = event.bridge or (bridge.id.name if bridge else None)
+        if name and name != event.dev:
+            key = (port._replace(name=name), event.mac)
+            found[key].append(Place(event.dev, Ref(snapshot.host, event.cite)))
+    for view in case.network.bridges.values():
+        if view.id.host != snapshot.host or len(view.listings) < 3:
+            continue
+        for entry in (e for listing in view.listings for e in listing.entries):
+            if entry.port is not None and not entry.row.local:
+                found[view.id, entry.row.mac].append(Place(entry.port.name, entry.ref))
+    return found
+
+
+def _turns(places: Sequence[Place]) -> list[Place]:
+    """The first sight of the MAC at each place it went to, one after another."""
+    turns: list[Place] = []
+    for place in places:
+        if not turns or turns[-1].port != place.port:
+            turns.append(place)
+    return turns
+
+
+def _finding(case: Case, bridge: DevId, mac: Mac, turns: Sequence[Place]) -> Finding:
+    ports = list(dict.fromkeys(t.port for t in turns))
+    shown = [*turns[:3], turns[-1]] if len(turns) > 3 else turns
+    return Finding(
+        check=NAME,
+        group="symptom",
+        severity="warning",
+        evidence="reported",
+        confidence="certain",
+        host=bridge.host,
+        subject=format_mac(mac),
+        summary=(
+            f"{bridge.name} learns {format_mac(mac)} on {_and(ports)} in turn and does not settle."
+        ),
+        because=case.evidence("br_fdb_update", (t.ref for t in shown)),
+        details={"bridge": bridge.name, "netns": bridge.netns, "ports": ports},
+        alternatives=_ALTERNATIVES,
+    )
+
+
+_ALTERNATIVES = (
+    "a virtual router's address changing hands (VRRP, keepalived)",
+    "a bond or a guest failing over",
+    "two machines with one MAC",
+)
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _mobile(case: Case, snapshot: Snapshot) -> Iterator[Finding]:
+    """MACs that other endpoints of an EVPN claim again and again."""
+    for row in snapshot.evpn_macs.rows:
+        if min(row.local_sequence, row.remote_sequence) < EVPN_MOVES:
+            continue
+        because: tuple[Evidence, ...] = case.evidence(
+            "mac-mobility", (Ref(snapshot.host, row.cite),)
+        )
+        yield Finding(
+            check=NAME,
+            group="symptom",
+            severity="warning",
+            evidence="reported",
+            confidence="certain",
+            host=snapshot.host,
+            subject=format_mac(row.mac),
+            summary=(
+                f"{format_mac(row.mac)} was claimed by {row.where} and by other endpoints in turn:"
+                f" mobility sequence {row.local_sequence}/{row.remote_sequence}."
+            ),
+            because=because,
+            details={
+                "bridge": None,
+                "netns": row.netns,
+                "ports": [row.where],
+                "sequence": max(row.local_sequence, row.remote_sequence),
+            },
+            alternatives=_ALTERNATIVES,
+        )

@@ -1,0 +1,104 @@
+"""What keeps a diagnosis open: tables that were filtered, not read, or not understood.
+
+Each is a gap. A gap that could hide a return turns ``clear`` into ``undecided``.
+"""
+
+from collections.abc import Iterator
+
+from hopback.findings import Finding, Gap
+from hopback.network.facts import DevId
+from hopback.network.model import BridgeView, Network
+from hopback.snapshot.model import Snapshot
+from hopback.snapshot.table import Missing
+
+_WATCHED = ("fdb", "ports", "links", "own_sources")
+_NOT_GIVEN = "not in what was given"
+
+
+def gaps_of(network: Network, findings: tuple[Finding, ...]) -> tuple[Gap, ...]:
+    """Everything that was not seen, not whole, or not understood, and that could matter."""
+    return tuple(
+        dict.fromkeys(
+            gap
+            for snapshot in network.snapshots.values()
+            for gap in (
+                *_filtered(snapshot),
+                *_refused(snapshot),
+                *_filters(network, snapshot),
+                *_not_understood(snapshot),
+                *_duplicates(network, snapshot, findings),
+                *_bridges(network, snapshot),
+            )
+        )
+    )
+
+
+def _filtered(snapshot: Snapshot) -> Iterator[Gap]:
+    for name, table in snapshot.tables():
+        if name not in _WATCHED or not table.extents:
+            continue
+        partial = [e for e in table.extents if not e.complete]
+        if partial and not any(e.complete and not e.dev for e in table.extents):
+            source = snapshot.sources[partial[0].source].name
+            reason = f"“{source}” does not show the whole table"
+            yield Gap(snapshot.host, name, reason)
+
+
+def _refused(snapshot: Snapshot) -> Iterator[Gap]:
+    for name, table in snapshot.tables():
+        if isinstance(table, Missing) and table.reason != _NOT_GIVEN:
+            yield Gap(snapshot.host, name, f"{table.reason} ({table.command})")
+
+
+def _filters(network: Network, snapshot: Snapshot) -> Iterator[Gap]:
+    for nic in snapshot.guest_nics.rows:
+        if nic.filter:
+            what = f"libvirt filter {nic.filter} on {nic.target or nic.mac} is not evaluated"
+            yield Gap(snapshot.host, "filters", what)
+    for row in snapshot.filters.rows:
+        yield Gap(snapshot.host, "filters", f"{row.name} is not evaluated")
+
+
+def _not_understood(snapshot: Snapshot) -> Iterator[Gap]:
+    for row in snapshot.unread.rows:
+        yield Gap(snapshot.host, "unread", f"{row.what} is not evaluated")
+
+
+def _duplicates(
+    network: Network, snapshot: Snapshot, findings: tuple[Finding, ...]
+) -> Iterator[Gap]:
+    """Failed duplicate detection that no finding accounts for."""
+    explained = {name for f in findings for name in f.explains}
+    if "dad-failed" in explained:
+        return
+    for event in snapshot.dad_events.rows:
+        address = event.address or "an address"
+        yield Gap(
+            snapshot.host, "addresses", f"{address} failed duplicate detection: not explained"
+        )
+    for row in snapshot.addresses.rows:
+        if "dadfailed" in row.flags:
+            what = f"{row.address} on {row.dev} failed duplicate detection: not explained"
+            yield Gap(snapshot.host, "addresses", what)
+
+
+def _bridges(network: Network, snapshot: Snapshot) -> Iterator[Gap]:
+    for bridge in network.bridges.values():
+        if bridge.id.host != snapshot.host:
+            continue
+        for setting, what in (("vlan_filtering", "VLAN filtering"), ("mcast_querier", "a querier")):
+            fact = bridge.settings.get(setting)
+            if fact is not None and fact.value:
+                yield Gap(snapshot.host, "bridges", f"{what} on {bridge.id.name} is not evaluated")
+        yield from _unplaced(network, bridge)
+
+
+def _unplaced(network: Network, bridge: BridgeView) -> Iterator[Gap]:
+    """Stations whose own port cannot be told from the ports that the table numbers."""
+    numbered = any(e.row.port is not None for listing in bridge.listings for e in listing.entries)
+    for station in network.stations_on(bridge.id):
+        port = bridge.ports[station.port]
+        named = DevId(*station.port).name
+        if numbered and port.named and port.number is None:
+            reason = f"the table numbers its ports, and the number of {named} is not known"
+            yield Gap(bridge.id.host, "fdb", reason)

@@ -1,0 +1,57 @@
+"""The checks, in the order in which they run: symptoms, then faults, then what explains them."""
+
+from collections.abc import Callable, Iterator
+from types import MappingProxyType
+from typing import Protocol
+
+from hopback.checks import (
+    blind_path,
+    bridge_loop,
+    duplicate_mac,
+    fdb_misplaced,
+    hairpin_reflection,
+    lag_mismatch,
+    mac_move,
+    own_source,
+    stp_delay,
+    uplink_echo,
+    wiring_broken,
+)
+from hopback.checks.case import Case
+from hopback.findings import Finding
+
+
+class Check(Protocol):
+    """What a module of this package that is a check defines."""
+
+    NAME: str
+    check: Callable[[Case], Iterator[Finding]]
+
+
+CHECKS: MappingProxyType[str, Check] = MappingProxyType(
+    {
+        module.NAME: module
+        for module in (
+            fdb_misplaced,
+            own_source,
+            mac_move,
+            duplicate_mac,
+            wiring_broken,
+            lag_mismatch,
+            stp_delay,
+            blind_path,
+            hairpin_reflection,
+            bridge_loop,
+            uplink_echo,
+        )
+    }
+)
+
+
+def run(case: Case) -> tuple[Finding, ...]:
+    """The findings of all checks; each sees what those before it found."""
+    found: tuple[Finding, ...] = ()
+    for module in CHECKS.values():
+        case = case.with_found(found)
+        found = (*found, *module.check(case))
+    return found

@@ -1,0 +1,109 @@
+"""uplink-echo: frames that left by an uplink come in again on it.
+
+Something beyond the uplink returns what the host sends: a loop, a mis-cabled LAG, a promiscuous
+virtual switch, an access point. The bridge then learns its own stations on the uplink
+(net/bridge/br_fdb.c:br_fdb_update: the last frame wins) and logs its own address when the frame was
+the host's. The tables show the effect; which cable it is, only captures on each leg can show.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from hopback.checks.case import Case
+from hopback.findings import Confidence, Finding
+from hopback.network.facts import DevId
+
+NAME = "uplink-echo"
+
+_FRESH_SECONDS = 60.0
+"""An entry this young was refreshed while the station was at home to refresh its own."""
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """One finding for each bridge whose symptoms point to one of its ways out."""
+    looped = {f.subject for f in case.of("bridge-loop")}
+    symptoms: dict[tuple[str, str, str | None], list[Finding]] = defaultdict(list)
+    for name in ("fdb-misplaced", "own-source", "mac-move"):
+        for finding in case.of(name):
+            if _points_out(case, finding):
+                key = (finding.host, finding.details["netns"], finding.details["bridge"])
+                symptoms[key].append(finding)
+    for (host, netns, bridge), found in symptoms.items():
+        if bridge not in looped:
+            yield _finding(DevId(host, netns, bridge or found[0].subject), found)
+
+
+def _points_out(case: Case, finding: Finding) -> bool:
+    """Whether the place where the frames came in may be a way out of the host."""
+    netns = finding.details["netns"]
+    match finding.check:
+        case "fdb-misplaced":
+            return bool(finding.details["actual_port_role"] != "guest")
+        case "own-source":
+            return not _address_in_use(case, finding)
+        case _:
+            bridge = DevId(finding.host, netns, finding.details["bridge"] or "")
+            view = case.network.bridges.get(bridge)
+            ports = [view.port(name) for name in finding.details["ports"]] if view else []
+            return not ports or any(p is None or p.role != "guest" for p in ports)
+
+
+def _address_in_use(case: Case, finding: Finding) -> bool:
+    """A guest that was given the very address of its tap explains the message by itself."""
+    port = DevId(finding.host, finding.details["netns"], finding.subject)
+    bridge = case.network.bridge_of(port)
+    if bridge is None or bridge.ports[port].role != "guest":
+        return False
+    return any(s.port == port for s in case.network.stations)
+
+
+def _finding(bridge: DevId, found: Sequence[Finding]) -> Finding:
+    uplink = _uplink(found)
+    names = tuple(dict.fromkeys(f.check for f in found))
+    return Finding(
+        check=NAME,
+        group="comes-back",
+        severity="error",
+        evidence="reported",
+        confidence=_confidence(found),
+        host=bridge.host,
+        subject=uplink,
+        summary=(
+            f"What leaves {bridge.name} by {uplink} comes in again on it: something beyond"
+            f" {uplink} (a loop, a mis-cabled LAG, a promiscuous switch) returns frames."
+        ),
+        because=tuple(e for f in found for e in f.because),
+        details={
+            "bridge": bridge.name,
+            "netns": bridge.netns,
+            "uplink": uplink,
+            "stations": [f.subject for f in found if f.check == "fdb-misplaced"],
+        },
+        explains=names,
+        alternatives=_alternatives(found),
+    )
+
+
+def _uplink(found: Sequence[Finding]) -> str:
+    """The port the frames came in by: as the table names it, else as the log does."""
+    for finding in found:
+        if finding.check == "fdb-misplaced":
+            return str(finding.details["actual_port"])
+    for finding in found:
+        if finding.check == "own-source":
+            return str(finding.details["listed_port"] or finding.subject)
+    return str(found[0].details["ports"][-1])
+
+
+def _confidence(found: Sequence[Finding]) -> Confidence:
+    """The kernel's own word, or a fresh entry while the station is at home, makes it likely."""
+    for finding in found:
+        age = finding.details.get("age_seconds")
+        fresh = age is None or age <= _FRESH_SECONDS
+        if finding.check != "fdb-misplaced" or fresh:
+            return "likely"
+    return "possible"
+
+
+def _alternatives(found: Sequence[Finding]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(a for f in found for a in f.alternatives))
