@@ -43,7 +43,7 @@ def modules() -> set[str]:
 
 def state(lab: Lab) -> dict[str, str]:
     """What a careless reader would change, without the times that run down by themselves."""
-    commands = ("bridge -d link", "ip -d addr", "ip rule", "ip route show table all")
+    commands = ("bridge -d link", "ip addr", "ip rule", "ip route show table all")
     files = ("ip_tables_names", "ip6_tables_names", "arp_tables_names")
     said = {command: re.sub(r"\d+sec", "", lab.run(command)) for command in commands}
     for name in files:
