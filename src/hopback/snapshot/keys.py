@@ -1,0 +1,58 @@
+"""What tells the rows of a table apart, and what they say apart from where they were read."""
+
+from types import MappingProxyType
+
+from msgspec.structs import replace
+
+from hopback.snapshot.model import TABLES
+from hopback.snapshot.rows import (
+    Address,
+    Fdb,
+    Guest,
+    GuestNic,
+    Mdb,
+    Neighbour,
+    PacketFilter,
+    PortVlan,
+    Route,
+    Row,
+    Rule,
+    Sysctl,
+)
+from hopback.snapshot.table import Cite
+
+_NOWHERE = Cite(-1, 0)
+
+_FIELDS: dict[type[Row], tuple[str, ...]] = {
+    Fdb: ("bridge", "vlan", "mac", "on_device"),
+    PortVlan: ("dev", "vid"),
+    Mdb: ("bridge", "dev", "group", "vlan"),
+    Address: ("dev", "address"),
+    Neighbour: ("dev", "address"),
+    Route: ("destination", "family", "table", "metric"),
+    Rule: ("family", "priority", "selector"),
+    Guest: ("name",),
+    GuestNic: ("guest", "mac", "target"),
+    PacketFilter: ("family", "name"),
+    Sysctl: ("key",),
+}
+_DEVICE = ("name",)
+
+
+def _fields(kind: type[Row]) -> tuple[str, ...]:
+    return _FIELDS.get(kind, _DEVICE if "name" in kind.__struct_fields__ else ())
+
+
+KEYS = MappingProxyType({kind: _fields(kind) for kind in TABLES})
+"""The fields that identify a row in its table and namespace; none for events: they never change."""
+
+
+def key_of(row: Row) -> tuple[object, ...] | None:
+    """What the row is about; None for rows that are only ever added or removed."""
+    fields = KEYS[type(row)]
+    return (row.netns, *(getattr(row, field) for field in fields)) if fields else None
+
+
+def said(row: Row) -> Row:
+    """The row without its citation: two listings that say the same give equal values."""
+    return replace(row, cite=_NOWHERE)

@@ -1,0 +1,53 @@
+"""The text behind a citation, for people to look at."""
+
+import re
+from itertools import islice
+
+from hopback.snapshot.model import Snapshot
+from hopback.snapshot.patch import rows_at
+from hopback.snapshot.render import render
+from hopback.snapshot.rows import Row
+from hopback.snapshot.table import Cite, Source
+
+_LINE_MAX = 200
+_LINE_END = re.compile("\n")
+
+
+def quote(snapshot: Snapshot, cite: Cite) -> str:
+    """The cited line as it was read.
+
+    Where there was no text (live tables), or the line is too long to show (JSON on one line), the
+    cited rows as iproute2 would print them; "" if the citation points nowhere.
+    """
+    if not 0 <= cite.source < len(snapshot.sources):
+        return ""
+    line = _line(snapshot.sources[cite.source], cite.line)
+    if line is not None and len(line) <= _LINE_MAX:
+        return line.strip()
+    rows = rows_at(snapshot, cite)
+    if rows:
+        return render(rows[0])
+    return line[: _LINE_MAX - 1] + "…" if line else ""
+
+
+def quote_row(snapshot: Snapshot, row: Row) -> str:
+    """The text behind one row, which may share its line with others."""
+    sources = snapshot.sources
+    cited = sources[row.cite.source] if 0 <= row.cite.source < len(sources) else None
+    line = _line(cited, row.cite.line) if cited else None
+    return line.strip() if line is not None and len(line) <= _LINE_MAX else render(row)
+
+
+def _line(source: Source, number: int) -> str | None:
+    """One line of the source's text, found without cutting up the rest."""
+    skip = number - source.first_line
+    if source.text is None or skip < 0:
+        return None
+    start = 0
+    if skip:
+        end = next(islice(_LINE_END.finditer(source.text), skip - 1, None), None)
+        if end is None:
+            return None
+        start = end.end()
+    stop = source.text.find("\n", start)
+    return source.text[start:] if stop < 0 else source.text[start:stop]
