@@ -6,6 +6,7 @@ from hopback.frames.dhcp import Dhcp
 from hopback.frames.ethernet import Frame
 from hopback.frames.icmp import Icmp, Icmpv6
 from hopback.frames.igmp import Igmp, IgmpV3Query, IgmpV3Report
+from hopback.frames.integrity import flaws
 from hopback.frames.ipv4 import Ipv4
 from hopback.frames.ipv6 import Ipv6
 from hopback.frames.mac import format_mac
@@ -16,7 +17,17 @@ from hopback.frames.tcp import Tcp
 from hopback.frames.transport import Transport
 from hopback.frames.udp import Udp
 
-_ETHERTYPES = {0x8809: "slow protocol (LACP)", 0x88CC: "LLDP", 0x888E: "EAPOL", 0x9000: "CTP"}
+_ETHERTYPES = {
+    ethernet.ARP: "ARP",
+    ethernet.IPV4: "IPv4",
+    ethernet.IPV6: "IPv6",
+    ethernet.DOT1Q: "802.1Q",
+    ethernet.DOT1AD: "802.1ad",
+    0x8809: "slow protocol (LACP)",
+    0x888E: "EAPOL",
+    0x88CC: "LLDP",
+    0x9000: "CTP",
+}
 _STP_LLC = b"\x42\x42\x03"
 _FLAGS = {
     tcp.SYN: "SYN",
@@ -59,9 +70,10 @@ _MLD = {mld.QUERY: "MLD query", mld.V1_REPORT: "MLDv1 report", mld.V1_DONE: "MLD
 
 
 def describe(frame: Frame) -> str:
-    """For instance ``vlan 5 ARP who-has 10.0.0.1 tell 10.0.0.2``."""
+    """For instance ``vlan 5 ARP who-has 10.0.0.1 tell 10.0.0.2``; in brackets what is wrong."""
     tags = ".".join(str(tag.vid) for tag in frame.tags)
-    return (f"vlan {tags} " if tags else "") + _payload(frame)
+    line = (f"vlan {tags} " if tags else "") + _payload(frame)
+    return line + "".join(f" [{flaw}]" for flaw in flaws(frame))
 
 
 def _payload(frame: Frame) -> str:
@@ -72,9 +84,9 @@ def _payload(frame: Frame) -> str:
             return _dhcp(message, _macs(frame))
         case Ipv4() | Ipv6() as packet:
             return _ip(packet)
-        case Malformed(reason):
-            return f"malformed ({reason}) {_macs(frame)}"
-        case Raw(raw):
+        case Raw(raw=raw) | Malformed(raw=raw):
+            if frame.ethertype == ethernet.NO_ETHERTYPE:
+                return "runt"
             return f"{_ethertype(frame.ethertype, raw)} {_macs(frame)}"
 
 
@@ -103,7 +115,8 @@ def _arp(packet: Arp, name: str) -> str:
 
 def _dhcp(message: Dhcp, macs: str) -> str:
     kind = message.message_type
-    line = f"DHCP {'BOOTP' if kind is None else dhcp.MESSAGE_NAMES.get(kind, kind)} {macs}"
+    name = "BOOTP" if kind is None else f"DHCP {dhcp.MESSAGE_NAMES.get(kind, kind)}"
+    line = f"{name} {macs}"
     if message.requested_ip is not None:
         line += f" wants {message.requested_ip}"
     return line if message.yiaddr.is_unspecified else f"{line} yiaddr {message.yiaddr}"
@@ -154,8 +167,6 @@ def _message(message: Transport, ends: str, protocol: int) -> str:
             return f"{_version(message)} query {ends} group {group}"
         case MldV2Report(records) | IgmpV3Report(records):
             return f"{_version(message)} report {ends}{_records(records)}"
-        case Malformed(reason):
-            return f"malformed ({reason}) {ends}"
         case _:
             return f"IP protocol {protocol} {ends}"
 

@@ -1,4 +1,4 @@
-"""Whether the checksums found in a frame are right.
+"""What is wrong with a frame: its cut or contradictory parts, and its checksums.
 
 A capture on the sending host shows TCP and UDP checksums that the device has yet to complete
 (``CHECKSUM_PARTIAL``): only the pseudo-header is summed. That is no damage, and has its own word.
@@ -6,7 +6,8 @@ A capture on the sending host shows TCP and UDP checksums that the device has ye
 
 from typing import Literal
 
-from msgspec.structs import replace
+from msgspec import Struct
+from msgspec.structs import astuple, replace
 
 from hopback.frames import ipv4, ipv6, transport
 from hopback.frames.checksum import ones_sum, pseudo_header
@@ -22,6 +23,15 @@ from hopback.frames.udp import Udp
 ChecksumState = Literal["right", "wrong", "partial", "absent", "unknown"]
 
 
+def flaws(part: object) -> tuple[str, ...]:
+    """The reasons of all that is ``Malformed`` in a frame or a part of one, outermost first."""
+    if isinstance(part, Malformed):
+        return (part.reason,)
+    if isinstance(part, Struct):
+        part = astuple(part)
+    return tuple(r for inner in part for r in flaws(inner)) if isinstance(part, tuple) else ()
+
+
 def network_checksum(frame: Frame) -> ChecksumState:
     """The IPv4 header's checksum; ``absent`` in all that is not IPv4."""
     packet = frame.payload
@@ -29,8 +39,8 @@ def network_checksum(frame: Frame) -> ChecksumState:
         return "absent"
     if packet.checksum is None:
         return "right"
-    header = replace(packet, payload=Raw(), length=packet.length or 0)
-    return "right" if ones_sum(ipv4.encode(header)) == 0xFFFF else "wrong"
+    header = ipv4.encode(packet)[: 20 + len(packet.options)]
+    return "right" if ones_sum(header) == 0xFFFF else "wrong"
 
 
 def transport_checksum(frame: Frame) -> ChecksumState:
@@ -53,6 +63,8 @@ def transport_checksum(frame: Frame) -> ChecksumState:
         message = replace(message, surplus=Raw())  # not covered (RFC 9868 7)
     addresses = packet.src.packed + packet.dst.packed
     covered = transport.encode(message, addresses)
+    if isinstance(message, Udp) and message.length not in (None, len(covered)):
+        return "unknown"
     pseudo = pseudo_header(addresses, packet.protocol, len(covered))
     if isinstance(message, Icmp | Igmp | IgmpV3Query | IgmpV3Report):
         pseudo = b""
@@ -65,8 +77,6 @@ def transport_checksum(frame: Frame) -> ChecksumState:
 
 def _is_incomplete(packet: Ipv4 | Ipv6) -> bool:
     if isinstance(packet, Ipv6) and packet.segments_left:
-        return True
-    if isinstance(packet.payload, Udp) and isinstance(packet.payload.payload, Malformed):
         return True
     if packet.length is None:
         return False
