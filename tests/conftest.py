@@ -20,7 +20,13 @@ NEEDED_ALWAYS = ("ip", "bridge")
 
 
 def absent_programs(marker: pytest.Mark) -> list[str]:
-    return [name for name in (*NEEDED_ALWAYS, *marker.args) if shutil.which(name) is None]
+    programs = [*NEEDED_ALWAYS, *(need for need in marker.args if not need.startswith("/"))]
+    return [name for name in programs if shutil.which(name) is None]
+
+
+def closed_devices(marker: pytest.Mark) -> list[str]:
+    devices = [need for need in marker.args if need.startswith("/")]
+    return [name for name in devices if not os.access(name, os.R_OK | os.W_OK)]
 
 
 def pytest_configure() -> None:
@@ -34,6 +40,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         return
     if reason := refusal():
         pytest.skip(f"kernel test: {reason}")
+    if closed := closed_devices(marker):
+        pytest.skip(f"kernel test: no access to {', '.join(closed)}")
     if absent := absent_programs(marker):
         reason = f"kernel test: not installed: {', '.join(absent)}"
         if os.environ.get(REQUIRED):

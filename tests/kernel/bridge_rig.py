@@ -7,6 +7,7 @@ read: nothing is waited for, and nothing can come late.
 import fcntl
 import json
 import os
+import socket
 import struct
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -16,10 +17,11 @@ from types import TracebackType
 from typing import Any
 
 from hopback.frames.mac import Mac, format_mac, parse_mac
-from tests.kernel.namespace import TUN, Namespace
+from tests.kernel.namespace import Namespace
 from tests.kernel.observer import Observer, Seen
 from tests.kernel.rig import CommandFailed, wait_until
 
+TUN = "/dev/net/tun"
 TUNSETIFF = 0x4004_54CA
 IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
 
@@ -148,6 +150,19 @@ class KernelBridge:
     def inject(self, port: int, frame: bytes) -> Observation:
         """Let ``frame`` arrive on a port, and see what the bridge does with it."""
         os.write(self._taps[port], frame)
+        egress = {index: _drain(tap) for index, tap in enumerate(self._taps)}
+        return Observation(
+            {index: frames for index, frames in egress.items() if frames},
+            tuple(self._device.take()),
+        )
+
+    def transmit(self, frame: bytes) -> Observation:
+        """Let the host send ``frame`` through the bridge device."""
+        with self._space:
+            sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        with sender:
+            sender.bind((BRIDGE, 0))
+            sender.send(frame)
         egress = {index: _drain(tap) for index, tap in enumerate(self._taps)}
         return Observation(
             {index: frames for index, frames in egress.items() if frames},

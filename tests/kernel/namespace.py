@@ -4,15 +4,16 @@ A child process inherits the namespace of the thread that starts it, a socket th
 in: whatever is started or opened inside ``with namespace:`` stays there.
 """
 
+import contextlib
 import ctypes
 import functools
 import os
+import subprocess
 from pathlib import Path
 from types import TracebackType
 
 CLONE_NEWNET = 0x4000_0000
 OWN = Path("/proc/thread-self/ns/net")
-TUN = Path("/dev/net/tun")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -81,11 +82,22 @@ class Namespace:
 def refusal() -> str | None:
     """Why this machine cannot run kernel tests; None if it can."""
     if os.geteuid() != 0:
-        return "needs root (or run it all under: unshare -rnm, with a tmpfs on /run)"
+        return "needs root"
+    probe = f"hopback-probe-{os.getpid()}"
+    trial = ["ip", "-n", probe, "link", "add", "type"]
     try:
-        Namespace.anonymous().close()
-    except OSError as error:
-        return f"no network namespaces here ({error.strerror})"
-    if not os.access(TUN, os.R_OK | os.W_OK):
-        return f"no access to {TUN}"
-    return None
+        return (
+            _complaint("ip", "netns", "add", probe)
+            or _complaint(*trial, "bridge")
+            or _complaint(*trial, "veth")
+        )
+    except FileNotFoundError:
+        return None  # a missing program is not the kernel's refusal
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            _complaint("ip", "netns", "delete", probe)
+
+
+def _complaint(*argv: str) -> str | None:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    return f"{' '.join(argv)}: {done.stderr.strip()}" if done.returncode else None

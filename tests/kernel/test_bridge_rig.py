@@ -8,6 +8,7 @@ import pytest
 from hopback.frames.mac import BROADCAST, ZERO, Mac, mac_to_bytes, parse_mac
 from tests.kernel.bridge_rig import (
     BRIDGE_MAC,
+    TUN,
     FdbEntry,
     KernelBridge,
     Observation,
@@ -17,7 +18,7 @@ from tests.kernel.bridge_rig import (
 )
 from tests.kernel.observer import PacketType, Seen
 
-pytestmark = pytest.mark.kernel()
+pytestmark = pytest.mark.kernel(TUN)
 
 ANNA = parse_mac("02:00:00:00:01:01")
 BERT = parse_mac("02:00:00:00:01:02")
