@@ -1,0 +1,142 @@
+"""Devices: links, bridges and their ports, bonds, VLANs."""
+
+from typing import Literal
+
+from hopback.frames.mac import Mac
+from hopback.snapshot.rows.base import Row
+
+
+class Link(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A network device (``ip -d link``, ``ifconfig``, RTM_NEWLINK).
+
+    ``master`` and ``lower`` are "" when the listing shows that there is none. ``lower`` is the
+    name after ``@`` (the device a VLAN or macvlan sits on, a veth's peer in the same namespace);
+    when the peer is elsewhere only ``lower_index`` is known (``@if7``) with the namespace id the
+    kernel gives it, and ``peer_netns`` is filled by who can resolve that id. ``port_of`` is the
+    driver of the device it is enslaved to ("bridge", "bond").
+    """
+
+    name: str
+    index: int | None = None
+    kind: str | None = None  # IFLA_INFO_KIND: veth, tun, bridge, bond, vlan, vxlan, macvlan …
+    mac: Mac | None = None
+    perm_mac: Mac | None = None
+    up: bool | None = None  # IFF_UP
+    carrier: bool | None = None  # IFF_LOWER_UP
+    promisc: bool | None = None  # IFF_PROMISC asked for by an administrator, not promiscuity
+    mtu: int | None = None
+    master: str | None = None
+    port_of: str | None = None
+    lower: str | None = None
+    lower_index: int | None = None
+    lower_netnsid: int | None = None
+    peer_netns: str | None = None
+    xdp: bool | None = None  # a BPF program sits on the device's receive path
+
+
+class Bridge(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A bridge's own settings (``ip -d link``, ``brctl show``, sysfs ``bridge/*``)."""
+
+    name: str
+    bridge_id: str | None = None
+    stp: bool | None = None
+    vlan_filtering: bool | None = None
+    vlan_default_pvid: int | None = None
+    forward_delay: int | None = None  # ns
+    ageing_time: int | None = None  # ns; 0 means that the bridge never learns
+    group_fwd_mask: int | None = None
+    mcast_snooping: bool | None = None
+    mcast_querier: bool | None = None
+    nf_call_iptables: bool | None = None
+    topology_change: bool | None = None
+
+
+PortStateName = Literal["disabled", "listening", "learning", "forwarding", "blocking"]
+
+PORT_STATES: tuple[PortStateName, ...] = (
+    "disabled",
+    "listening",
+    "learning",
+    "forwarding",
+    "blocking",
+)
+"""The BR_STATE_* numbers in order (``include/uapi/linux/if_bridge.h``)."""
+
+
+class BridgePort(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A bridge port and its flags (``bridge -d link``, ``brctl showstp``, sysfs ``brport/*``)."""
+
+    name: str
+    bridge: str | None = None
+    number: int | None = None
+    state: PortStateName | None = None
+    hairpin: bool | None = None
+    learning: bool | None = None
+    flood: bool | None = None
+    mcast_flood: bool | None = None
+    bcast_flood: bool | None = None
+    isolated: bool | None = None
+    locked: bool | None = None
+    mab: bool | None = None
+    proxyarp: bool | None = None
+    proxyarp_wifi: bool | None = None
+    neigh_suppress: bool | None = None
+    mcast_to_unicast: bool | None = None
+    mcast_router: int | None = None
+    group_fwd_mask: int | None = None
+    vlan_tunnel: bool | None = None
+    backup_port: str | None = None
+    guard: bool | None = None
+    root_block: bool | None = None
+    cost: int | None = None
+    priority: int | None = None
+
+
+class Bond(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A bond (``/proc/net/bonding/*``, ``ip -d link``)."""
+
+    name: str
+    mode: str | None = None  # as the kernel names it: balance-rr, 802.3ad …
+    xmit_hash_policy: str | None = None
+    active_slave: str | None = None
+    all_slaves_active: bool | None = None
+    active_aggregator: int | None = None
+    partner_mac: Mac | None = None
+
+
+class BondLeg(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """One leg of a bond. ``mii_up`` is its link; ``active`` whether the bond uses it.
+
+    ``actor_state`` and ``partner_state`` are the 802.3ad port state bits (IEEE 802.1AX §6.4.2.3:
+    0x01 activity, 0x02 timeout, 0x04 aggregation, 0x08 sync, 0x10 collecting, 0x20 distributing,
+    0x40 defaulted, 0x80 expired).
+    """
+
+    name: str
+    bond: str | None = None
+    active: bool | None = None
+    mii_up: bool | None = None
+    aggregator: int | None = None
+    actor_state: int | None = None
+    partner_state: int | None = None
+    partner_mac: Mac | None = None
+    perm_mac: Mac | None = None
+
+
+class VlanDevice(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A VLAN device: ``name`` carries the frames of ``vid`` of device ``lower``."""
+
+    name: str
+    vid: int
+    lower: str | None = None
+    protocol: str | None = None  # 802.1Q, 802.1ad
+
+
+class Blind(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """Something on a device's path that hopback cannot evaluate (tc, XDP, OVS, switchdev, SR-IOV).
+
+    ``dev`` is "" when it may concern every device of the namespace.
+    """
+
+    dev: str
+    what: str

@@ -1,0 +1,127 @@
+"""Forwarding: the bridge tables, addresses, neighbours, routes."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from hopback.frames.mac import Mac
+from hopback.snapshot.rows.base import Row
+
+
+class Fdb(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A forwarding database entry (``bridge fdb``, ``brctl showmacs``, RTM_NEWNEIGH).
+
+    ``dev`` is None where the listing only numbers ports (``port``); ``bridge`` is None where it
+    does not say whose table it is. ``vlan`` 0 is an entry without VLAN. ``local`` is what bridge
+    fdb calls permanent and brctl "is local"; ``static`` is NUD_NOARP (it does not age, but it
+    moves); ``on_device`` marks the device's own filter list (``self``), which is no bridge table.
+    ``age`` is the time since the entry was last refreshed by a frame with this source.
+    """
+
+    mac: Mac
+    dev: str | None = None
+    port: int | None = None
+    bridge: str | None = None
+    vlan: int = 0
+    local: bool = False
+    static: bool = False
+    sticky: bool = False
+    extern_learn: bool = False
+    offload: bool = False
+    on_device: bool = False
+    age: int | None = None  # ns
+    dst: str | None = None  # a VXLAN entry's remote
+
+
+class FdbEvent(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A line of ``bridge monitor fdb`` (RTM_NEWNEIGH on creation or move, RTM_DELNEIGH)."""
+
+    mac: Mac
+    dev: str
+    bridge: str | None = None
+    vlan: int = 0
+    deleted: bool = False
+    local: bool = False
+    at: int | None = None  # ns since the epoch, if stamped
+
+
+class EvpnMac(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A MAC in a BGP EVPN table (FRR ``show evpn mac``), with its mobility sequence numbers."""
+
+    mac: Mac
+    where: str
+    vlan: int = 0
+    local_sequence: int = 0
+    remote_sequence: int = 0
+
+
+class PortVlan(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A VLAN allowed on a port (``bridge vlan``)."""
+
+    dev: str
+    vid: int
+    pvid: bool = False
+    untagged: bool = False
+
+
+class Mdb(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A multicast group member (``bridge mdb``)."""
+
+    bridge: str
+    dev: str
+    group: str
+    vlan: int = 0
+    permanent: bool = False
+
+
+class Address(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """An IP address of a device; ``flags`` as iproute2 spells them (tentative, dadfailed …)."""
+
+    dev: str
+    address: str
+    prefix_len: int
+    scope: str | None = None
+    flags: tuple[str, ...] = ()
+
+
+class Neighbour(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """An ARP or ND entry (``ip neigh``, ``arp -an``)."""
+
+    dev: str
+    address: str
+    mac: Mac | None = None
+    state: str | None = None
+    router: bool = False
+    proxy: bool = False
+
+
+class NextHop(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One way of a route."""
+
+    dev: str | None = None
+    via: str | None = None
+    weight: int = 1
+
+
+class Route(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A route. ``kind`` is unicast, local, broadcast, blackhole, unreachable, prohibit …"""
+
+    destination: str  # "default" is 0.0.0.0/0 or ::/0, by family
+    family: Literal[4, 6]
+    kind: str = "unicast"
+    hops: tuple[NextHop, ...] = ()
+    table: str = "main"
+    protocol: str | None = None
+    scope: str | None = None
+    metric: int | None = None
+    source: str | None = None
+    onlink: bool = False
+
+
+class Rule(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A policy routing rule, its selectors as iproute2 prints them."""
+
+    priority: int
+    family: Literal[4, 6]
+    selector: str
+    action: str
