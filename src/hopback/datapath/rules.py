@@ -54,17 +54,10 @@ RULES = MappingProxyType(
             f"{_FDB}:br_fdb_update",
             "a known source seen on another port moves there at once: the last frame wins",
         ),
-        "learn-same": RuleInfo(
-            f"{_FDB}:br_fdb_update", "a source seen where the table has it is only refreshed"
-        ),
-        "learn-sticky": RuleInfo(f"{_FDB}:br_fdb_update", "a sticky entry stays where it is"),
         "learn-own": RuleInfo(
             f"{_FDB}:br_fdb_update",
             "the source is the bridge's or a port's own address: logged, entry unchanged,"
             " the frame goes on",
-        ),
-        "learn-off": RuleInfo(
-            f"{_FDB}:br_fdb_update", "the port does not learn, or the bridge's ageing time is 0"
         ),
         "local-unicast": RuleInfo(
             f"{_INPUT}:br_handle_frame_finish",

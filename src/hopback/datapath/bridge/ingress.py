@@ -12,9 +12,9 @@ from hopback.datapath.bridge.forward import (
     table_question,
     unicast,
 )
-from hopback.datapath.bridge.learn import learn
+from hopback.datapath.bridge.learn import applied, learn
 from hopback.datapath.bridge.state import BridgeState, PortConfig
-from hopback.datapath.effects import Ask, Blind, Deliver, Drop, Effect, Send, Why, World
+from hopback.datapath.effects import Ask, Blind, Deliver, Drop, Effect, Learn, Send, Why, World
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import ZERO, Mac, is_group, is_link_local
 from hopback.network.facts import DevId
@@ -45,7 +45,15 @@ def receive(state: BridgeState, world: World, at: DevId, frame: Frame) -> tuple[
     learnt = learn(state, port, frame.src)
     if port.state == "learning":
         return (*learnt, Drop(Why("learning-drop", port.why("state"))))
-    return learnt + _forward(state, world, port, frame)
+    return learnt + _forward(_after(state, learnt, frame), world, port, frame)
+
+
+def _after(state: BridgeState, learnt: tuple[Effect, ...], frame: Frame) -> BridgeState:
+    """The table that the lookup sees: a frame to its own source finds what it has just taught."""
+    for effect in learnt:
+        if isinstance(effect, Learn) and effect.mac == frame.dst:
+            return applied(state, effect)
+    return state
 
 
 def open_issue(state: BridgeState, world: World) -> Ask | Blind | None:

@@ -43,7 +43,7 @@ def _own_source(state: BridgeState, port: PortConfig, source: Mac, entry: FdbEnt
 
 
 def applied(state: BridgeState, learnt: Learn) -> BridgeState:
-    """The bridge after ``learnt``; only engines that let time pass use it."""
+    """The bridge after ``learnt``, for whoever lets frames follow one another."""
     entry = state.fdb.get(learnt.mac)
     kept = FdbEntry(learnt.port, sticky=entry.sticky if entry else False, refs=learnt.why.refs)
     return replace(state, fdb={**state.fdb, learnt.mac: kept})
