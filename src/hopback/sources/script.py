@@ -1,0 +1,162 @@
+"""The shell script that collects a host's tables where hopback cannot run itself.
+
+What it prints is a paste: each command after a prompt ``HOST# ``, then its output. It needs a POSIX
+sh (dash, busybox) and takes what tools there are. It changes nothing: tools that would load a
+kernel module by being run are run only if the module is there already.
+"""
+
+SCRIPT = r"""#!/bin/sh
+# Prints what hopback reads of a host. It changes nothing and loads no kernel module.
+LC_ALL=C
+PATH=$PATH:/usr/sbin:/sbin
+export LC_ALL PATH
+host=$(uname -n)
+
+# A complaint is marked, so that nobody takes it for a row of a table.
+complain() {
+    sed 's/^/!! /'
+}
+
+# as TITLE COMMAND...: run the command, under a prompt that shows TITLE
+as() {
+    printf '%s# %s\n' "$host" "$1"
+    shift
+    { "$@" </dev/null 2>&1 >&3 3>&- | complain >&3; } 3>&1
+}
+
+# run COMMAND...: the same under its own words, if there is such a program
+run() {
+    if command -v "$1" >/dev/null 2>&1; then
+        as "$*" "$@"
+    fi
+}
+
+# Whether a module is there, or none can be loaded because the kernel has no modules.
+present() {
+    [ ! -e /proc/modules ] || [ -d "/sys/module/$1" ] || grep -q "^$1 " /proc/modules
+}
+
+# Whether a program that was made for two backends is the one for nf_tables.
+speaks_nft() {
+    case $(readlink -f "$(command -v "$1")") in
+        *nft*) return 0 ;;
+    esac
+    return 1
+}
+
+# settings [WRAPPER...]: kernel settings of the namespace that WRAPPER enters
+settings() {
+    for key in ipv4/ip_forward bridge/bridge-nf-call-iptables bridge/bridge-nf-call-ip6tables \
+        bridge/bridge-nf-call-arptables 'ipv4/conf/*/rp_filter' 'ipv4/conf/*/arp_ignore' \
+        'ipv4/conf/*/arp_announce' 'ipv6/conf/*/accept_dad' 'ipv6/conf/*/enhanced_dad' \
+        'ipv6/conf/*/dad_transmits' 'ipv6/conf/*/disable_ipv6'; do
+        # expanded inside: the devices are those of the namespace
+        as "$*${1:+ }grep -H . /proc/sys/net/$key" \
+            "$@" sh -c "for file in /proc/sys/net/$key; do
+                if [ -e \"\$file\" ]; then grep -H . \"\$file\"; fi
+            done"
+    done
+}
+
+# tables [WRAPPER...]: devices, bridges, addresses and routes of a namespace
+tables() {
+    run "$@" ip -d link show
+    run "$@" ip addr show
+    run "$@" bridge -d link show
+    run "$@" bridge -s fdb show
+    run "$@" bridge vlan show
+    run "$@" bridge mdb show
+    run "$@" ip neigh show
+    run "$@" ip route show table all
+    run "$@" ip rule show
+    run "$@" ip -6 rule show
+}
+
+bridges() {
+    run brctl show
+    for path in /sys/class/net/*/bridge; do
+        [ -d "$path" ] || continue
+        name=${path%/bridge}
+        name=${name##*/}
+        run brctl showmacs "$name"
+        run brctl showstp "$name"
+    done
+    for path in /sys/class/net/*/brport; do
+        [ -d "$path" ] || continue
+        # flush can only be written
+        as "grep -H . $path/*" sh -c 'for file in "$1"/*; do
+            if [ -r "$file" ] && [ "${file##*/}" != flush ]; then grep -H . "$file"; fi
+        done' sh "$path"
+    done
+    for path in /proc/net/bonding/*; do
+        if [ -e "$path" ]; then run cat "$path"; fi
+    done
+}
+
+guests() {
+    command -v virsh >/dev/null 2>&1 || return 0
+    run virsh -r list --all
+    virsh -r list --all --name </dev/null 2>/dev/null | while IFS= read -r name; do
+        if [ -n "$name" ]; then run virsh -r dumpxml "$name"; fi
+    done
+}
+
+# save PROGRAM FILE: a legacy table exists only if FILE lists it
+save() {
+    command -v "$1" >/dev/null 2>&1 || return 0
+    if speaks_nft "$1"; then
+        if present nf_tables; then run "$1"; return; fi
+    elif grep -q . "/proc/net/$2" 2>/dev/null; then
+        run "$1"
+        return
+    fi
+    echo "$1 was not run: it might load a kernel module" | complain
+}
+
+filters() {
+    if present nf_tables; then
+        run nft list ruleset
+    elif command -v nft >/dev/null 2>&1; then
+        echo 'nft was not run: it would load a kernel module' | complain
+    fi
+    save iptables-save ip_tables_names
+    save ip6tables-save ip6_tables_names
+    command -v ebtables-save >/dev/null 2>&1 || return 0
+    if speaks_nft ebtables-save; then
+        if present nf_tables; then run ebtables-save; return; fi
+    elif [ -e /proc/modules ] && grep -q '^ebtable_' /proc/modules; then
+        run ebtables-save
+        return
+    fi
+    echo 'ebtables-save was not run: it might load a kernel module' | complain
+}
+
+namespaces() {
+    for path in /run/netns/*; do
+        [ -e "$path" ] || continue
+        name=${path##*/}
+        if ip netns exec "$name" true </dev/null 2>/dev/null; then
+            tables ip netns exec "$name"
+            settings ip netns exec "$name"
+        else
+            echo "network namespace $name could not be entered: needs root" | complain
+        fi
+    done
+}
+
+run uname -a
+run hostnamectl
+run cat /etc/machine-id
+run cat /proc/sys/kernel/random/boot_id
+tables
+bridges
+settings
+guests
+filters
+if command -v dmesg >/dev/null 2>&1; then
+    as 'dmesg | tail -n 2000' sh -c 'dmesg | tail -n 2000'
+fi
+namespaces
+exit 0
+"""
+"""For ``ssh host sh -s``, or to be saved and run."""
