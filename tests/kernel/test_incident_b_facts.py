@@ -5,7 +5,7 @@ import pytest
 from tests.kernel.incident_b import TAP, UPLINK, IncidentB, Server
 from tests.kernel.rig import wait_until
 
-pytestmark = pytest.mark.kernel("dnsmasq", "udhcpc", "tc", "setpriv")
+pytestmark = pytest.mark.kernel("dnsmasq", "udhcpc", "tc")
 
 SERVERS: tuple[Server, ...] = ("host", "outside")
 ATTEMPTS_MAX = 3

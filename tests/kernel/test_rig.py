@@ -10,7 +10,7 @@ import pytest
 from tests.kernel.namespace import OWN, Namespace
 from tests.kernel.rig import CommandFailed, Rig, wait_until
 
-pytestmark = pytest.mark.kernel("setpriv", "sleep")
+pytestmark = pytest.mark.kernel("sleep")
 
 NAMED = Path("/run/netns")
 ROOT = Path(__file__).parents[2]
