@@ -7,7 +7,6 @@ read: nothing is waited for, and nothing can come late.
 import fcntl
 import json
 import os
-import socket
 import struct
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -150,24 +149,12 @@ class KernelBridge:
     def inject(self, port: int, frame: bytes) -> Observation:
         """Let ``frame`` arrive on a port, and see what the bridge does with it."""
         os.write(self._taps[port], frame)
-        egress = {index: _drain(tap) for index, tap in enumerate(self._taps)}
-        return Observation(
-            {index: frames for index, frames in egress.items() if frames},
-            tuple(self._device.take()),
-        )
+        return self._observed()
 
     def transmit(self, frame: bytes) -> Observation:
         """Let the host send ``frame`` through the bridge device."""
-        with self._space:
-            sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-        with sender:
-            sender.bind((BRIDGE, 0))
-            sender.send(frame)
-        egress = {index: _drain(tap) for index, tap in enumerate(self._taps)}
-        return Observation(
-            {index: frames for index, frames in egress.items() if frames},
-            tuple(self._device.take()),
-        )
+        self._device.send(frame)
+        return self._observed()
 
     def configure(self, ports: Sequence[PortConfig], static: Sequence[StaticEntry] = ()) -> None:
         """Give the ports (the same number, with the same addresses) other flags and states.
@@ -192,6 +179,13 @@ class KernelBridge:
             for entry in listed
             if entry.get("master") == BRIDGE and "vlan" not in entry
         }
+
+    def _observed(self) -> Observation:
+        egress = {index: _drain(tap) for index, tap in enumerate(self._taps)}
+        return Observation(
+            {index: frames for index, frames in egress.items() if frames},
+            tuple(self._device.take()),
+        )
 
     def _entry(self, entry: dict[str, Any]) -> FdbEntry:
         name = entry["ifname"]

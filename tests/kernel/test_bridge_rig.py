@@ -191,6 +191,17 @@ def test_without_ageing_time_the_bridge_is_a_hub() -> None:
         assert bridge.inject(1, frame(BERT, ANNA)).egress.keys() == {0, 2}
 
 
+def test_host_sends_by_the_table_and_is_not_learned() -> None:
+    unknown, multicast = frame(BERT, STRANGER), frame(BERT, GROUP)
+    shy = PortConfig(flood=False, mcast_flood=False, bcast_flood=False)
+    with KernelBridge([PLAIN, shy]) as bridge:
+        before = bridge.fdb()
+        # Of the flood flags only that for unknown unicast holds for the host itself [br_flood].
+        assert bridge.transmit(unknown) == Observation(to_ports(unknown, 0))
+        assert bridge.transmit(multicast) == Observation(to_ports(multicast, 0, 1))
+        assert bridge.fdb() == before
+
+
 def test_tagged_frame_keeps_its_tag() -> None:
     sent = (
         mac_to_bytes(BROADCAST) + mac_to_bytes(ANNA) + bytes.fromhex("8100 0064 88b5") + bytes(46)
