@@ -1,0 +1,123 @@
+"""How much of a table a command shows."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from hopback.snapshot.rows import (
+    Address,
+    Bond,
+    BondLeg,
+    Bridge,
+    Link,
+    PacketFilter,
+    Route,
+    Row,
+    Rule,
+    VlanDevice,
+)
+from hopback.sources.parse.commands import Command
+
+
+class Scope(NamedTuple):
+    """``dev`` is the bridge (bond, device) whose part of the table is shown, "" for all of it."""
+
+    dev: str = ""
+    complete: bool = True
+
+
+ALL = Scope()
+PART = Scope(complete=False)
+
+_ONE_KIND: dict[str, tuple[type[Row], ...]] = {
+    "bridge": (Bridge,),
+    "bond": (Bond,),
+    "vlan": (VlanDevice,),
+    "bridge_slave": (),
+    "bond_slave": (BondLeg,),
+}
+# Words after ``show`` that leave out devices by a property.
+_FILTERS = frozenset({"up", "master", "vrf", "scope", "to", "label", "dynamic", "permanent"})
+_FAMILIES = ("-4", "-6", "-0")
+
+
+def scope_of(command: Command, kind: type[Row]) -> Scope:
+    """What the command lets through of the table of ``kind``; cut marks are not its doing."""
+    scope = _shown(command, kind)
+    return scope._replace(complete=False) if command.filtered else scope
+
+
+def _shown(command: Command, kind: type[Row]) -> Scope:
+    plain = command.plain
+    match plain[:2]:
+        case ("brctl", "show" | "showmacs" | "showstp"):
+            return Scope(plain[2]) if len(plain) == 3 else ALL if len(plain) == 2 else PART
+        case ("bridge", "fdb"):
+            return _fdb(plain[2:])
+        case ("bridge", "link" | "vlan" | "mdb"):
+            return PART if _value(plain, "dev") or len(plain) > 3 else ALL
+        case ("ip", "link" | "address" | "neigh"):
+            return _ip(command, kind)
+        case ("ip", "route"):
+            return ALL if plain[2:] == ("show", "table", "all") and not _family(command) else PART
+        case ("ip", "rule"):  # without -6 only IPv4 rules are shown
+            return PART
+        case ("cat", path):
+            return _file(path) if len(plain) == 2 else PART
+        case _:
+            return _other(command, kind)
+
+
+def _value(words: Sequence[str], word: str) -> str | None:
+    return next((b for a, b in pairwise(words) if a == word), None)
+
+
+def _family(command: Command) -> bool:
+    return any(word in _FAMILIES for word in command.words)
+
+
+def _fdb(words: Sequence[str]) -> Scope:
+    """A device's own entries are no bridge's table, and so neither are those of one port."""
+    rest = [word for word in words if word != "show"]
+    if not rest:
+        return ALL
+    if len(rest) == 2 and rest[0] in ("br", "bridge"):
+        return Scope(rest[1])
+    return PART
+
+
+def _ip(command: Command, kind: type[Row]) -> Scope:
+    words = command.plain[3:]
+    if kind is Address and _family(command):
+        return PART
+    if wanted := _value(words, "type"):
+        return ALL if kind in _ONE_KIND.get(wanted, ()) and len(words) == 2 else PART
+    if any(word in _FILTERS for word in words):
+        return PART
+    names = [word for word in words if word != "dev"]
+    return ALL if not names else Scope(names[0]) if len(names) == 1 else PART
+
+
+def _file(path: str) -> Scope:
+    """``cat /proc/net/bonding/*`` shows every bond, one of the files only that bond."""
+    bond = path.removeprefix("/proc/net/bonding/")
+    if bond != path:
+        return ALL if bond == "*" else Scope(bond)
+    return ALL if path == "/proc/net/vlan/config" else PART
+
+
+def _other(command: Command, kind: type[Row]) -> Scope:
+    """The rest; several programs keep packet filters, and only nft shows all that nft made."""
+    plain = command.plain
+    if kind is PacketFilter:
+        return ALL if plain[:3] == ("nft", "list", "ruleset") and len(plain) == 3 else PART
+    if plain[:1] == ("sysctl",):
+        return ALL if command.option("-a") else PART
+    if plain[:1] == ("ifconfig",):
+        whole = command.option("-a") and len(plain) == 1
+        return ALL if whole else Scope(plain[1]) if len(plain) == 2 else PART
+    if plain[:1] in (("dmesg",), ("journalctl",), ("uname",), ("hostnamectl",)):
+        return ALL
+    if plain[:2] == ("virsh", "list"):
+        return ALL
+    return PART if kind in (Link, Route, Rule) else ALL

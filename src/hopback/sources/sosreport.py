@@ -1,0 +1,68 @@
+"""A sosreport, unpacked or not: the files of ``sos_commands`` and a few of /proc.
+
+sos names a file after its command, blanks as ``_`` and slashes as ``.``; everything that a parser
+knows by that name is read, and nothing else.
+"""
+
+import re
+from collections.abc import Iterable
+
+from hopback.snapshot.model import Builder, Snapshot
+from hopback.sources.directory import read_content, read_named
+from hopback.sources.parse.commands import Command, parse_file_name
+from hopback.sources.parse.registry import for_command
+from hopback.sources.tree import Tree
+
+_ROOT = re.compile(r"(?:[^/]+/)?(?=sos_commands/)")
+_NAMESPACE = re.compile(r"sos_commands/networking/namespaces/([^/]+)/(.+)")
+_NETNS_EXEC = re.compile(r"ip_netns_exec_(.+?)_((?:ip|bridge|ss|netstat|iptables|nft|sysctl)_.+)")
+_PROC = re.compile(r"proc/(net/bonding/[^/]+|net/vlan/config)")
+_HOSTNAMES = ("hostname", "sos_commands/host/hostname", "sos_commands/general/hostname")
+
+
+def is_sosreport(paths: Iterable[str]) -> bool:
+    """Whether the files are those of a sosreport."""
+    return any(_ROOT.match(path) for path in paths)
+
+
+def wanted(path: str) -> bool:
+    """Whether a file of a sosreport (path from its root) is read."""
+    return path in _HOSTNAMES or command_of(path) is not None
+
+
+def command_of(path: str) -> Command | None:
+    """The command whose output a file holds, if some parser knows it."""
+    if match := _PROC.fullmatch(path):
+        return Command(("cat", f"/proc/{match[1]}"))
+    if not path.startswith("sos_commands/"):
+        return None
+    netns, name = "", path.rsplit("/", 1)[-1]
+    if match := _NAMESPACE.fullmatch(path):
+        netns, name = match[1], match[2].rsplit("/", 1)[-1]
+    if match := _NETNS_EXEC.fullmatch(name):
+        netns, name = match[1], match[2]
+    command = parse_file_name(name)
+    return command._replace(netns=netns or command.netns) if for_command(command.words) else None
+
+
+def root_of(paths: Iterable[str]) -> str:
+    """The directory that holds ``sos_commands``, with its slash; "" if it is the top."""
+    return next((match[0] for path in paths if (match := _ROOT.match(path))), "")
+
+
+def read_sosreport(tree: Tree) -> tuple[Snapshot, ...]:
+    """The host of a sosreport, named by its ``hostname`` file or else by the tree."""
+    root = root_of(tree.files)
+    builder = Builder(root.rstrip("/") or tree.label)
+    builder.problems.extend(tree.problems)
+    for name in _HOSTNAMES:
+        if content := tree.files.get(root + name):
+            label = read_content(builder, name, content).decode(errors="replace").strip()
+            if label and label.isprintable() and len(label) < 256:
+                builder.host = label
+                break
+    for path, content in tree.files.items():
+        command = command_of(path.removeprefix(root))
+        if command is not None and (data := read_content(builder, path, content)).strip():
+            read_named(builder, path, data, command)
+    return (builder.build(),)
