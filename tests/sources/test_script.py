@@ -10,7 +10,7 @@ import pytest
 
 from hopback.snapshot.model import Snapshot
 from hopback.snapshot.rows import Bridge, BridgePort, Fdb, Link, Sysctl
-from hopback.sources.live.read import read
+from hopback.sources.live import read
 from hopback.sources.paste import read_paste
 from hopback.sources.script import SCRIPT
 from tests.sources.live.conftest import Lab, lab

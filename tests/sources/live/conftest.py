@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from hopback.snapshot.model import Snapshot
-from hopback.sources.live.read import read
+from hopback.sources.live import read
 
 _numbers = itertools.count()
 

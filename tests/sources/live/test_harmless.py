@@ -10,8 +10,8 @@ import pytest
 
 from hopback.snapshot.rows import PacketFilter
 from hopback.snapshot.table import Missing
+from hopback.sources.live import read
 from hopback.sources.live.modules import presence
-from hopback.sources.live.read import read
 from tests.sources.live.conftest import Lab
 
 pytestmark = pytest.mark.kernel
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.kernel
 # Audit hooks stay for the life of a process, so this runs in one of its own.
 WATCHED = """
 import json, os, sys
-import hopback.sources.live.read as live
+import hopback.sources.live as live
 import hopback.sources.parse.kernel_log
 seen = []
 def hook(event, arguments):

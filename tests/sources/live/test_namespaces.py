@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from hopback.snapshot.rows import Link
-from hopback.sources.live import namespaces
-from hopback.sources.live.read import read
+from hopback.sources.live import namespaces, read
 from tests.sources.live.conftest import Lab
 
 pytestmark = pytest.mark.kernel
@@ -111,7 +110,7 @@ def test_a_name_left_over_is_told() -> None:
 
 UNPRIVILEGED = """
 import sys, json
-from hopback.sources.live.read import read
+from hopback.sources.live import read
 found = read()
 print(json.dumps({
     "links": len(found.links.rows),
@@ -144,7 +143,7 @@ def unprivileged(script: str) -> str:
             env={"PYTHONPATH": path},
         )
 
-    if run("import hopback.sources.live.read").returncode != 0:
+    if run("import hopback.sources.live").returncode != 0:
         pytest.skip("this checkout or its interpreter is not readable by other users")
     done = run(script)
     assert done.returncode == 0, done.stderr

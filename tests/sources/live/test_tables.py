@@ -22,7 +22,7 @@ from hopback.snapshot.rows import (
     Rule,
     Sysctl,
 )
-from hopback.sources.live.read import read as read_live
+from hopback.sources.live import read as read_live
 from tests.sources.live.conftest import Lab
 
 pytestmark = pytest.mark.kernel

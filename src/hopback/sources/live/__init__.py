@@ -1,1 +1,5 @@
-"""This host, read live through raw netlink: ``read.read`` makes the snapshot."""
+"""This host, read live through raw netlink and /proc."""
+
+from hopback.sources.live.host import read
+
+__all__ = ["read"]
