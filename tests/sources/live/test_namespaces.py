@@ -117,6 +117,7 @@ print(json.dumps({
     "routes": found.routes.complete(""),
     "fdb": found.fdb.complete(""),
     "netns": sorted({row.netns for row in found.links.rows}),
+    "blinds": found.blinds.complete(""),
     "filters": type(found.filters).__name__,
     "log": type(found.log).__name__,
     "log_command": getattr(found.log, "command", ""),
@@ -161,6 +162,7 @@ def test_without_privilege_it_reads_its_own_and_says_what_was_hidden(lab: Lab) -
     assert f"network namespace {lab.host}: could not be entered: needs CAP_SYS_ADMIN" in problems
     assert "needs CAP_NET_ADMIN" in problems
     assert said["filters"] == "Missing"
+    assert said["blinds"] is ("BPF_PROG_QUERY" not in problems)
     if Path("/proc/sys/kernel/dmesg_restrict").read_text().strip() == "1":
         assert (said["log"], said["log_command"]) == ("Missing", "sudo dmesg")
         assert "CAP_SYSLOG" in problems

@@ -112,7 +112,7 @@ def _legacy(reading: Reading) -> Iterator[tuple[str, str]]:
         except FileNotFoundError:  # the module is not there, so no table is
             continue
         except OSError as error:
-            yield f"{path.name}: {error.strerror}", f"sudo cat /proc/net/{file}"
+            yield f"{path.name}: {error.strerror}", f"sudo {tool}-save"
             continue
         origin = reading.open(f"cat /proc/net/{file}", tables)
         reading.builder.add(

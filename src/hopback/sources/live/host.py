@@ -107,18 +107,22 @@ def _enter(
 
 def _read_inside(reading: Reading, among: Sequence[Netns]) -> _Devices:
     """All tables of the namespace that the calling thread is in; devices first, for their names."""
-    with Netlink() as link:
-        rows = tuple(links.read(reading, link))
-        ids = peers.wanted(row for row in rows if isinstance(row, Link))
-        where = peers.resolve(link, ids, among)
-        for table in (fdb, members, addresses, neighbours, routes, rules, tc):
-            table.read(reading, link)
+    devices = _Devices(reading.netns, (), reading.names, {})
+    try:
+        with Netlink() as link:
+            rows = tuple(links.read(reading, link))
+            ids = peers.wanted(row for row in rows if isinstance(row, Link))
+            devices = devices._replace(rows=rows, where=peers.resolve(link, ids, among))
+            for table in (fdb, members, addresses, neighbours, routes, rules, tc):
+                table.read(reading, link)
+    except OSError as error:  # no netlink at all, as in some sandboxes
+        reading.refuse(Link, "RTM_GETLINK (ip -d link show)", error)
     system.read_settings(reading)
     filters.read(reading)
     if not reading.netns:
         system.read_host(reading)
         kernel_log.read(reading)
-    return _Devices(reading.netns, rows, reading.names, where)
+    return devices
 
 
 def _add_devices(builder: Builder, devices: Sequence[_Devices]) -> None:

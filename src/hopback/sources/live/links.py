@@ -49,8 +49,8 @@ _WANTED = pack_attribute(_EXT_MASK, struct.pack("=I", 1 | 8))
 _PROTOCOLS = {0x8100: "802.1Q", 0x88A8: "802.1ad"}
 _OVS = "openvswitch"
 
-FILLS = (Link, Bridge, BridgePort, Bond, BondLeg, VlanDevice, Blind)
-"""The tables that one RTM_GETLINK fills."""
+FILLS = (Link, Bridge, BridgePort, Bond, BondLeg, VlanDevice)
+"""The tables that one RTM_GETLINK fills; of blind spots it tells some, ``tc`` the rest."""
 
 
 class Device(NamedTuple):
@@ -78,6 +78,7 @@ def read(reading: Reading, link: Netlink) -> Iterator[Row]:
     origin, found = reading.dump(link, "RTM_GETLINK (ip -d link show)", _RTM_GETLINK, body)
     reading.builder.add((), fills=FILLS, extent=reading.extent(origin, found.whole))
     reading.names.update(names(found.messages))
+    reading.devices_whole = found.whole
     return decode(origin, found.messages)
 
 

@@ -39,6 +39,7 @@ class Reading:
         self.host = host
         self.netns = netns
         self.names = Names()
+        self.devices_whole = False
 
     def open(self, name: str, text: str | None = None) -> Origin:
         """A new source with its command's ``name``, for rows of this namespace."""
@@ -89,6 +90,9 @@ class Reading:
 
     def refuse(self, fills: type[Row], name: str, error: OSError) -> None:
         """Say that a table could not be read, and what a person would type instead."""
-        self.problem(name, error.strerror or str(error))
+        privilege = isinstance(error, PermissionError)
+        reason = "needs CAP_NET_ADMIN" if privilege else error.strerror or str(error)
         command = name.partition("(")[2].rstrip(")") or name
-        self.builder.miss(fills, Missing(f"{name}: {error.strerror}", command))
+        command = f"sudo {command}" if privilege else command
+        self.problem(name, f"{reason}: {command}")
+        self.builder.miss(fills, Missing(f"{name}: {reason}", command))
