@@ -1,0 +1,178 @@
+"""libvirt XML: ``virsh dumpxml``, ``nwfilter-dumpxml``, ``nwfilter-binding-dumpxml``.
+
+A document that is whole goes through a real XML parser; what ``grep -A 5 interface`` left of one
+is read tag by tag. Both feed one reader. A document with a DTD or entities is refused: libvirt
+writes none, and expanding them is how XML bombs work.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+from xml.sax.saxutils import unescape
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import DefusedXMLParser, ParseError
+
+from hopback.snapshot.rows import Row
+from hopback.snapshot.table import Problem
+from hopback.sources.parse.base import Parsed, Text
+from hopback.sources.parse.fields import argument
+from hopback.sources.parse.libvirt_reader import LibvirtReader
+from hopback.sources.parse.listing import stray
+
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("virsh", "dumpxml"),
+    ("virsh", "nwfilter-dumpxml"),
+    ("virsh", "nwfilter-binding-dumpxml"),
+)
+SHAPE: re.Pattern[str] | None = re.compile(
+    r"\s*<(?:domain(?: type=|>)|interface type=|filterbinding>|filter name=|mac address=)"
+)
+FILLS: tuple[type[Row], ...] = ()  # one guest's document says nothing of the others
+
+_ROOT = re.compile(r"\s*<(domain|filterbinding|filter)(?=[\s>])")
+_PROLOGUE = re.compile(r"\s*<(?:\?xml\b|!DOCTYPE\b)", re.IGNORECASE)
+_TAG = re.compile(r"<(/?)([A-Za-z_][\w.:-]*+)([^<>]*?)(/?)>([^<>]*)")
+_ATTRIBUTE = re.compile(r"(?<![\w.:-])([\w.:-]+)\s*=\s*(?:'([^'<>]*)'|\"([^\"<>]*)\")")
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)")
+_QUOTES = {"&apos;": "'", "&quot;": '"'}
+
+
+class _Span(NamedTuple):
+    """The lines from ``start`` up to ``end``: one document, or what lies between documents."""
+
+    start: int
+    end: int
+    document: bool
+
+
+def parse(text: Text) -> Parsed:
+    """Guests, their interfaces and the nwfilters they refer to.
+
+    A DTD makes one problem and its document is skipped; malformed XML makes one problem and what
+    can be recognised in it is used. ``source`` is the bridge where a document names both a
+    network and its bridge.
+    """
+    reader = LibvirtReader(text, argument(text.command, "dumpxml"))
+    problems: list[Problem] = []
+    for span in _spans(text.lines):
+        if span.document:
+            problems += _read_document(text, span, reader)
+        else:
+            problems += _read_pieces(text, span, reader, strict=text.strict)
+        reader.cut()
+    return Parsed(reader.rows, problems)
+
+
+def _spans(lines: Sequence[str]) -> Iterator[_Span]:
+    done = at = 0
+    while at < len(lines):
+        if not (_PROLOGUE.match(lines[at]) or _ROOT.match(lines[at])):
+            at += 1
+            continue
+        if done < at:
+            yield _Span(done, at, False)
+        done = _document_end(lines, at)
+        yield _Span(at, done, True)
+        at = done
+    if done < len(lines):
+        yield _Span(done, len(lines), False)
+
+
+def _document_end(lines: Sequence[str], start: int) -> int:
+    """Behind the root's end tag; without one, where another document begins or the text ends."""
+    root = ""
+    for at in range(start, len(lines)):
+        opened = _ROOT.match(lines[at])
+        if opened and root:
+            return at
+        if opened:
+            root = opened[1]
+            if lines[at].rstrip().endswith("/>"):
+                return at + 1
+        if root and f"</{root}>" in lines[at]:
+            return at + 1
+    return len(lines)
+
+
+class _Events:
+    """The target of the XML parser: notes the tags, and gives them only when all was well."""
+
+    def __init__(self) -> None:
+        self.parser: Any = None
+        self.noted: list[tuple[int, str, str, dict[str, str]]] = []
+        self._data: list[str] = []
+
+    def _note(self, what: str, name: str, attributes: dict[str, str]) -> None:
+        line = self.parser.CurrentLineNumber - 1
+        data = "".join(self._data).strip()
+        self._data.clear()
+        if data:
+            self.noted.append((line, "text", data, {}))
+        self.noted.append((line, what, name, attributes))
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._note("start", tag, attributes)
+
+    def end(self, tag: str) -> None:
+        self._note("end", tag, {})
+
+    def data(self, data: str) -> None:
+        self._data.append(data)
+
+    def close(self) -> None:
+        return None
+
+
+def _read_document(text: Text, span: _Span, reader: LibvirtReader) -> Iterator[Problem]:
+    events = _Events()
+    parser = DefusedXMLParser(target=events, forbid_dtd=True)
+    events.parser = parser.parser
+    try:
+        parser.feed("\n".join(text.lines[span.start : span.end]).lstrip(" \t"))
+        parser.close()
+    except DefusedXmlException:
+        yield text.problem(span.start, "XML with a DTD or entities is refused")
+        return
+    except (ParseError, ValueError) as error:
+        line = getattr(error, "position", (1, 0))[0]
+        at = min(span.start + max(line, 1), span.end) - 1
+        yield text.problem(at, f"malformed XML, read as far as possible ({error})")
+        yield from _read_pieces(text, span, reader, strict=False)
+        return
+    for line, what, name, attributes in events.noted:
+        _tell(reader, span.start + line, what, name, attributes)
+
+
+def _read_pieces(text: Text, span: _Span, reader: LibvirtReader, strict: bool) -> Iterator[Problem]:
+    for at in range(span.start, span.end):
+        line = _COMMENT.sub("", text.lines[at])
+        if line.strip() == "--":
+            reader.cut()
+        elif strict and line.strip() and "<" not in line:
+            yield from stray(text, at, "libvirt XML")
+        for close, tag, body, empty, data in _TAG.findall(line):
+            if close:
+                reader.end(tag)
+                continue
+            attributes = {k: _plain(a or b) for k, a, b in _ATTRIBUTE.findall(body)}
+            _tell(reader, at, "start", tag, attributes)
+            if empty:
+                reader.end(tag)
+            elif data.strip():
+                reader.text(at, _plain(data.strip()))
+
+
+def _tell(
+    reader: LibvirtReader, index: int, what: str, name: str, attributes: dict[str, str]
+) -> None:
+    if what == "start":
+        reader.start(index, name, attributes)
+    elif what == "end":
+        reader.end(name)
+    else:
+        reader.text(index, name)
+
+
+def _plain(text: str) -> str:
+    return unescape(text, _QUOTES)
