@@ -1,0 +1,122 @@
+"""Kernel messages about the network: dmesg, journalctl -k, syslog, a guest's console, or a quote.
+
+The messages are looked for anywhere in a line, because everybody puts something else in front of
+them (levels, dates, host and daemon, bullets). All lines of a log are not of one shape, so what is
+no message known here is no problem.
+"""
+
+import re
+
+from hopback.snapshot.rows import DadEvent, LogLine, OwnSource, PortEvent, Row
+from hopback.sources.parse.base import Parsed, Text
+from hopback.sources.parse.fields import int_or_none, mac_or_none, unnamed
+from hopback.sources.parse.log_time import log_time
+
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("dmesg",),
+    ("journalctl",),
+    ("guest", "console"),
+    ("cat|tail|head|zcat", "/var/log/"),
+)
+_DEV = r"[^\s:()\[\]\"'`,]{1,64}"  # a bound, because it is searched for in lines of any length
+_STATE = r"disabled|listening|learning|forwarding|blocking"
+
+# net/bridge/br_fdb.c:br_fdb_update; 2.6 put the port in front and named no bridge, and from 4.14
+# on the address and VLAN follow.
+_OWN_SOURCE = re.compile(
+    rf"(?:(?P<bridge>{_DEV}): +)?received packet (?:on (?P<dev>{_DEV}) )?with +own address as "
+    r"source address(?: \(addr: ?(?P<mac>[^\s,)]*)(?:, ?vlan: ?(?P<vlan>\d{1,4}))?)?"
+)
+# net/bridge/br_stp.c:br_log_state; "entering" up to 2.6.
+_PORT = re.compile(
+    rf"(?P<bridge>{_DEV}): port (?P<number>\d{{1,5}})\((?P<dev>{_DEV})\) enter(?:ed|ing) "
+    rf"(?P<state>{_STATE}) state"
+)
+# net/ipv6/addrconf.c:addrconf_dad_failure
+_DUPLICATE = re.compile(
+    rf"(?P<dev>{_DEV}): (?:IPv6 )?duplicate address (?:(?!used |detected)(?P<address>\S+) )?"
+    r"(?:used by (?P<mac>\S+) )?detected"
+)
+_OTHER = re.compile(
+    r"\blink (?:is )?(?:not ready|becomes ready|up\b|down\b|status)|\bNIC Link is|\bcarrier\b"
+    r"|\bbond\w*: |\bteam\d*: |\b(?:promiscuous|allmulticast) mode|\bmartian\b|\bll header:"
+    r"|\btopology change\b|\bnet_ratelimit\b|\bcallbacks suppressed|table overflow|\btable full\b"
+    r"|\bIPv6 being disabled|advertise[sd] our address|ipv6_create_tempaddr|\brenamed from\b"
+    r"|same address as a received packet|unregister_netdevice|\bIPVS: |\bduplicate address\b",
+    re.IGNORECASE,
+)
+_STAMPED = re.compile(r"\s*(?:<\d{1,3}>)?\[ *\d{1,9}\.\d{6}\]|.{0,80}\bkernel: ")
+
+SHAPE: re.Pattern[str] | None = re.compile(
+    rf".*?(?:{unnamed(_OWN_SOURCE)}|{unnamed(_PORT)}|{unnamed(_DUPLICATE)})"
+    r"|\s*(?:<\d{1,3}>)?\[ *\d{1,9}\.\d{6}\] "
+)
+FILLS: tuple[type[Row], ...] = (OwnSource, PortEvent, DadEvent, LogLine)
+
+
+def parse(text: Text) -> Parsed:
+    """Events with their times (ns; only differences within one log mean anything).
+
+    An address that was blanked in part is kept as it is shown: it still tells two apart.
+    ``LogLine`` rows are made of lines of a log, not of prose in a paste that uses the same words.
+    """
+    rows: list[Row] = []
+    log = text.strict or bool(text.command)
+    for index, line in text.numbered():
+        row = _own_source(text, index, line) or _port(text, index, line)
+        row = row or _duplicate(text, index, line)
+        if row is None and (log or _STAMPED.match(line)) and (match := _OTHER.search(line)):
+            at = log_time(line[: match.start()])
+            row = LogLine(cite=text.cite(index), netns=text.netns, text=line.strip(), at=at)
+        if row is not None:
+            rows.append(row)
+    return Parsed(rows)
+
+
+def _own_source(text: Text, index: int, line: str) -> Row | None:
+    match = _OWN_SOURCE.search(line)
+    if match is None:
+        return None
+    bridge, dev = match["bridge"], match["dev"]
+    if dev is None:
+        bridge, dev = None, bridge
+    if dev is None:
+        return None
+    return OwnSource(
+        cite=text.cite(index),
+        netns=text.netns,
+        dev=dev,
+        bridge=bridge,
+        mac=mac_or_none(match["mac"]),
+        vlan=int_or_none(match["vlan"]),
+        at=log_time(line[: match.start()]),
+    )
+
+
+def _port(text: Text, index: int, line: str) -> Row | None:
+    match = _PORT.search(line)
+    if match is None:
+        return None
+    return PortEvent(
+        cite=text.cite(index),
+        netns=text.netns,
+        bridge=match["bridge"],
+        dev=match["dev"],
+        number=int(match["number"]),
+        state=match["state"],  # type: ignore[arg-type]
+        at=log_time(line[: match.start()]),
+    )
+
+
+def _duplicate(text: Text, index: int, line: str) -> Row | None:
+    match = _DUPLICATE.search(line)
+    if match is None:
+        return None
+    return DadEvent(
+        cite=text.cite(index),
+        netns=text.netns,
+        dev=match["dev"],
+        address=match["address"],
+        used_by=mac_or_none(match["mac"]),
+        at=log_time(line[: match.start()]),
+    )

@@ -1,0 +1,144 @@
+"""Kernel messages in the dialects of fifteen years, in logs and in prose."""
+
+import pytest
+
+from hopback.frames.mac import parse_mac
+from hopback.snapshot.rows import DadEvent, LogLine, OwnSource, PortEvent
+from hopback.sources.parse import kernel_log
+from tests.sources.parse.given import facts, listing, pasted, recorded, rows
+
+
+def test_recorded_own_sources() -> None:
+    parsed = kernel_log.parse(recorded("vm61-bond/dmesg.txt"))
+    own = rows(parsed, OwnSource)
+    assert len(own) == 4
+    assert facts(own[0]) == {
+        "bridge": "br0",
+        "dev": "bond0",
+        "mac": parse_mac("62:e9:db:a0:90:f3"),
+        "vlan": 1,
+        "at": 34_235_460_000,
+    }
+    assert own[0].cite.line == 2
+    assert [row.text.endswith("4 callbacks suppressed") for row in rows(parsed, LogLine)] == [True]
+    assert not parsed.problems
+
+
+def test_recorded_port_states() -> None:
+    parsed = kernel_log.parse(recorded("libvirt/dmesg.txt"))
+    events = rows(parsed, PortEvent)
+    last = [(event.dev, event.number, event.state) for event in events[-4:]]
+    assert last == [
+        ("vnet9", 3, "blocking"),
+        ("vnet9", 3, "disabled"),
+        ("vnet9", 3, "blocking"),
+        ("vnet9", 3, "forwarding"),
+    ]
+    assert {event.bridge for event in events} == {"vml-br"}
+    assert len(parsed.rows) == 40
+
+
+def test_recorded_guest_console() -> None:
+    parsed = kernel_log.parse(recorded("libvirt/guest-console-vml-k1.txt"))
+    (event,) = rows(parsed, DadEvent)
+    assert facts(event) == {
+        "dev": "eth0",
+        "address": "fe80::5054:ff:fe77:21",
+        "used_by": parse_mac("52:54:00:77:00:21"),
+        "at": 3_034_743_000,
+    }
+    assert not rows(kernel_log.parse(recorded("libvirt/guest-console-vml-k2.txt")), DadEvent)
+
+
+OWN = "received packet on eth4 with own address as source address"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (f"br1: {OWN}", {"bridge": "br1", "dev": "eth4"}),
+        (f"  • br1: {OWN}", {"bridge": "br1", "dev": "eth4"}),
+        (f"<4>[    1.5] br1: {OWN}", {"bridge": "br1", "dev": "eth4", "at": 1_500_000_000}),
+        (f"br1: {OWN} (addr:##.##.##.##.##.##)", {"bridge": "br1", "dev": "eth4"}),
+        (f"br1: {OWN} (addr:02:00:", {"bridge": "br1", "dev": "eth4"}),
+        (
+            f"kernel: br1: {OWN} (addr:02:00:00:00:00:01, vlan:7)",
+            {"bridge": "br1", "dev": "eth4", "mac": parse_mac("02:00:00:00:00:01"), "vlan": 7},
+        ),
+        ("eth0: received packet with  own address as source address", {"dev": "eth0"}),
+        (f'we only saw "{OWN}" there', {"dev": "eth4"}),
+    ],
+)
+def test_own_source_dialects(line: str, expected: dict[str, object]) -> None:
+    parsed = kernel_log.parse(pasted(line))
+    assert [facts(row) for row in parsed.rows] == [expected]
+    assert isinstance(parsed.rows[0], OwnSource)
+    assert kernel_log.SHAPE is not None
+    assert kernel_log.SHAPE.match(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("eth0: duplicate address detected!", {"dev": "eth0"}),
+        ("eth0: IPv6 duplicate address detected!", {"dev": "eth0"}),
+        ("eth0: IPv6 duplicate address fe80::1 detected!", {"dev": "eth0", "address": "fe80::1"}),
+        (
+            "IPv6: eth0: IPv6 duplicate address fe80::1 detected!",
+            {"dev": "eth0", "address": "fe80::1"},
+        ),
+        (
+            "IPv6: eth0: IPv6 duplicate address fe80::1 used by 02:00:00:00:00:01 detected!",
+            {"dev": "eth0", "address": "fe80::1", "used_by": parse_mac("02:00:00:00:00:01")},
+        ),
+        (
+            "IPv6: eth0: IPv6 duplicate address 2001:db8:xx:1 used by xx detected!",
+            {"dev": "eth0", "address": "2001:db8:xx:1"},
+        ),
+    ],
+)
+def test_duplicate_address_dialects(line: str, expected: dict[str, object]) -> None:
+    parsed = kernel_log.parse(pasted(line))
+    assert [facts(row) for row in parsed.rows] == [expected]
+    assert isinstance(parsed.rows[0], DadEvent)
+
+
+def test_old_port_states() -> None:
+    parsed = kernel_log.parse(pasted("kernel: br0: port 2(vnet0) entering forwarding state"))
+    assert [facts(row) for row in parsed.rows] == [
+        {"bridge": "br0", "dev": "vnet0", "number": 2, "state": "forwarding"}
+    ]
+
+
+LOG = """
+    Apr 05 23:57:40 h1 kernel: igb 0000:02:00.0 eth0: igb: eth0 NIC Link is Up 1000 Mbps
+    Apr 05 23:57:40 h1 kernel: bond0: (slave eth0): link status definitely up
+    Apr 05 23:57:41 h1 kernel: br0: topology change detected, propagating
+    Apr 05 23:57:41 h1 kernel: IPv4: martian source 192.0.2.1 from 192.0.2.2, on dev br0
+    Apr 05 23:57:41 h1 kernel: device vnet0 entered promiscuous mode
+    Apr 05 23:57:42 h1 kernel: neighbour: arp_cache: neighbor table overflow!
+    Apr 05 23:57:42 h1 systemd[1]: Started something else.
+    Apr 05 23:57:43 h1 kernel: EXT4-fs (vda1): mounted
+"""
+
+
+def test_other_lines_that_matter() -> None:
+    parsed = kernel_log.parse(pasted(LOG))
+    assert [row.cite.line for row in rows(parsed, LogLine)] == [1, 2, 3, 4, 5, 6]
+    first, last = rows(parsed, LogLine)[0], rows(parsed, LogLine)[-1]
+    assert first.at is not None
+    assert last.at is not None
+    assert last.at - first.at == 2 * 10**9
+    assert not kernel_log.parse(listing(LOG)).problems
+
+
+def test_prose_with_the_same_words_is_no_log() -> None:
+    assert not kernel_log.parse(
+        pasted("Is the bridge in promiscuous mode when the link is up?")
+    ).rows
+
+
+def test_long_lines_take_no_time() -> None:
+    kernel_log.parse(pasted("a" * 200_000))
+    assert kernel_log.SHAPE is not None
+    assert not kernel_log.SHAPE.match("a" * 20_000)
