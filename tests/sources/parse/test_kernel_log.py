@@ -132,6 +132,14 @@ def test_other_lines_that_matter() -> None:
     assert not kernel_log.parse(listing(LOG)).problems
 
 
+def test_dmesg_with_dates() -> None:
+    line = "[Fri Nov 20 08:57:40 2026] vnet7: entered promiscuous mode"
+    (row,) = rows(kernel_log.parse(pasted(line)), LogLine)
+    assert row.at == 1_795_165_060 * 10**9
+    assert kernel_log.SHAPE is not None
+    assert kernel_log.SHAPE.match(line)
+
+
 def test_prose_with_the_same_words_is_no_log() -> None:
     assert not kernel_log.parse(
         pasted("Is the bridge in promiscuous mode when the link is up?")

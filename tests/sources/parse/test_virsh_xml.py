@@ -152,6 +152,21 @@ def test_disks_are_no_interfaces() -> None:
     assert not parsed.rows
 
 
+def test_disk_behind_an_interface_that_was_cut() -> None:
+    parsed = virsh_xml.parse(
+        pasted(
+            """
+            <mac address='52:54:00:00:00:01'/>
+            <source bridge='br1'/>
+            <target dev='tap1'/>
+            <source dev='/dev/vg/web'/>
+            <target dev='vda' bus='virtio'/>
+            """
+        )
+    )
+    assert [nic.target for nic in rows(parsed, GuestNic)] == ["tap1"]
+
+
 def test_redacted_mac_leaves_the_rest() -> None:
     parsed = virsh_xml.parse(
         pasted(

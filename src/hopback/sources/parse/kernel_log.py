@@ -45,11 +45,15 @@ _OTHER = re.compile(
     r"|same address as a received packet|unregister_netdevice|\bIPVS: |\bduplicate address\b",
     re.IGNORECASE,
 )
-_STAMPED = re.compile(r"\s*(?:<\d{1,3}>)?\[ *\d{1,9}\.\d{6}\]|.{0,80}\bkernel: ")
+# "[   12.345678] " of dmesg, "[Fri Nov 20 08:57:40 2026] " of dmesg -T.
+_DMESG = (
+    r"\s*(?:<\d{1,3}>)?\[(?: *\d{1,9}\.\d{6}|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4})\] "
+)
+_STAMPED = re.compile(rf"{_DMESG}|.{{0,80}}\bkernel: ")
 
 SHAPE: re.Pattern[str] | None = re.compile(
     rf".*?(?:{unnamed(_OWN_SOURCE)}|{unnamed(_PORT)}|{unnamed(_DUPLICATE)})"
-    r"|\s*(?:<\d{1,3}>)?\[ *\d{1,9}\.\d{6}\] "
+    rf"|{_DMESG}"
 )
 FILLS: tuple[type[Row], ...] = (OwnSource, PortEvent, DadEvent, LogLine)
 

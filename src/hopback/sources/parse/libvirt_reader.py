@@ -144,7 +144,8 @@ def _tells(tag: str, attributes: Mapping[str, str], inside: bool) -> bool:
     if tag == "mac":
         return "address" in attributes
     if tag == "source":
-        return "bridge" in attributes or "network" in attributes or (inside and "dev" in attributes)
+        device = inside and not attributes.get("dev", "/").startswith("/")  # "/dev/sda" is a disk's
+        return "bridge" in attributes or "network" in attributes or device
     if tag == "target":
         return "dev" in attributes and "bus" not in attributes
     return inside and tag in ("model", "filterref", "portdev")
