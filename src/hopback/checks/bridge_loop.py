@@ -37,6 +37,7 @@ def check(case: Case) -> Iterator[Finding]:
             in_cycle.update(_bridges_on(case, found))
             yield _cycle_finding(case, bridge, found)
     yield from _rings(case, in_cycle)
+    yield from _reflected_trunks(case, in_cycle)
 
 
 def _joined(case: Case, bridge: BridgeView) -> bool:
@@ -133,4 +134,28 @@ def _rings(case: Case, in_cycle: set[DevId]) -> Iterator[Finding]:
             details={"bridge": bridge.name, "netns": bridge.netns, "ports": ports},
             explains=("own-source",),
             alternatives=("each of the ports returns frames by itself",),
+        )
+
+
+def _reflected_trunks(case: Case, in_cycle: set[DevId]) -> Iterator[Finding]:
+    """Hairpin towards another switch: that switch gets back all it floods, and floods it on."""
+    for finding in case.of("hairpin-reflection"):
+        bridge = DevId(finding.host, finding.details["netns"], finding.details["bridge"])
+        if finding.details["harm"] != "switch" or bridge in in_cycle:
+            continue
+        switch = finding.details["switch"]
+        yield Finding(
+            check=NAME,
+            group="comes-back",
+            severity="error",
+            evidence="predicted",
+            confidence="likely",
+            host=finding.host,
+            subject=bridge.name,
+            summary=(
+                f"What {switch} floods comes back to it from {finding.subject} and is flooded again"
+                " on its other links; where one of those does the same, it goes round for ever."
+            ),
+            because=finding.because,
+            details={"bridge": bridge.name, "netns": bridge.netns, "ports": [finding.subject]},
         )

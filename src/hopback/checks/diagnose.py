@@ -17,7 +17,6 @@ from hopback.snapshot.table import Problem
 _GROUPS = ("comes-back", "symptom", "other-fault", "benign")
 _CONFIDENCE = ("certain", "likely", "possible")
 _SEVERITY = ("error", "warning", "info")
-_EVALUATED = ("links", "ports", "fdb", "port_events", "bonds", "guest_nics")
 
 
 def diagnose(snapshots: Sequence[Snapshot], problems: Sequence[Problem] = ()) -> Report:
@@ -55,12 +54,19 @@ def _verdict(network: Network, found: Sequence[Finding], gaps: Sequence[Gap]) ->
     explained = {name for f in found for name in f.explains if f.group != "comes-back"}
     open_symptom = any(f.group == "symptom" and f.check not in explained for f in found)
     blind = any(f.check == "blind-path" for f in found)
-    seen = any(f.group == "other-fault" for f in found) or any(
-        getattr(s, table).rows for s in network.snapshots.values() for table in _EVALUATED
-    )
+    seen = any(f.group == "other-fault" for f in found) or _shows_traffic(network)
     if causes or open_symptom or blind or gaps or not seen:
         return "undecided"
     return "clear"
+
+
+def _shows_traffic(network: Network) -> bool:
+    """Whether something given tells of frames, not of wiring alone: a table, flags, a log."""
+    flags = any("hairpin" in p.flags for b in network.bridges.values() for p in b.ports.values())
+    return flags or any(
+        s.port_events.rows or any(not e.on_device for e in s.fdb.rows)
+        for s in network.snapshots.values()
+    )
 
 
 def _healthy(network: Network) -> Finding:

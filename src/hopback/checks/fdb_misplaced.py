@@ -83,6 +83,7 @@ def _finding(case: Case, bridge: BridgeView, station: Station, entry: Entry) -> 
         details={
             "bridge": bridge.id.name,
             "netns": bridge.id.netns,
+            "vlan": entry.row.vlan,
             "actual_port": actual.id.name,
             "actual_port_number": _number(actual, entry),
             "actual_port_role": actual.role,

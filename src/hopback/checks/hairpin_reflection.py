@@ -65,11 +65,14 @@ def _switch_behind(case: Case, port: Port) -> tuple[str, tuple[Ref, ...]] | None
 
 def _dad_failed(case: Case, station: Station) -> tuple[Ref, ...]:
     """Log lines and address flags that say that the station's duplicate detection failed."""
-    snapshot = case.network.snapshots[station.port.host]
     found = [
-        Ref(snapshot.host, e.cite) for e in snapshot.dad_events.rows if e.used_by == station.mac
+        Ref(snapshot.host, event.cite)
+        for snapshot in case.network.snapshots.values()
+        for event in snapshot.dad_events.rows
+        if event.used_by == station.mac
     ]
     if station.device is not None:
+        snapshot = case.network.snapshots[station.device.host]
         found += [
             Ref(snapshot.host, a.cite)
             for a in snapshot.addresses.rows

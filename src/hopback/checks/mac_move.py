@@ -71,8 +71,8 @@ def _turns(places: Sequence[Place]) -> list[Place]:
 
 
 def _finding(case: Case, bridge: DevId, mac: Mac, turns: Sequence[Place]) -> Finding:
-    ports = list(dict.fromkeys(t.port for t in turns))
-    shown = [*turns[:3], turns[-1]] if len(turns) > 3 else turns
+    shown = turns[:3]
+    ports = list(dict.fromkeys(t.port for t in shown))
     return Finding(
         check=NAME,
         group="symptom",

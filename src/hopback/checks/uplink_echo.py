@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from hopback.checks.case import Case
+from hopback.checks.heard_twice import Echo, echoes
 from hopback.findings import Confidence, Finding
 from hopback.network.facts import DevId
 
@@ -28,9 +29,16 @@ def check(case: Case) -> Iterator[Finding]:
             if _points_out(case, finding):
                 key = (finding.host, finding.details["netns"], finding.details["bridge"])
                 symptoms[key].append(finding)
+    told = set()
     for (host, netns, bridge), found in symptoms.items():
         if bridge not in looped:
-            yield _finding(DevId(host, netns, bridge or found[0].subject), found)
+            finding = _finding(DevId(host, netns, bridge or found[0].subject), found)
+            told.add((host, finding.subject))
+            yield finding
+    for snapshot in case.network.snapshots.values():
+        for echo in echoes(snapshot):
+            if (echo.host, echo.dev) not in told:
+                yield _heard(case, echo)
 
 
 def _points_out(case: Case, finding: Finding) -> bool:
@@ -81,6 +89,31 @@ def _finding(bridge: DevId, found: Sequence[Finding]) -> Finding:
         },
         explains=names,
         alternatives=_alternatives(found),
+    )
+
+
+def _heard(case: Case, echo: Echo) -> Finding:
+    bridge = case.network.bridge_of(DevId(echo.host, echo.netns, echo.dev))
+    return Finding(
+        check=NAME,
+        group="comes-back",
+        severity="error",
+        evidence="observed",
+        confidence="certain" if echo.directed else "likely",
+        host=echo.host,
+        subject=echo.dev,
+        summary=(
+            f"The host's own packets are captured twice on {echo.dev}, foreign ones once:"
+            f" what it sends by {echo.dev} comes in again."
+        ),
+        because=case.evidence("one-packet-twice", echo.refs),
+        details={
+            "bridge": bridge.id.name if bridge else None,
+            "netns": echo.netns,
+            "uplink": echo.dev,
+            "stations": [],
+        },
+        alternatives=("two captures of one packet were merged",),
     )
 
 

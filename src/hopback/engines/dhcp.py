@@ -13,7 +13,6 @@ from hopback.frames import dhcp
 from hopback.frames.build import dhcp_message
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import BROADCAST, Mac
-from hopback.network.facts import DevId
 from hopback.network.model import Station
 
 Message = Literal["DISCOVER", "OFFER", "REQUEST", "ACK"]
@@ -32,12 +31,12 @@ _SERVER_IP = IPv4Address("192.0.2.1")
 
 
 class Leg(Struct, frozen=True):
-    """One message's way. ``end`` is where it arrived, or where the copy that mattered was lost."""
+    """One message's way: the hop at which it ``arrived``, or else the end where it was ``lost``."""
 
     message: Message
     trace: Trace
-    arrived: bool
-    end: End
+    arrived: int | None
+    lost: End | None
 
 
 class Exchange(Struct, frozen=True):
@@ -52,9 +51,9 @@ class Exchange(Struct, frozen=True):
     echo: Trace | None = None
 
     @property
-    def lost(self) -> Leg | None:
+    def first_lost(self) -> Leg | None:
         """The first message that does not arrive."""
-        return next((leg for leg in self.legs if not leg.arrived), None)
+        return next((leg for leg in self.legs if leg.lost), None)
 
     @property
     def explained_by_echo(self) -> Learn | None:
@@ -64,11 +63,10 @@ class Exchange(Struct, frozen=True):
 
 
 def server_place(model: Model, station: Station) -> Place:
-    """Where to look for the server: beyond the bridge's only uplink, else on the host itself."""
-    bridge = model.network.bridges[station.bridge]
-    uplinks = [p.id for p in bridge.ports.values() if p.role == "uplink"]
-    if len(uplinks) == 1:
-        return Place(uplinks[0], "in")
+    """Where to look for the server: beyond the bridge's only way out, else on the host itself."""
+    ways_out = model.network.ways_out(station.bridge)
+    if len(ways_out) == 1:
+        return Place(ways_out[0].id, "in")
     return Place(station.bridge, "out")
 
 
@@ -98,12 +96,21 @@ def _leg(
     frame = _message(message, station.mac)
     if message in _TO_SERVER:
         journey = trace(model, Place(station.port, "in"), frame, sender=nic, world=world)[0]
-        target = server.dev
+        hop = _reached(journey, server)
     else:
         journey = trace(model, server, frame, world=world)[0]
-        target = nic
-    end = _arrival(journey, target)
-    return Leg(message, journey, end is not None, end or _loss(journey))
+        end = journey.delivered_to(nic)
+        hop = end.hop if end else None
+    return Leg(message, journey, hop, None if hop is not None else _loss(journey))
+
+
+def _reached(journey: Trace, server: Place) -> int | None:
+    """The hop at which the message is on its way to the server, or has come to the host."""
+    if server.way == "in":
+        out = Place(server.dev, "out")
+        return next((i for i, hop in enumerate(journey.hops) if hop.place == out), None)
+    end = journey.delivered_to(server.dev)
+    return end.hop if end else None
 
 
 def _message(message: Message, client: Mac) -> Frame:
@@ -121,11 +128,6 @@ def _message(message: Message, client: Mac) -> Frame:
         requested_ip=_CLIENT_IP if message == "REQUEST" else None,
         lease_time=None if to_server else _LEASE_SECONDS,
     )
-
-
-def _arrival(journey: Trace, target: DevId) -> End | None:
-    wanted = ("delivered", "returned", "left")
-    return next((e for e in journey.ends if e.fate in wanted and e.dev == target), None)
 
 
 def _loss(journey: Trace) -> End:

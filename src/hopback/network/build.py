@@ -14,9 +14,11 @@ from hopback.network.model import (
     BondView,
     BridgeView,
     Device,
+    Entry,
     Listing,
     Network,
     Port,
+    PortNumber,
 )
 from hopback.network.numbers import Numbers, numbers_of
 from hopback.network.roles import role_of
@@ -65,7 +67,7 @@ def _view(
     for listing in listings:
         for entry in listing.entries:
             if entry.port is not None and entry.port not in ports:
-                ports[entry.port] = _unnamed(entry.port, entry.ref)
+                ports[entry.port] = _unlisted_port(entry)
     order = sorted(ports.values(), key=lambda p: p.number.value if p.number else 0)
     return BridgeView(
         id=member.bridge,
@@ -78,11 +80,13 @@ def _view(
     )
 
 
-def _unnamed(id_: DevId, ref: Ref) -> Port:
+def _unlisted_port(entry: Entry) -> Port:
     """A port that only forwarding entries show: by its device's name, or by no more than number."""
-    named = not id_.name.startswith("port ")
-    role = role_of(id_.name, None) if named else "unknown"
-    return Port(id=id_, role=role, named=named, refs=(ref,))
+    assert entry.port is not None  # noqa: S101  (the caller looked)
+    if entry.row.port is None:
+        return Port(id=entry.port, role=role_of(entry.port.name, None), refs=(entry.ref,))
+    number = PortNumber(entry.row.port, "certain", "the table calls it so", ())
+    return Port(id=entry.port, role="unknown", named=False, number=number, refs=(entry.ref,))
 
 
 def _bonds(snapshots: Sequence[Snapshot]) -> dict[DevId, BondView]:

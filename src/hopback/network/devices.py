@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from hopback.network.facts import DevId, Fact, Told, agreeing, latest
+from hopback.network.facts import DevId, Fact, Told, latest
 from hopback.network.model import Device
 from hopback.snapshot.model import Snapshot
 from hopback.snapshot.rows import Link
@@ -24,11 +24,11 @@ def _device(id_: DevId, rows: Sequence[Told[Link]], peer: Fact[DevId] | None) ->
     return Device(
         id=id_,
         kind=latest(rows, lambda r: r.kind),
-        mac=agreeing(rows, lambda r: r.mac),
+        mac=latest(rows, lambda r: r.mac),
         up=latest(rows, lambda r: r.up),
         carrier=latest(rows, lambda r: r.carrier),
         mtu=latest(rows, lambda r: r.mtu),
-        master=agreeing(rows, lambda r: r.master),
+        master=latest(rows, lambda r: r.master),
         peer=peer,
         refs=tuple(t.ref for t in rows),
     )

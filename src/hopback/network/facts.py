@@ -4,7 +4,7 @@ Several listings may speak of one device. The later one is taken, as it is the n
 means that its listing did not say.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Generic, NamedTuple, TypeVar
 
 from hopback.snapshot.rows import Row
@@ -56,14 +56,6 @@ def latest(rows: Iterable[Told[R]], field: Callable[[R], T | None]) -> Fact[T] |
         if value is not None:
             found = Fact(value, (told.ref,))
     return found
-
-
-def agreeing(rows: Sequence[Told[R]], field: Callable[[R], T | None]) -> Fact[T] | None:
-    """The last value of ``field``, with every row that gives the same one."""
-    last = latest(rows, field)
-    if last is None:
-        return None
-    return Fact(last.value, tuple(t.ref for t in rows if field(t.row) == last.value))
 
 
 def merge_refs(*parts: Iterable[Ref]) -> tuple[Ref, ...]:

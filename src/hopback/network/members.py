@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from hopback.network.facts import DevId, Fact, Ref, Told, agreeing, latest, merge_refs
+from hopback.network.facts import DevId, Fact, Ref, Told, latest
 from hopback.network.model import Device, Port
 from hopback.network.roles import role_of
 from hopback.snapshot.model import Snapshot
@@ -102,13 +102,13 @@ _Joined = dict[DevId, dict[DevId, tuple[Ref, ...]]]
 
 
 def _listed(snapshot: Snapshot) -> _Joined:
-    """The memberships that the tables show, each with the rows that show it."""
+    """The memberships that the tables show, each with the last row that shows it."""
     joined: _Joined = defaultdict(dict)
 
     def join(row: Row, port: str, bridge: str) -> None:
         ports = joined[DevId(snapshot.host, row.netns, bridge)]
         id_ = DevId(snapshot.host, row.netns, port)
-        ports[id_] = merge_refs(ports.get(id_, ()), (Ref(snapshot.host, row.cite),))
+        ports[id_] = (Ref(snapshot.host, row.cite),)
 
     for port in snapshot.ports.rows:
         if port.bridge:
@@ -164,7 +164,7 @@ def _port(
     device: Device | None,
 ) -> Port:
     flags = {
-        name: fact for name in PORT_FLAGS if (fact := agreeing(rows, attrgetter(name))) is not None
+        name: fact for name in PORT_FLAGS if (fact := latest(rows, attrgetter(name))) is not None
     }
     kind = device.kind.value if device and device.kind else None
     return Port(
@@ -181,7 +181,7 @@ def _settings(rows: Sequence[Told[Bridge]]) -> dict[str, Fact[int]]:
     return {
         name: fact
         for name in BRIDGE_SETTINGS
-        if (fact := agreeing(rows, attrgetter(name))) is not None
+        if (fact := latest(rows, attrgetter(name))) is not None
     }
 
 

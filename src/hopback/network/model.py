@@ -128,6 +128,12 @@ class Network(Struct, frozen=True):
         """The bridge that ``port`` is enslaved to."""
         return next((b for b in self.bridges.values() if port in b.ports), None)
 
+    def ways_out(self, bridge: DevId) -> tuple[Port, ...]:
+        """The ports of ``bridge`` that lead neither to a guest nor to a station we know."""
+        taken = {s.port for s in self.stations}
+        ports = self.bridges[bridge].ports.values()
+        return tuple(p for p in ports if p.role != "guest" and p.id not in taken)
+
     def stations_on(self, bridge: DevId) -> tuple[Station, ...]:
         """The stations whose own port is on ``bridge``."""
         return tuple(s for s in self.stations if s.bridge == bridge)

@@ -115,7 +115,5 @@ def _twin_owners(
     shown: dict[Mac, tuple[DevId, tuple[Ref, ...]]] = {}
     for entry in (e for listing in bridge.listings for e in listing.entries):
         if entry.row.local and entry.port and entry.row.mac >> 40 in (0xFE, 0xFA):
-            before = shown.get(entry.row.mac)
-            refs = merge_refs(before[1] if before else (), (entry.ref,))
-            shown[entry.row.mac] = (entry.port, refs)
+            shown[entry.row.mac] = (entry.port, (entry.ref,))
     yield from shown.items()

@@ -21,7 +21,7 @@ def learn(state: BridgeState, port: PortConfig, source: Mac) -> tuple[Effect, ..
         return (_learnt(state, port, source, None, "learn-new"),)
     if entry.local:
         return (_own_source(state, port, source, entry),)
-    if entry.port == port.id or entry.sticky:
+    if entry.port == port.id or (entry.sticky and state.kernel.sticky):
         return ()
     return (_learnt(state, port, source, entry, "learn-move"),)
 

@@ -1,0 +1,74 @@
+"""Runs the model again with a remedy in place: does it help, and does what must work still work?"""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
+
+from hopback.datapath.model import Model, model_of
+from hopback.engines.dhcp import Exchange, follow
+from hopback.findings import Finding, Fix
+from hopback.frames.mac import Mac, parse_mac
+from hopback.network.build import build
+from hopback.network.facts import DevId
+from hopback.snapshot.model import Snapshot
+from hopback.snapshot.patch import Edit, Replace, patch
+from hopback.snapshot.rows import Fdb
+
+Planned = tuple[Finding, Fix]
+
+
+def prove_sticky_entries(
+    snapshots: Sequence[Snapshot], plans: Sequence[Planned], ring: str | None
+) -> tuple[Fix, ...]:
+    """Each fix as proved, rejected or (where the model is blind) neither.
+
+    A pinned entry has to carry all four DHCP messages, and to stay where it is when the way out
+    returns the station's own frames. ``ring`` tells of a cycle in sight, which it cannot mend.
+    """
+    patched = [patch(s, _edits(s, plans)) for s in snapshots]
+    model = model_of(build(patched))
+    return tuple(_judged(fix, _exchange(model, finding), ring) for finding, fix in plans)
+
+
+def _judged(fix: Fix, exchange: Exchange | None, ring: str | None) -> Fix:
+    if ring is not None:
+        return replace(fix, rejected_because=f"it cannot mend the ring in sight: {ring}")
+    if exchange is None:
+        return fix
+    leg = exchange.first_lost
+    if leg is not None and leg.lost is not None:
+        if leg.lost.fate == "blind":
+            return fix
+        return replace(fix, rejected_because=f"the {leg.message} is lost even with it in place")
+    if exchange.explained_by_echo is not None:
+        return replace(fix, rejected_because="this kernel moves the entry all the same")
+    kept = "DHCP both ways, also while the way out returns frames"
+    return replace(fix, proved=True, keeps=(kept,))
+
+
+def _exchange(model: Model, finding: Finding) -> Exchange | None:
+    """The station's exchange with the remedy in place; None if the station is not known then."""
+    mac = parse_mac(finding.subject)
+    bridge = DevId(finding.host, finding.details["netns"], finding.details["bridge"])
+    station = next((s for s in model.network.stations_on(bridge) if s.mac == mac), None)
+    return None if station is None else follow(model, station)
+
+
+def _edits(snapshot: Snapshot, plans: Sequence[Planned]) -> list[Edit]:
+    """Each entry of a planned station becomes the pinned one on the station's own port."""
+    wanted: Mapping[Mac, Finding] = {
+        parse_mac(f.subject): f for f, _ in plans if f.host == snapshot.host
+    }
+    return [
+        Replace(row, _pinned(row, wanted[row.mac]))
+        for row in dict.fromkeys(snapshot.fdb.rows)
+        if row.mac in wanted and not row.local and not row.on_device
+    ]
+
+
+def _pinned(row: Fdb, finding: Finding) -> Fdb:
+    """The same row on the right port, named or numbered as its listing does it."""
+    if row.port is None:
+        return replace(row, dev=finding.details["expected_port"], static=True, sticky=True)
+    number = finding.details["expected_port_number"]
+    return replace(row, port=number, static=True, sticky=True)
