@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hopback.snapshot.rows import PacketFilter
 from hopback.snapshot.table import Missing
+from hopback.sources.live import xtables
 from hopback.sources.live.modules import presence
 from hopback.sources.live.netlink import (
     NETLINK_NETFILTER,
@@ -18,7 +19,6 @@ from hopback.sources.live.netlink import (
     Netlink,
     attribute_list,
     attributes,
-    number,
     text,
 )
 from hopback.sources.live.reading import Origin, Reading
@@ -35,6 +35,7 @@ _LEGACY = (
     ("ip6", "ip6_tables_names", "ip6tables"),
     ("arp", "arp_tables_names", "arptables"),
 )
+_LAYOUTS = {"ip": xtables.IPV4, "ip6": xtables.IPV6}
 _EBTABLES = {
     "ebtable_filter": "CONFIG_BRIDGE_EBT_T_FILTER",
     "ebtable_nat": "CONFIG_BRIDGE_EBT_T_NAT",
@@ -77,50 +78,62 @@ def _nft(reading: Reading) -> Iterator[tuple[str, str]]:
 
 
 def decode(origin: Origin, messages: Iterable[bytes]) -> Iterator[PacketFilter]:
-    """One row for each base chain: only a chain with a hook sees packets by itself."""
+    """One row for each base chain (only a chain with a hook sees packets by itself) that does
+    anything: an empty one that accepts filters nothing.
+    """
     for line, message in enumerate(messages, 1):
         family = message[0]
         found = attributes(message, _NFGENMSG.size)
-        if _HOOK not in found:
+        if _HOOK not in found or _is_idle(found):
             continue
         yield PacketFilter(
             cite=origin.cite(line),
             netns=origin.netns,
             family=_FAMILIES.get(family, str(family)),
             name=f"{text(found.get(_TABLE, b''))} {text(found.get(_NAME, b''))}",
-            devices=_devices(found),
+            devices=_devices(attributes(found[_HOOK])),
         )
 
 
-def _devices(found: Attributes) -> tuple[str, ...] | None:
-    """Whom the chain can hit: nobody if it is empty and accepts, the devices it is hooked to."""
+def _is_idle(found: Attributes) -> bool:
     policy = int.from_bytes(found[_POLICY], "big") if _POLICY in found else _NF_ACCEPT
-    if not number(found.get(_USE, b"")) and policy == _NF_ACCEPT:
-        return ()
-    hook = attributes(found[_HOOK])
+    return policy == _NF_ACCEPT and not any(found.get(_USE, b""))
+
+
+def _devices(hook: Attributes) -> tuple[str, ...] | None:
+    """A netdev chain is hooked to devices, any other sees all."""
     if _HOOK_DEVS in hook:
         return tuple(text(raw) for _, raw in attribute_list(hook[_HOOK_DEVS]))
     return (text(hook[_HOOK_DEV]),) if _HOOK_DEV in hook else None
 
 
 def _legacy(reading: Reading) -> Iterator[tuple[str, str]]:
-    """Add the tables that iptables-legacy and its kin made in this namespace."""
+    """Add the chains of the tables that iptables-legacy and its kin made in this namespace."""
     for family, file, tool in _LEGACY:
-        path = Path("/proc/thread-self/net", file)
         try:
-            tables = path.read_text()
+            tables = Path("/proc/thread-self/net", file).read_text().split()
+            for table in tables:
+                origin = reading.open(f"{tool} -t {table} -S")
+                reading.builder.add(_table_rows(origin, family, table))
         except FileNotFoundError:  # the module is not there, so no table is
             continue
         except OSError as error:
-            yield f"{path.name}: {error.strerror}", f"sudo {tool}-save"
-            continue
-        origin = reading.open(f"cat /proc/net/{file}", tables)
-        reading.builder.add(
-            PacketFilter(
-                cite=origin.cite(line), netns=origin.netns, family=family, name=f"{tool} {table}"
+            yield f"{tool} tables: {error.strerror}", f"sudo {tool}-save"
+
+
+def _table_rows(origin: Origin, family: str, table: str) -> Iterator[PacketFilter]:
+    if family not in _LAYOUTS:  # arptables: who has it, has something to filter
+        yield PacketFilter(cite=origin.cite(1), netns=origin.netns, family=family, name=table)
+        return
+    for line, chain in enumerate(xtables.chains(_LAYOUTS[family], table), 1):
+        if chain.rules or not chain.accepts:
+            yield PacketFilter(
+                cite=origin.cite(line),
+                netns=origin.netns,
+                family=family,
+                name=f"{table} {chain.name}",
+                devices=chain.devices,
             )
-            for line, table in enumerate(tables.split(), 1)
-        )
 
 
 def _ebtables() -> Iterator[tuple[str, str]]:
