@@ -221,7 +221,8 @@ def test_malformed_domain_is_read_as_far_as_possible() -> None:
     broken = [line for line in text.lines if "</devices>" not in line]
     parsed = virsh_xml.parse(text._replace(lines=broken))
     (problem,) = parsed.problems
-    assert problem.message.startswith("malformed XML")
+    assert problem.message == "malformed XML, read as far as possible (mismatched tag)"
+    assert broken[problem.line - 1] == "</domain>"
     (nic,) = rows(parsed, GuestNic)
     assert (nic.guest, nic.target, nic.filter) == ("vml-k2", "vnet8", "no-mac-reflection")
 
@@ -239,6 +240,9 @@ def test_cut_filter_in_a_paste_keeps_its_name() -> None:
     )
     assert [row.what for row in rows(parsed, Unread)] == ["libvirt nwfilter no-reflection"]
     assert not rows(parsed, GuestNic)
+    assert [(problem.line, problem.message) for problem in parsed.problems] == [
+        (1, "XML that has no end, read as far as possible")
+    ]
 
 
 def test_error_message_in_a_file_is_a_problem() -> None:

@@ -32,6 +32,7 @@ FILLS: tuple[type[Row], ...] = ()  # one guest's document says nothing of the ot
 
 _ROOT = re.compile(r"\s*<(domain|filterbinding|filter)(?=[\s>])")
 _PROLOGUE = re.compile(r"\s*<(?:\?xml\b|!DOCTYPE\b)", re.IGNORECASE)
+_DTD = re.compile(r"<!(?:DOCTYPE|ENTITY)\b", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)([A-Za-z_][\w.:-]*+)([^<>]*?)(/?)>([^<>]*)")
 _ATTRIBUTE = re.compile(r"(?<![\w.:-])([\w.:-]+)\s*=\s*(?:'([^'<>]*)'|\"([^\"<>]*)\")")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)")
@@ -95,6 +96,15 @@ def _document_end(lines: Sequence[str], start: int) -> int:
     return len(lines)
 
 
+def _is_open(lines: Sequence[str], span: _Span) -> bool:
+    """Whether the document's end was cut off; a DTD is refused even so."""
+    roots = [match[1] for line in lines[span.start : span.end] if (match := _ROOT.match(line))]
+    last = lines[span.end - 1]
+    if not roots or any(_DTD.search(line) for line in lines[span.start : span.end]):
+        return False
+    return f"</{roots[0]}>" not in last and not last.rstrip().endswith("/>")
+
+
 class _Events:
     """The target of the XML parser: notes the tags, and gives them only when all was well."""
 
@@ -125,6 +135,10 @@ class _Events:
 
 
 def _read_document(text: Text, span: _Span, reader: LibvirtReader) -> Iterator[Problem]:
+    if _is_open(text.lines, span):
+        yield text.problem(span.start, "XML that has no end, read as far as possible")
+        yield from _read_pieces(text, span, reader, strict=False)
+        return
     events = _Events()
     parser = DefusedXMLParser(target=events, forbid_dtd=True)
     events.parser = parser.parser
@@ -137,7 +151,8 @@ def _read_document(text: Text, span: _Span, reader: LibvirtReader) -> Iterator[P
     except (ParseError, ValueError) as error:
         line = getattr(error, "position", (1, 0))[0]
         at = min(span.start + max(line, 1), span.end) - 1
-        yield text.problem(at, f"malformed XML, read as far as possible ({error})")
+        reason = str(error).partition(": line ")[0]  # expat counts from the document's first line
+        yield text.problem(at, f"malformed XML, read as far as possible ({reason})")
         yield from _read_pieces(text, span, reader, strict=False)
         return
     for line, what, name, attributes in events.noted:
