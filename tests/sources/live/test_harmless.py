@@ -112,9 +112,9 @@ def test_base_chains_are_seen(lab: Lab) -> None:
     )
     try:
         assert filters(lab) == {
-            ("bridge", "hb forward", None),
-            ("ip", "hb input", None),
-            ("netdev", "hb edge", ("p1",)),
+            ("bridge", "nft bridge hb forward", None),
+            ("ip", "nft ip hb input", None),
+            ("netdev", "nft netdev hb edge", ("p1",)),
         }
     finally:
         lab.run("nft flush ruleset")

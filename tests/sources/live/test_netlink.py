@@ -73,6 +73,22 @@ def test_a_table_that_never_rests_is_given_as_not_whole() -> None:
     assert link.dump(GETLINK, b"") == ([b"row"], False)
 
 
+def test_a_lost_part_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ENOBUFS: the rest of the answer is fetched first, or the kernel refuses the second request."""
+    link = Scripted()
+    link.answer(message(NEWLINK, b"half"), done())
+    link.answer(message(NEWLINK, b"all", sequence=2), done(2))
+    receive, losses = link._receive, [OSError(errno.ENOBUFS, "lost")]
+
+    def lossy() -> bytes:
+        if losses:
+            raise losses.pop()
+        return receive()
+
+    monkeypatch.setattr(link, "_receive", lossy)
+    assert link.dump(GETLINK, b"") == ([b"all"], True)
+
+
 @pytest.mark.parametrize("kind", [DONE, ERROR])
 def test_a_refusal_is_an_oserror(kind: int) -> None:
     """NLMSG_ERROR, and NLMSG_DONE with an errno."""

@@ -119,4 +119,6 @@ def test_a_table_is_read_only_if_it_is_there(netns: None) -> None:
     assert not [r for r in read().table(PacketFilter).rows if r.netns == ""]
     replace(IPV4, *with_rule(IPV4, info, entries, b"tap7", b"\xff" * 5))
     rows = [r for r in read().table(PacketFilter).rows if r.netns == ""]
-    assert [(r.family, r.name, r.devices) for r in rows] == [("ip", "filter FORWARD", ("tap7",))]
+    assert [(r.family, r.name, r.devices) for r in rows] == [
+        ("ip", "iptables filter FORWARD", ("tap7",))
+    ]

@@ -82,15 +82,16 @@ def decode(origin: Origin, messages: Iterable[bytes]) -> Iterator[PacketFilter]:
     anything: an empty one that accepts filters nothing.
     """
     for line, message in enumerate(messages, 1):
-        family = message[0]
+        family = _FAMILIES.get(message[0], str(message[0]))
         found = attributes(message, _NFGENMSG.size)
         if _HOOK not in found or _is_idle(found):
             continue
+        table, chain = text(found.get(_TABLE, b"")), text(found.get(_NAME, b""))
         yield PacketFilter(
             cite=origin.cite(line),
             netns=origin.netns,
-            family=_FAMILIES.get(family, str(family)),
-            name=f"{text(found.get(_TABLE, b''))} {text(found.get(_NAME, b''))}",
+            family=family,
+            name=f"nft {family} {table} {chain}",
             devices=_devices(attributes(found[_HOOK])),
         )
 
@@ -114,16 +115,17 @@ def _legacy(reading: Reading) -> Iterator[tuple[str, str]]:
             tables = Path("/proc/thread-self/net", file).read_text().split()
             for table in tables:
                 origin = reading.open(f"{tool} -t {table} -S")
-                reading.builder.add(_table_rows(origin, family, table))
+                reading.builder.add(_table_rows(origin, family, tool, table))
         except FileNotFoundError:  # the module is not there, so no table is
             continue
         except OSError as error:
             yield f"{tool} tables: {error.strerror}", f"sudo {tool}-save"
 
 
-def _table_rows(origin: Origin, family: str, table: str) -> Iterator[PacketFilter]:
+def _table_rows(origin: Origin, family: str, tool: str, table: str) -> Iterator[PacketFilter]:
     if family not in _LAYOUTS:  # arptables: who has it, has something to filter
-        yield PacketFilter(cite=origin.cite(1), netns=origin.netns, family=family, name=table)
+        name = f"{tool} {table}"
+        yield PacketFilter(cite=origin.cite(1), netns=origin.netns, family=family, name=name)
         return
     for line, chain in enumerate(xtables.chains(_LAYOUTS[family], table), 1):
         if chain.rules or not chain.accepts:
@@ -131,7 +133,7 @@ def _table_rows(origin: Origin, family: str, table: str) -> Iterator[PacketFilte
                 cite=origin.cite(line),
                 netns=origin.netns,
                 family=family,
-                name=f"{table} {chain.name}",
+                name=f"{tool} {table} {chain.name}",
                 devices=chain.devices,
             )
 
