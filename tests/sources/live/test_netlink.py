@@ -74,7 +74,7 @@ def test_a_table_that_never_rests_is_given_as_not_whole() -> None:
 
 
 def test_a_lost_part_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ENOBUFS: the rest of the answer is fetched first, or the kernel refuses the second request."""
+    """ENOBUFS: the rest of the answer is fetched first, else the second request is refused."""
     link = Scripted()
     link.answer(message(NEWLINK, b"half"), done())
     link.answer(message(NEWLINK, b"all", sequence=2), done(2))
