@@ -15,6 +15,7 @@ from hopback.sources.listing import Listing, read, unread
 from hopback.sources.parse.commands import Command, parse_file_name, says_nothing
 from hopback.sources.parse.registry import for_command
 from hopback.sources.paste import read_text
+from hopback.sources.prompts import read_prompt
 from hopback.sources.tree import Tree
 
 _CONSOLE = re.compile(r"guest-console-(.+?)(?:\.(?:txt|log))?")
@@ -57,15 +58,21 @@ def read_content(builder: Builder, path: str, content: Callable[[], bytes]) -> b
 
 
 def read_named(builder: Builder, path: str, data: bytes, command: Command) -> bool:
-    """Read a file by its command; False if no parser knows it or could make anything of it."""
+    """Read a file by its command.
+
+    False if no parser knows it or could make anything of it, and if it is a paste with prompts.
+    """
     if says_nothing(command):
         return True
     parser = for_command(command.words)
     if parser is None:
         return False
     lines = Lines(io.BytesIO(data), path)
+    clean = list(lines)
+    if read_prompt(next((line for line in clean if line.strip()), "")):
+        return False
     title = " ".join(command.words)
-    listing = Listing(title, path, list(lines), command=command, netns=command.netns, strict=True)
+    listing = Listing(title, path, clean, command=command, netns=command.netns, strict=True)
     outcome = read(builder, parser, listing)
     builder.problems.extend(lines.problems)
     if outcome.span is None and outcome.problems:

@@ -17,7 +17,14 @@ from hopback.sources.lines import Lines
 from hopback.sources.listing import Listing, add_rows, read, unread
 from hopback.sources.parse.base import Parser
 from hopback.sources.parse.commands import Command, parse_commands, says_nothing
-from hopback.sources.parse.registry import for_command, for_line, name_of, parser, title
+from hopback.sources.parse.registry import (
+    LOOK,
+    for_command,
+    for_line,
+    name_of,
+    parser,
+    title,
+)
 from hopback.sources.parse.typed import typed_rows
 from hopback.sources.prompts import Prompt, read_heading, read_prompt
 
@@ -143,6 +150,10 @@ def _shape(line: str) -> tuple[Parser, int] | None:
     return None
 
 
+def _has_shape(found: Parser, line: str) -> bool:
+    return found.SHAPE is not None and found.SHAPE.match(line[:LOOK]) is not None
+
+
 class _Reader:
     """Reads one block into the builders of the hosts it speaks of."""
 
@@ -202,9 +213,10 @@ class _Reader:
         if found is None or command.into or not self._has_text():
             return False
         heard = False
-        for part in self._again(found):
+        parts = self._again(found)
+        for part in parts:
             listing = self._listing(command)
-            if part.start or any(self._used):
+            if len(parts) > 1 or any(self._used):
                 lines = self._unused()[part.start : part.stop]
                 head = None if part.start else listing.head
                 listing = listing._replace(lines=lines, first=listing.first + part.start, head=head)
@@ -216,15 +228,14 @@ class _Reader:
 
         People show what the same command said a minute later without showing the prompt again.
         """
-        lines, match = self._block.lines, found.SHAPE and found.SHAPE.match
-        header = next((line for line in lines if match and match(line)), None)
+        lines = self._block.lines
+        header = next((at for at, line in enumerate(lines) if _has_shape(found, line)), len(lines))
         starts = [
             at
-            for at, line in enumerate(lines)
-            if header is not None and line == header and at and not lines[at - 1].strip()
+            for at in range(header + 1, len(lines))
+            if lines[at] == lines[header] and not lines[at - 1].strip()
         ]
-        stops = [start for start in starts if any(line.strip() for line in lines[:start])]
-        return [range(*cut) for cut in zip([0, *stops], [*stops, len(lines)], strict=True)]
+        return [range(*cut) for cut in zip([0, *starts], [*starts, len(lines)], strict=True)]
 
     def _take(self, host: str | None, found: Parser, listing: Listing, start: int) -> bool:
         """Read a listing whose lines begin at ``start`` of the block; mark what was read."""
@@ -259,8 +270,9 @@ class _Reader:
         return heard
 
     def _begins(self, current: Parser, start: int, found: Parser, at: int) -> bool:
-        """Whether another listing begins: of another kind, or with the same header again."""
-        return found is not current or self._block.lines[at] == self._block.lines[start]
+        """Whether another listing begins: of another kind, or the same header after a blank."""
+        lines = self._block.lines
+        return found is not current or (lines[at] == lines[start] and not lines[at - 1].strip())
 
     def _shaped(self, shape: tuple[Parser, int], start: int, stop: int) -> bool:
         found, indent = shape
@@ -287,11 +299,11 @@ class _Reader:
 
     def _message(self, log: Parser, at: int) -> str:
         line = self._block.lines[at]
-        if self._used[at] == _READ or not line or log.SHAPE is None:
+        if self._used[at] == _READ or not line:
             return ""
         bullet = _BULLET.match(line)
         line = line[bullet.end() :] if bullet else line
-        return line if log.SHAPE.match(line) else ""
+        return line if _has_shape(log, line) else ""
 
     def _unheard(self, commands: list[tuple[Command, Parser | None]]) -> None:
         for command, _ in commands:

@@ -62,7 +62,8 @@ def read_sosreport(tree: Tree) -> tuple[Snapshot, ...]:
                 builder.host = label
                 break
     for path, content in tree.files.items():
-        command = command_of(path.removeprefix(root))
-        if command is not None and (data := read_content(builder, path, content)).strip():
-            read_named(builder, path, data, command)
+        name = path.removeprefix(root)
+        command = command_of(name)
+        if command is not None and (data := read_content(builder, name, content)).strip():
+            read_named(builder, name, data, command)
     return (builder.build(),)
