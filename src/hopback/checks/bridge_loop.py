@@ -35,7 +35,7 @@ def check(case: Case) -> Iterator[Finding]:
         found = _cycle(case, bridge)
         if found is not None:
             in_cycle.update(_bridges_on(case, found))
-            yield _cycle_finding(case, bridge, found)
+            yield _cycle_finding(case, found)
     yield from _rings(case, in_cycle)
     yield from _reflected_trunks(case, in_cycle)
 
@@ -61,12 +61,13 @@ def _bridges_on(case: Case, journey: Trace) -> set[DevId]:
     return {case.model.bridge_of[d] for d in devices if d in case.model.bridge_of}
 
 
-def _cycle_finding(case: Case, bridge: BridgeView, journey: Trace) -> Finding:
+def _cycle_finding(case: Case, journey: Trace) -> Finding:
     end = journey.end("cycle")
     assert end is not None  # noqa: S101  (_cycle returns only such journeys)
     way = journey.path(end.hop)
     start = next(i for i, hop in enumerate(way) if hop.place.dev == end.dev)
     ring = way[start:]
+    bridge = case.network.bridges[case.model.bridge_of[ring[0].place.dev]]
     ports = list(dict.fromkeys(hop.place.dev.name for hop in ring))
     refs = merge_refs(*(hop.why.refs for hop in ring if hop.why), *_port_refs(case, ports, bridge))
     return Finding(

@@ -22,7 +22,7 @@ _FRESH_SECONDS = 60.0
 
 def check(case: Case) -> Iterator[Finding]:
     """One finding for each bridge whose symptoms point to one of its ways out."""
-    looped = {f.subject for f in case.of("bridge-loop")}
+    looped = {(f.host, f.details["netns"], f.subject) for f in case.of("bridge-loop")}
     symptoms: dict[tuple[str, str, str | None], list[Finding]] = defaultdict(list)
     for name in ("fdb-misplaced", "own-source", "mac-move"):
         for finding in case.of(name):
@@ -31,7 +31,7 @@ def check(case: Case) -> Iterator[Finding]:
                 symptoms[key].append(finding)
     told = set()
     for (host, netns, bridge), found in symptoms.items():
-        if bridge not in looped:
+        if (host, netns, bridge) not in looped:
             finding = _finding(DevId(host, netns, bridge or found[0].subject), found)
             told.add((host, finding.subject))
             yield finding

@@ -57,9 +57,17 @@ class Exchange(Struct, frozen=True):
 
     @property
     def explained_by_echo(self) -> Learn | None:
-        """What a returned frame would teach the station's bridge about the station."""
+        """How a returned frame would move the station's entry on its own bridge."""
+        mine = (self.station.bridge, self.station.mac)
         moves = self.echo.learnt if self.echo else ()
-        return next((m for m in moves if m.mac == self.station.mac), None)
+        away = (m for m in moves if (m.bridge, m.mac) == mine and m.port != self.station.port)
+        return next(away, None)
+
+    @property
+    def ring(self) -> End | None:
+        """Where one of the messages goes round for ever."""
+        traces = [leg.trace for leg in self.legs] + ([self.echo] if self.echo else [])
+        return next((end for t in traces if (end := t.end("cycle"))), None)
 
 
 def server_place(model: Model, station: Station) -> Place:

@@ -20,9 +20,8 @@ def with_remedies(snapshots: Sequence[Snapshot], report: Report) -> Report:
     misplaced = [f for f in report.findings if f.check == "fdb-misplaced"]
     if not misplaced:
         return report
-    rings = [f.summary for f in report.findings if f.check == "bridge-loop"]
     plans = [(f, sticky_entry.plan(f)) for f in misplaced]
-    tried = prove_sticky_entries(snapshots, plans, rings[0] if rings else None)
+    tried = prove_sticky_entries(snapshots, plans)
     fixes = {(f.host, f.subject): fix for f, fix in zip(misplaced, tried, strict=True)}
     explained = {key for f in report.findings for key in _stations(f)}
     return replace(

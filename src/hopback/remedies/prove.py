@@ -18,23 +18,28 @@ Planned = tuple[Finding, Fix]
 
 
 def prove_sticky_entries(
-    snapshots: Sequence[Snapshot], plans: Sequence[Planned], ring: str | None
+    snapshots: Sequence[Snapshot], plans: Sequence[Planned]
 ) -> tuple[Fix, ...]:
     """Each fix as proved, rejected or (where the model is blind) neither.
 
     A pinned entry has to carry all four DHCP messages, and to stay where it is when the way out
-    returns the station's own frames. ``ring`` tells of a cycle in sight, which it cannot mend.
+    returns the station's own frames. A ring in sight it cannot mend: the frames that circle there
+    move the entries of the ring's own switches.
     """
     patched = [patch(s, _edits(s, plans)) for s in snapshots]
     model = model_of(build(patched))
-    return tuple(_judged(fix, _exchange(model, finding), ring) for finding, fix in plans)
+    return tuple(_judged(fix, _exchange(model, finding)) for finding, fix in plans)
 
 
-def _judged(fix: Fix, exchange: Exchange | None, ring: str | None) -> Fix:
-    if ring is not None:
-        return replace(fix, rejected_because=f"it cannot mend the ring in sight: {ring}")
+def _judged(fix: Fix, exchange: Exchange | None) -> Fix:
     if exchange is None:
         return fix
+    if exchange.ring is not None and exchange.ring.dev is not None:
+        reason = (
+            f"frames still go round for ever through {exchange.ring.dev.name}: the switches of that"
+            " ring have the wrong port too"
+        )
+        return replace(fix, rejected_because=reason)
     leg = exchange.first_lost
     if leg is not None and leg.lost is not None:
         if leg.lost.fate == "blind":
