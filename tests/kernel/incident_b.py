@@ -12,7 +12,6 @@ lives out there, and sends it the reply by the uplink.
 """
 
 import subprocess
-import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -73,9 +72,9 @@ class IncidentB:
         """Run a program in the namespace of ``role``."""
         return self._rig.run(role, *argv)
 
-    def lease(self) -> bool:
-        """Whether a DHCP client in the guest gets a lease: three attempts, a second apart."""
-        client = "udhcpc -f -q -n -t 3 -T 1 -A 0 -i eth0 -s /bin/true"
+    def lease(self, attempts: int = 3) -> bool:
+        """Whether a DHCP client in the guest gets a lease, in so many attempts a second apart."""
+        client = f"udhcpc -f -q -n -t {attempts} -T 1 -A 0 -i eth0 -s /bin/true"
         return self.run("guest", *client.split()).returncode == 0
 
     def say_hello(self, times: int = 1) -> None:
@@ -155,12 +154,10 @@ class IncidentB:
 
     def _start_server(self) -> None:
         role, device = ("host", BRIDGE) if self._server == "host" else ("server", "eth0")
-        folder = tempfile.TemporaryDirectory(prefix="hopback-")
-        self._rig.defer(folder.cleanup)
         options = (
             f"--keep-in-foreground --conf-file=/dev/null --pid-file --port=0 --no-ping"
             f" --interface={device} --bind-interfaces --dhcp-authoritative"
-            f" --dhcp-range={_POOL},255.255.255.0,2m --dhcp-leasefile={folder.name}/leases"
+            f" --dhcp-range={_POOL},255.255.255.0,2m --leasefile-ro"
         )
         server = self._rig.start(role, "dnsmasq", *options.split())
         wait_until(lambda: server.poll() is not None or self._listens(role), "dnsmasq listening")
