@@ -1,0 +1,193 @@
+"""``check`` for people: the sentence first, what it rests on, what to do, what was not seen."""
+
+from collections.abc import Iterable, Sequence
+
+from hopback.findings import Evidence, Finding, Fix, Gap, NextStep, Report, Step, Verdict
+from hopback.render.page import Page, Span, Style
+from hopback.render.quoting import quote_evidence
+
+_VERDICTS: dict[Verdict, tuple[str, Style]] = {
+    "comes-back": ("COMES BACK", "bad"),
+    "clear": ("CLEAR", "good"),
+    "undecided": ("UNDECIDED", "warn"),
+}
+_SEVERITY_STYLE: dict[str, Style] = {"error": "bad", "warning": "warn", "info": "muted"}
+_GAPS_SHOWN = 8
+_NOTES_SHOWN = 6
+
+
+def render_check(report: Report, width: int = 80) -> Page:
+    """The report as a page ``width`` columns wide."""
+    page = Page(width)
+    label, style = _VERDICTS[report.verdict]
+    page.spans(Span(label, style), Span(_hosts(report.hosts), "muted"))
+    sentence = report.sentence.removeprefix("Not decided: ")
+    page.say(sentence[:1].upper() + sentence[1:], style="strong")
+    loud = [f for f in report.findings if f.severity != "info" and f.group != "benign"]
+    under = _explained(loud)
+    nested = {id(s) for symptoms in under.values() for s in symptoms}
+    for finding in loud:
+        if id(finding) not in nested:
+            page.blank()
+            _finding(page, report, finding, under.get(id(finding), []))
+    _notes(page, report, [f for f in report.findings if f not in loud])
+    _next(page, report)
+    _gaps(page, report.gaps, len(report.hosts) > 1)
+    if report.problems:
+        page.blank()
+        count = len(report.problems)
+        lines = "1 problem" if count == 1 else f"{count} problems"
+        page.say(f"{lines} with the input (on standard error, and in --json)", style="muted")
+    return page
+
+
+def _hosts(hosts: Sequence[str]) -> str:
+    named = [h for h in hosts if h]
+    return f"  {', '.join(named)}" if named else ""
+
+
+def _explained(findings: Sequence[Finding]) -> dict[int, list[Finding]]:
+    """The symptoms each cause accounts for, by the identity of the cause; each symptom once."""
+    under: dict[int, list[Finding]] = {}
+    placed: set[int] = set()
+    for cause in findings:
+        for finding in findings:
+            if id(finding) not in placed and _explains(cause, finding):
+                placed.add(id(finding))
+                under.setdefault(id(cause), []).append(finding)
+    return under
+
+
+def _explains(cause: Finding, finding: Finding) -> bool:
+    """``explains`` names checks; it speaks of the same bridge of the same host."""
+    if finding.group != "symptom" or finding.check not in cause.explains:
+        return False
+    bridges = (cause.details.get("bridge"), finding.details.get("bridge"))
+    same_bridge = None in bridges or bridges[0] == bridges[1]
+    return cause.host == finding.host and same_bridge
+
+
+def _finding(
+    page: Page, report: Report, finding: Finding, symptoms: Sequence[Finding], indent: int = 0
+) -> None:
+    if finding.summary not in report.sentence:
+        page.say(finding.summary, indent, _SEVERITY_STYLE[finding.severity] if not indent else "")
+    kind = f"{finding.group}, {finding.severity}, {finding.confidence}, {finding.evidence}"
+    rule = f" ({finding.because[0].rule})" if finding.because else ""
+    page.say(f"{finding.check}: {kind}{rule}", indent, "muted")
+    several = len(report.hosts) > 1
+    own = _own_evidence(finding, symptoms)
+    quote_evidence(page, own, indent + 2, several)
+    for symptom in symptoms:
+        page.blank()
+        _finding(page, report, symptom, (), indent + 2)
+    _path(page, finding.path, indent + 2, several)
+    if not indent:
+        _alternatives(page, finding, symptoms)
+    for fix in finding.fixes:
+        _fix(page, fix, indent + 2)
+
+
+def _own_evidence(finding: Finding, symptoms: Iterable[Finding]) -> list[Evidence]:
+    """What the symptoms below it will not quote again."""
+    quoted = {e for s in symptoms for e in s.because}
+    return [e for e in finding.because if e not in quoted]
+
+
+def _path(page: Page, path: Sequence[Step], indent: int, several_hosts: bool) -> None:
+    if not path:
+        return
+    page.blank()
+    for number, step in enumerate(path, 1):
+        device = f"{step.host}: {step.device}" if several_hosts and step.host else step.device
+        lead = f"{number}. {step.direction:<3} {device}  "
+        page.say(step.why, indent, lead=lead)
+    page.say(path[0].frame, indent, "muted", lead="   ")
+
+
+def _alternatives(page: Page, finding: Finding, symptoms: Iterable[Finding]) -> None:
+    every = dict.fromkeys((*finding.alternatives, *(a for s in symptoms for a in s.alternatives)))
+    if every:
+        page.blank()
+        page.say("It could also be:", 2)
+        for alternative in every:
+            page.say(alternative, 2, lead="- ")
+
+
+def _fix(page: Page, fix: Fix, indent: int) -> None:
+    page.blank()
+    state = "proved in the model" if fix.proved else "not proved"
+    if fix.rejected_because:
+        page.say(f"Rejected: {fix.name}: {fix.rejected_because}", indent, "muted")
+        return
+    safety = "" if fix.safe else ", may cut traffic"
+    on = f" on {fix.host}" if fix.host else ""
+    page.say(f"Fix: {fix.name}{on} ({state}{safety})", indent, "strong")
+    _commands(page, fix.commands, indent + 2)
+    if fix.undo:
+        page.say("to undo:", indent + 2, "muted")
+        _commands(page, fix.undo, indent + 2)
+    if fix.afterwards:
+        page.say("then, in the guest:", indent + 2, "muted")
+        for step in fix.afterwards:
+            page.say(step, indent + 2, lead="- ")
+    if fix.keeps:
+        page.say(f"goes on working: {', '.join(fix.keeps)}", indent + 2, "muted")
+    if fix.limits:
+        page.say(f"does not mend: {fix.limits}", indent + 2, "muted")
+
+
+def _commands(page: Page, commands: Iterable[str], indent: int) -> None:
+    for command in commands:
+        page.exact(f"$ {command}", indent, "command")
+
+
+def _notes(page: Page, report: Report, findings: Sequence[Finding]) -> None:
+    """What is worth a line and no more, unless the sentence has said it."""
+    left = [f for f in findings if f.summary not in report.sentence]
+    if left:
+        page.blank()
+        page.say("Besides", style="strong")
+        for finding in left[:_NOTES_SHOWN]:
+            page.say(f"{finding.summary} ({finding.check})", 2, lead="- ")
+        if len(left) > _NOTES_SHOWN:
+            page.say(f"and {len(left) - _NOTES_SHOWN} more (--json has them all)", 2, "muted")
+
+
+def _next(page: Page, report: Report) -> None:
+    if not report.next:
+        return
+    page.blank()
+    page.say("Next", style="strong")
+    named = len(report.hosts) > 1 or any(s.host not in report.hosts for s in report.next)
+    for host in dict.fromkeys(s.host for s in report.next):
+        if named and host:
+            page.say(f"on {host}", 2, "muted")
+        for command, asked in _by_command(s for s in report.next if s.host == host).items():
+            if host in report.hosts:
+                page.exact(f"$ {command}", 4 if named else 2, "command")
+            else:  # a switch: what to look for, not what to type
+                page.say(command, 4)
+            for why in asked[:2]:
+                page.say(why, 6, "muted")
+            if len(asked) > 2:
+                page.say(f"and for {len(asked) - 2} more reasons of this kind", 6, "muted")
+
+
+def _by_command(steps: Iterable[NextStep]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for step in steps:
+        found.setdefault(step.command, []).append(step.why)
+    return found
+
+
+def _gaps(page: Page, gaps: Sequence[Gap], several_hosts: bool) -> None:
+    if not gaps:
+        return
+    page.blank()
+    page.say("Not seen", style="strong")
+    for gap in gaps[:_GAPS_SHOWN]:
+        where = f"{gap.host}, {gap.table}" if several_hosts and gap.host else gap.table
+        page.say(f"{where}: {gap.reason}", 2, lead="- ")
+    if len(gaps) > _GAPS_SHOWN:
+        page.say(f"and {len(gaps) - _GAPS_SHOWN} more (--json has them all)", 2, "muted")
