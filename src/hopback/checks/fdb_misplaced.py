@@ -7,7 +7,8 @@ that never arrives (net/bridge/br_fdb.c:br_fdb_update, the last frame seen wins)
 
 from collections.abc import Iterator
 
-from hopback.checks.case import Case, title
+from hopback.checks.case import Case, path_steps, title
+from hopback.datapath.rules import RULES
 from hopback.findings import Finding
 from hopback.frames.mac import Mac, format_mac
 from hopback.network.facts import Ref, merge_refs
@@ -79,6 +80,17 @@ def _finding(case: Case, bridge: BridgeView, station: Station, entry: Entry) -> 
             *case.evidence("br_fdb_update", (entry.ref,)),
             *case.evidence("own-port", station.refs),
             *case.evidence("port-number", numbers),
+        ),
+        path=path_steps(
+            (
+                (
+                    bridge.id,
+                    "in",
+                    f"any frame to {mac}",
+                    f"the table has {mac} on {actual.id.name}",
+                ),
+                (actual.id, "out", f"any frame to {mac}", RULES["fdb-hit"].text),
+            )
         ),
         details={
             "bridge": bridge.id.name,

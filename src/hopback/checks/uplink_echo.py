@@ -9,9 +9,10 @@ the host's. The tables show the effect; which cable it is, only captures on each
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from hopback.checks.case import Case
+from hopback.checks.case import Case, path_steps
 from hopback.checks.heard_twice import Echo, echoes
-from hopback.findings import Confidence, Finding
+from hopback.datapath.rules import RULES
+from hopback.findings import Confidence, Finding, Step
 from hopback.network.facts import DevId
 
 NAME = "uplink-echo"
@@ -81,6 +82,7 @@ def _finding(bridge: DevId, found: Sequence[Finding]) -> Finding:
             f" {uplink} (a loop, a mis-cabled LAG, a promiscuous switch) returns frames."
         ),
         because=tuple(e for f in found for e in f.because),
+        path=_round_trip(bridge, uplink, found),
         details={
             "bridge": bridge.name,
             "netns": bridge.netns,
@@ -89,6 +91,23 @@ def _finding(bridge: DevId, found: Sequence[Finding]) -> Finding:
         },
         explains=names,
         alternatives=_alternatives(found),
+    )
+
+
+def _round_trip(bridge: DevId, uplink: str, found: Sequence[Finding]) -> tuple[Step, ...]:
+    """The way of a misplaced station's broadcast that explains its entry."""
+    misplaced = next((f for f in found if f.check == "fdb-misplaced"), None)
+    if misplaced is None:
+        return ()
+    frame = f"a broadcast from {misplaced.subject}"
+    port = bridge._replace(name=misplaced.details["expected_port"])
+    way_out = bridge._replace(name=uplink)
+    return path_steps(
+        (
+            (port, "in", frame, RULES["learn-new"].text),
+            (way_out, "out", frame, RULES["flood"].text),
+            (way_out, "in", frame, f"it comes back; {RULES['learn-move'].text}"),
+        )
     )
 
 
