@@ -78,6 +78,13 @@ def test_impossible_vlans_are_problems() -> None:
     assert [problem.line for problem in parsed.problems] == [2, 3, 5]
 
 
+def test_dump_that_failed_is_not_an_empty_table() -> None:
+    """A kernel without VLAN filtering answers with an error after the first bracket."""
+    parsed = bridge_vlan.parse(recorded("libvirt/bridge-d-j-vlan.json"))
+    assert not parsed.rows
+    assert len(parsed.problems) == 1
+
+
 def test_shape() -> None:
     assert bridge_vlan.SHAPE is not None
     for name in ("bridge-vlan.txt", "bridge-s-vlan.txt", "bridge-j-vlan.json"):

@@ -55,6 +55,13 @@ def test_recorded_states() -> None:
     }
 
 
+def test_recorded_director() -> None:
+    parsed = ip_neigh.parse(recorded("vm61-director-a/ip-j-neigh.json"))
+    peer = [row for row in rows(parsed, Neighbour) if row.address == "10.0.0.12"]
+    assert [(row.mac, row.state) for row in peer] == [(parse_mac("02:00:00:00:00:12"), "STALE")]
+    assert not parsed.problems
+
+
 def test_recorded_arp() -> None:
     found = {said["address"]: said for said in neighbours("proc-net-arp.txt", "cat /proc/net/arp")}
     assert (found["10.0.0.5"].get("state"), found["10.0.0.8"].get("state")) == ("PERMANENT", None)

@@ -52,6 +52,26 @@ def test_recorded_table_all() -> None:
     ]
 
 
+def test_recorded_director() -> None:
+    parsed = ip_route.parse(recorded("vm61-director-a/ip-j-route.json"))
+    local = [row for row in rows(parsed, Route) if row.destination == "10.0.0.100"]
+    assert [facts(row) for row in local] == [
+        {
+            "destination": "10.0.0.100",
+            "family": 4,
+            "kind": "local",
+            "hops": (NextHop(dev="lo"),),
+            "table": "local",
+            "protocol": "kernel",
+            "scope": "host",
+            "source": "10.0.0.100",
+            "onlink": False,
+        }
+    ]
+    assert len(parsed.rows) == 17
+    assert not parsed.problems
+
+
 def test_details_add_nothing_false() -> None:
     plain = [(said["destination"], said["hops"]) for said in routes("ip-route.txt")]
     assert plain == [(said["destination"], said["hops"]) for said in routes("ip-d-route.txt")]
