@@ -8,9 +8,10 @@ and the frames that led to it.
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
+import msgspec
 import pytest
-from msgspec.structs import replace
 
 from hopback.datapath.bridge.ingress import receive, transmit
 from hopback.datapath.bridge.learn import applied
@@ -64,15 +65,17 @@ def dev(index: int) -> DevId:
 
 
 def random_ports(chance: random.Random, count: int) -> list[PortConfig]:
-    return [
-        PortConfig(
-            state=chance.choice([3] * 8 + [0, 1, 2]),
-            group_fwd_mask=chance.choice([0, 0, 0, 0x0008, 0x0004]),
-            **{name: chance.random() < 0.85 for name in OFTEN_ON},
-            **{name: chance.random() < 0.2 for name in RARELY_ON},
-        )
-        for _ in range(count)
-    ]
+    return [random_port(chance) for _ in range(count)]
+
+
+def random_port(chance: random.Random) -> PortConfig:
+    flags: dict[str, Any] = {name: chance.random() < 0.85 for name in OFTEN_ON}
+    flags |= {name: chance.random() < 0.2 for name in RARELY_ON}
+    return PortConfig(
+        state=chance.choice([3] * 8 + [0, 1, 2]),
+        group_fwd_mask=chance.choice([0, 0, 0, 0x0008, 0x0004]),
+        **flags,
+    )
 
 
 def random_entries(chance: random.Random, count: int) -> list[StaticEntry]:
@@ -195,7 +198,8 @@ def test_a_wrong_model_is_noticed() -> None:
     """The comparison can fail: a model whose hairpin is the other way round does not pass."""
     with KernelBridge([PortConfig(hairpin=True), PortConfig()], group_fwd_mask=MASK) as bridge:
         state = model_of([PortConfig(hairpin=True), PortConfig()], ())
-        wrong = replace(state, ports={k: replace(p, hairpin=False) for k, p in state.ports.items()})
+        turned = {k: msgspec.structs.replace(p, hairpin=False) for k, p in state.ports.items()}
+        wrong = msgspec.structs.replace(state, ports=turned)
         raw = mac_to_bytes(GROUPS[0]) + mac_to_bytes(STATIONS[0]) + b"\x88\xb5" + bytes(46)
         seen = observed(bridge.inject(0, raw))
         assert predicted(receive(state, {}, dev(0), decode(raw))) == seen

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 
 from hopback.frames.mac import parse_mac
 from hopback.snapshot.model import Builder, Snapshot
-from hopback.snapshot.quote import quote, quote_row
+from hopback.snapshot.patch import Add, patch
+from hopback.snapshot.quote import quote
 from hopback.snapshot.render import render
 from hopback.snapshot.rows import (
     Address,
@@ -65,10 +66,10 @@ def test_long_line_gives_the_row() -> None:
     assert quote(Snapshot(sources=snapshot.sources), HERE) == "[" + "x" * 198 + "…"
 
 
-def test_each_row_of_a_long_line_is_its_own() -> None:
-    local = Fdb(cite=HERE, mac=VM, dev="tap0", local=True)
-    snapshot = one("[" + "x" * 1000)
-    assert quote_row(snapshot, local) == "fa:16:3e:56:ea:fa dev tap0 permanent"
+def test_an_object_of_json_is_quoted_by_its_own_rows() -> None:
+    own = Fdb(cite=HERE._replace(item=2), mac=VM, dev="tap0", local=True)
+    snapshot = patch(one("[{}, {}]"), [Add(own)])
+    assert quote(snapshot, own.cite) == "fa:16:3e:56:ea:fa dev tap0 permanent"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from itertools import islice
 from hopback.snapshot.model import Snapshot
 from hopback.snapshot.patch import rows_at
 from hopback.snapshot.render import render
-from hopback.snapshot.rows import Row
 from hopback.snapshot.table import Cite, Source
 
 _LINE_MAX = 200
@@ -16,26 +15,18 @@ _LINE_END = re.compile("\n")
 def quote(snapshot: Snapshot, cite: Cite) -> str:
     """The cited line as it was read.
 
-    Where there was no text (live tables), or the line is too long to show (JSON on one line), the
-    cited rows as iproute2 would print them; "" if the citation points nowhere.
+    Where there was no text (live tables), where it is JSON, or where the line is too long to show,
+    the cited rows as iproute2 would print them; "" if the citation points nowhere.
     """
     if not 0 <= cite.source < len(snapshot.sources):
         return ""
     line = _line(snapshot.sources[cite.source], cite.line)
-    if line is not None and len(line) <= _LINE_MAX:
+    if line is not None and len(line) <= _LINE_MAX and not cite.item:
         return line.strip()
     rows = rows_at(snapshot, cite)
     if rows:
-        return render(rows[0])
+        return "; ".join(dict.fromkeys(render(row) for row in rows))
     return line[: _LINE_MAX - 1] + "…" if line else ""
-
-
-def quote_row(snapshot: Snapshot, row: Row) -> str:
-    """The text behind one row, which may share its line with others."""
-    sources = snapshot.sources
-    cited = sources[row.cite.source] if 0 <= row.cite.source < len(sources) else None
-    line = _line(cited, row.cite.line) if cited else None
-    return line.strip() if line is not None and len(line) <= _LINE_MAX else render(row)
 
 
 def _line(source: Source, number: int) -> str | None:

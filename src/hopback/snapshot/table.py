@@ -15,11 +15,13 @@ R = TypeVar("R", covariant=True)
 class Cite(NamedTuple):
     """Where a row was read: the number of a source in ``Snapshot.sources``, and a line.
 
-    ``line`` counts from 1 in the file, paste or dump that the source was cut from.
+    ``line`` counts from 1 in the file, paste or dump that the source was cut from; ``item`` tells
+    apart the objects of JSON, which often stand on one line (0 for text).
     """
 
     source: int
     line: int
+    item: int = 0
 
 
 class Problem(Struct, frozen=True, gc=False):

@@ -7,6 +7,7 @@ import struct
 
 from hopback.frames.mac import parse_mac
 from hopback.snapshot.rows import Blind, Bond, BondLeg, Fdb, Link, PortVlan, VlanDevice
+from hopback.snapshot.table import Cite
 from hopback.sources.live import fdb, links, members
 from hopback.sources.live.netlink import pack_attribute as a
 from hopback.sources.live.reading import Names, Origin
@@ -134,9 +135,9 @@ def test_fdb_vlan_offload_and_tunnel_remote() -> None:
     tunnel = neigh(9, 0x80, 0x02, a(2, MAC), a(1, bytes([192, 0, 2, 1])))
     (first, second) = rows_of(tagged, tunnel)
     assert (first.vlan, first.offload, first.extern_learn) == (42, True, True)
-    assert (first.dev, first.bridge, first.age, first.cite) == ("p0", "br0", 30_000_000, (3, 1))
+    assert (first.dev, first.bridge, first.age, first.cite) == ("p0", "br0", 30_000_000, Cite(3, 1))
     assert (second.dst, second.on_device, second.local) == ("192.0.2.1", True, True)
-    assert (second.bridge, second.age, second.netns, second.cite) == (None, None, "x", (3, 2))
+    assert (second.bridge, second.age, second.netns, second.cite) == (None, None, "x", Cite(3, 2))
 
 
 def test_fdb_messages_of_one_length_may_differ_in_layout() -> None:

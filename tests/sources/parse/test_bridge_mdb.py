@@ -46,8 +46,8 @@ def test_dialect_of_2018() -> None:
 def test_truncated_json_keeps_whole_members() -> None:
     whole = recorded("vm61-iproute/bridge-d-j-mdb.json")
     parsed = bridge_mdb.parse(whole._replace(lines=[whole.lines[0][:1000]]))
-    before = bridge_mdb.parse(whole).rows
-    assert list(parsed.rows) == list(before[: len(parsed.rows)]) != []
+    before = [facts(row) for row in bridge_mdb.parse(whole).rows]
+    assert [facts(row) for row in parsed.rows] == before[: len(parsed.rows)] != []
     assert len(parsed.problems) == 1
 
 

@@ -30,14 +30,14 @@ def test_whole_domain(guest: str, tap: str, last: int, filter_name: str) -> None
             "filter": filter_name,
         },
     ]
-    assert [row.cite.line for row in parsed.rows] == [2, 50]
+    assert [row.cite.line for row in parsed.rows] == [2, 51]
     assert not parsed.problems
 
 
 def test_domain_indented_or_not_cites_its_lines() -> None:
     text = recorded("libvirt/virsh-dumpxml-vml-k1.xml")
     parsed = virsh_xml.parse(text._replace(first=101))
-    assert [row.cite.line for row in parsed.rows] == [102, 150]
+    assert [row.cite.line for row in parsed.rows] == [102, 151]
 
 
 def test_binding_tells_filter_and_owner() -> None:
@@ -111,7 +111,7 @@ def test_several_whole_interfaces_without_a_root() -> None:
         )
     )
     one, two = rows(parsed, GuestNic)
-    assert (one.filter, one.guest, one.cite.line) == ("", None, 2)
+    assert (one.filter, one.guest, one.cite.line) == ("", None, 3)
     assert (two.source, two.source_kind, two.target) == ("eth0", "direct", "macvtap0")
     assert not parsed.problems
 

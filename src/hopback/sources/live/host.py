@@ -12,13 +12,14 @@ from functools import partial
 from typing import NamedTuple
 
 from hopback.snapshot.model import Builder, Snapshot
-from hopback.snapshot.rows import Guest, GuestNic, Link, Row
-from hopback.snapshot.table import Missing, Problem
+from hopback.snapshot.rows import Link, Row
+from hopback.snapshot.table import Problem
 from hopback.sources.live import (
     addresses,
     fdb,
     filters,
     kernel_log,
+    libvirt,
     links,
     members,
     namespaces,
@@ -60,8 +61,6 @@ def read(netns: tuple[str, ...] = (), progress: Progress | None = None) -> Snaps
             progress(chosen.name)
         devices += _enter(builder, host, chosen, found.namespaces)
     _add_devices(builder, devices)
-    builder.miss(Guest, Missing("the live source does not ask libvirt", "virsh list"))
-    builder.miss(GuestNic, Missing("the live source does not ask libvirt", "virsh dumpxml GUEST"))
     return builder.build()
 
 
@@ -121,6 +120,7 @@ def _read_inside(reading: Reading, among: Sequence[Netns]) -> _Devices:
     filters.read(reading)
     if not reading.netns:
         system.read_host(reading)
+        libvirt.read(reading)
         kernel_log.read(reading)
     return devices
 

@@ -13,6 +13,13 @@ from hopback.snapshot.rows import Row
 from hopback.snapshot.table import Cite, Problem
 
 
+class At(NamedTuple):
+    """A place in JSON: the index of a line, and the number of the object (from 1)."""
+
+    line: int
+    item: int
+
+
 class Text(NamedTuple):
     """One listing.
 
@@ -32,13 +39,16 @@ class Text(NamedTuple):
     netns: str = ""
     strict: bool = True
 
-    def cite(self, index: int) -> Cite:
-        """The citation of ``lines[index]``."""
+    def cite(self, index: int | At) -> Cite:
+        """The citation of ``lines[index]``, or of an object of JSON."""
+        if isinstance(index, At):
+            return Cite(self.source, self.first + index.line, index.item)
         return Cite(self.source, self.first + index)
 
-    def problem(self, index: int, message: str) -> Problem:
-        """A problem with ``lines[index]``."""
-        return Problem(self.name, self.first + index, message)
+    def problem(self, index: int | At, message: str) -> Problem:
+        """A problem with ``lines[index]``, or with an object that begins there."""
+        line = index.line if isinstance(index, At) else index
+        return Problem(self.name, self.first + line, message)
 
     def numbered(self) -> Iterator[tuple[int, str]]:
         """Every line that is not blank, with its index."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from hopback.snapshot.rows import Mdb, Row
 from hopback.snapshot.table import Problem
-from hopback.sources.parse.base import Parsed, Text
+from hopback.sources.parse.base import At, Parsed, Text
 from hopback.sources.parse.json_objects import is_json, objects
 from hopback.sources.parse.listing import family, number, pairs, stray, unreadable
 
@@ -60,7 +60,7 @@ def _said(line: str) -> dict[str, Any] | None:
     return None
 
 
-def _row(text: Text, index: int, said: dict[str, Any]) -> Mdb | None:
+def _row(text: Text, index: int | At, said: dict[str, Any]) -> Mdb | None:
     bridge, port, group = said.get("dev"), said.get("port"), said.get("grp")
     vlan = number(said.get("vid", 0))
     if not (isinstance(bridge, str) and isinstance(port, str) and isinstance(group, str)):

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from hopback.snapshot.rows import Link, Row
 from hopback.snapshot.table import Cite
-from hopback.sources.parse.base import Parsed, Text
+from hopback.sources.parse.base import At, Parsed, Text
 from hopback.sources.parse.fields import mac_or_none
 from hopback.sources.parse.ip_link_facts import Facts, blind_rows, detail_rows
 from hopback.sources.parse.json_objects import objects
@@ -56,7 +56,7 @@ def parse(text: Text) -> Parsed:
     )
 
 
-def device_rows(text: Text, index: int, device: Device) -> Iterator[Row]:
+def device_rows(text: Text, index: At, device: Device) -> Iterator[Row]:
     """All that an object tells of its device, addresses apart."""
     if not device.ifname:
         return

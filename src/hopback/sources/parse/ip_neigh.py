@@ -6,7 +6,7 @@ from typing import Any
 
 from hopback.snapshot.rows import Neighbour, Row
 from hopback.snapshot.table import Problem
-from hopback.sources.parse.base import Parsed, Text
+from hopback.sources.parse.base import At, Parsed, Text
 from hopback.sources.parse.fields import mac_or_none
 from hopback.sources.parse.json_objects import is_json, objects
 from hopback.sources.parse.listing import CUT, device_of, family, number, pairs, stray, unreadable
@@ -121,7 +121,7 @@ def _permanent(fixed: bool) -> str | None:
     return "PERMANENT" if fixed else None
 
 
-def _row(text: Text, index: int, said: dict[str, Any]) -> Neighbour | None:
+def _row(text: Text, index: int | At, said: dict[str, Any]) -> Neighbour | None:
     dev, address = said.get("dev"), said.get("dst")
     if not isinstance(dev, str) or not isinstance(address, str) or family(address) is None:
         return None

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from hopback.snapshot.rows import Row, Rule
 from hopback.snapshot.table import Problem
-from hopback.sources.parse.base import Parsed, Text
+from hopback.sources.parse.base import At, Parsed, Text
 from hopback.sources.parse.json_objects import is_json, objects
 from hopback.sources.parse.listing import CUT, number, stray, unreadable
 
@@ -26,7 +26,7 @@ _ACTIONS = frozenset(
 class Said(NamedTuple):
     """A rule before its family is known."""
 
-    at: int
+    at: int | At
     priority: int
     selector: list[str]
     action: list[str]

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from hopback.snapshot.table import Problem
-from hopback.sources.parse.base import Text
+from hopback.sources.parse.base import At, Text
 
 T = TypeVar("T")
 
@@ -25,23 +25,23 @@ def is_json(text: Text) -> bool:
     return first.startswith(("{", "[{", "[]", "[ {")) or first.rstrip() == "["
 
 
-def objects(text: Text, kind: type[T]) -> tuple[list[tuple[int, T]], list[Problem]]:
-    """The objects that can be read as ``kind``, each with the index of the line it begins on."""
+def objects(text: Text, kind: type[T]) -> tuple[list[tuple[At, T]], list[Problem]]:
+    """The objects that can be read as ``kind``, each with the place where it begins."""
     filled = list(text.numbered())
     if len(filled) == 1:
         try:
             whole = msgspec.json.decode(filled[0][1], type=list[kind])  # type: ignore[valid-type]
-            return [(filled[0][0], item) for item in whole], []
+            return [(At(filled[0][0], n), item) for n, item in enumerate(whole, 1)], []
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             pass  # one by one, then
-    found: list[tuple[int, T]] = []
+    found: list[tuple[At, T]] = []
     problems: list[Problem] = []
-    for index, value in _values(text):
+    for number, (index, value) in enumerate(_values(text), 1):
         try:
             if value is None:
                 raise msgspec.ValidationError("the JSON is broken or cut here")
             if value:  # old ip prints {} for what its filter leaves out
-                found.append((index, msgspec.convert(value, kind)))
+                found.append((At(index, number), msgspec.convert(value, kind)))
         except (msgspec.ValidationError, OverflowError, UnicodeError) as error:
             problems = problems or [text.problem(index, str(error))]
     return found, problems

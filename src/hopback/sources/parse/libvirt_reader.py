@@ -104,6 +104,7 @@ class LibvirtReader:
         nic.seen.add(tag)
         if tag == "mac":
             nic.mac = mac_or_none(attributes.get("address"))
+            nic.index = index  # the line to quote: it names the interface as nothing else does
         elif tag == "source":
             _take_source(nic, attributes)
         elif tag == "target":
