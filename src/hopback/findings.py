@@ -18,13 +18,17 @@ Confidence = Literal["certain", "likely", "possible"]
 
 
 class Evidence(Struct, frozen=True):
-    """One row that decides a finding: the rule it feeds, where it stands, and what it says."""
+    """One row that decides a finding: the rule it feeds, where it stands, and what it says.
+
+    ``item`` is the number of the object where one line of JSON holds several, else 0.
+    """
 
     rule: str
     source: str
     line: int
     text: str
     host: str = ""
+    item: int = 0
 
 
 class Step(Struct, frozen=True):

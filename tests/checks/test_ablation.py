@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from hopback.checks.diagnose import diagnose
 from hopback.findings import Finding
+from hopback.frames.mac import Mac
 from hopback.snapshot.model import Snapshot
-from hopback.snapshot.patch import without
+from hopback.snapshot.patch import Replace, patch, rows_at, without
 from hopback.snapshot.table import Cite
 from hopback.sources.open import open_source
 
@@ -20,6 +22,8 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 SOURCES = ("incident-b/paste.txt", "libvirt", "vm61-bond", "weave-trunk/paste.txt")
 UNCITED_MAX = 250
 """Enough to meet every table; the rest of a long one is more of the same."""
+
+STRANGER = Mac(0x0000_5E00_5377)  # documentation range, RFC 7042
 
 Key = tuple[str, str, str]
 
@@ -35,9 +39,8 @@ def cites(snapshot: Snapshot) -> list[Cite]:
 
 def cited_by(finding: Finding, snapshot: Snapshot, cite: Cite) -> bool:
     source = snapshot.sources[cite.source].name
-    return any(
-        (e.host, e.source, e.line) == (snapshot.host, source, cite.line) for e in finding.because
-    )
+    place = (snapshot.host, source, cite.line, cite.item)
+    return any((e.host, e.source, e.line, e.item) == place for e in finding.because)
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -58,6 +61,35 @@ def test_cited_rows_decide_and_others_do_not(name: str) -> None:
             after = findings(rest)
             for key, finding in before.items():
                 same = after.get(key) == finding
-                assert same != (key in deciding), f"{key}: {snapshot.sources[cite.source]} {cite}"
+                assert same != (key in deciding), (
+                    f"{key}: {snapshot.sources[cite.source].name} {cite}"
+                )
             used |= deciding
     assert used == set(before), "every finding cites something"
+
+
+def with_other_mac(snapshot: Snapshot, cite: Cite) -> Snapshot | None:
+    """The snapshot with another MAC in the rows read at ``cite``; None if they have none."""
+    rows = [row for row in rows_at(snapshot, cite) if getattr(row, "mac", None) is not None]
+    edits = [Replace(row, replace(row, mac=STRANGER)) for row in rows]
+    return patch(snapshot, edits) if edits else None
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_another_mac_matters_in_cited_rows_alone(name: str) -> None:
+    snapshots = open_source(str(FIXTURES / name)).snapshots
+    before = findings(snapshots)
+    changed: set[Key] = set()
+    for snapshot in snapshots:
+        for cite in cites(snapshot)[:UNCITED_MAX]:
+            other = with_other_mac(snapshot, cite)
+            if other is None:
+                continue
+            after = findings([other if s is snapshot else s for s in snapshots])
+            for key, finding in before.items():
+                if after.get(key) == finding:
+                    continue
+                assert cited_by(finding, snapshot, cite), f"{key}: {cite}"
+                changed.add(key)
+    stations = {k for k in before if k[0] in ("fdb-misplaced", "mac-move", "uplink-echo")}
+    assert stations <= changed

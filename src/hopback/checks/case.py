@@ -40,7 +40,8 @@ class Case:
     def _quoted(self, rule: str, ref: Ref) -> Evidence:
         snapshot = self.network.snapshots[ref.host]
         source = snapshot.sources[ref.cite.source]
-        return Evidence(rule, source.name, ref.cite.line, quote(snapshot, ref.cite), ref.host)
+        text = quote(snapshot, ref.cite)
+        return Evidence(rule, source.name, ref.cite.line, text, ref.host, ref.cite.item)
 
 
 def title(port: Port) -> str:
