@@ -12,7 +12,6 @@ import pytest
 
 from hopback.snapshot.codec import dump
 from hopback.snapshot.model import Snapshot
-from hopback.sources import lines
 from hopback.sources import open as open_module
 from hopback.sources.open import open_source, tell_apart
 
@@ -112,7 +111,7 @@ def test_standard_input_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_large_paste_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "INPUT_MAX", 1 << 20)
+    monkeypatch.setattr(open_module, "INPUT_MAX", 1 << 20)
     (tmp_path / "x").write_text("prose\n" * (1 << 18))
     assert open_source(str(tmp_path / "x")).unreadable == "x: larger than 1 MiB, the most I read"
 

@@ -12,7 +12,8 @@ from hopback.snapshot.model import Builder, Snapshot
 from hopback.snapshot.table import Problem
 from hopback.sources.lines import Lines
 from hopback.sources.listing import Listing, read, unread
-from hopback.sources.parse.commands import Command, parse_file_name, says_nothing
+from hopback.sources.parse.commands import Command, says_nothing
+from hopback.sources.parse.file_names import parse_file_name
 from hopback.sources.parse.registry import for_command
 from hopback.sources.paste import read_text
 from hopback.sources.prompts import read_prompt

@@ -15,7 +15,7 @@ from hopback.snapshot.table import Problem
 from hopback.sources.archive import archive_tree, is_archive
 from hopback.sources.directory import names_listing, read_directory, read_named
 from hopback.sources.lines import INPUT_MAX, Refused
-from hopback.sources.parse.commands import parse_file_name
+from hopback.sources.parse.file_names import parse_file_name
 from hopback.sources.paste import read_paste
 from hopback.sources.sosreport import is_sosreport, read_sosreport
 from hopback.sources.tree import Tree, directory_tree
@@ -103,18 +103,18 @@ def _read_pipe(stream: IO[bytes], name: str) -> tuple[Snapshot, ...]:
 
 def _read_file(file: IO[bytes], name: str) -> tuple[Snapshot, ...]:
     head = file.read(_HEAD)
+    size = file.seek(0, io.SEEK_END)
     file.seek(0)
-    if is_snapshot(head):
-        data = file.read(INPUT_MAX + 1)
-        if len(data) > INPUT_MAX:
-            raise Refused(f"{name}: larger than {INPUT_MAX >> 20} MiB, the most I read")
-        return load(data)
-    if is_archive(head):
+    if is_archive(head) and not is_snapshot(head):
         tree = archive_tree(file, name)
         if not tree.files:
             reason = tree.problems[-1].message if tree.problems else "no listing in the archive"
             raise Refused(f"{name}: {reason}")
         return _read_tree(tree)
+    if size > INPUT_MAX:
+        raise Refused(f"{name}: larger than {INPUT_MAX >> 20} MiB, the most I read")
+    if is_snapshot(head):
+        return load(file.read())
     return _read_listing(file, name) or read_paste(file, name)
 
 
@@ -122,7 +122,7 @@ def _read_listing(file: IO[bytes], name: str) -> tuple[Snapshot, ...]:
     """A file whose name tells its command; () if it is not only that command's output."""
     if not names_listing(name):
         return ()
-    data = file.read(INPUT_MAX + 1)
+    data = file.read()
     file.seek(0)
     builder = Builder()
     if not read_named(builder, name, data, parse_file_name(name)) or builder.problems:

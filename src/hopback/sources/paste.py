@@ -6,44 +6,26 @@ a line has the shape of a listing. Kernel messages are found anywhere. Listings 
 cover no table completely, since nobody knows how they were made.
 """
 
-import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from hopback.snapshot.model import Builder, Snapshot
 from hopback.snapshot.rows import Unread
 from hopback.snapshot.table import Cite, Problem, Source
+from hopback.sources.blocks import BULLET, LOG, Block, blocks, dedent, has_shape, shape_of
 from hopback.sources.lines import Lines
 from hopback.sources.listing import Listing, add_rows, read, unread
 from hopback.sources.parse.base import Parser
 from hopback.sources.parse.commands import Command, parse_commands, says_nothing
 from hopback.sources.parse.registry import (
-    LOOK,
     for_command,
-    for_line,
     name_of,
     parser,
     title,
 )
 from hopback.sources.parse.typed import typed_rows
-from hopback.sources.prompts import Prompt, read_heading, read_prompt
 
-_QUOTE = re.compile(r"(?:>\s?)+")
-_FENCE = re.compile(r"\s*(?:```|~~~)\s*[\w-]*\s*")
-_BULLET = re.compile(r"\s*[•*·‣–-]\s+")
-_LOG = "kernel_log"
 _SPANNED, _READ = 1, 2  # lines between the rows of a listing, and those rows' own
 _GLANCE = 10  # lines kept of a text in which nothing was recognised
-
-
-class Block(NamedTuple):
-    """A prompt and the lines up to the next; ``first`` is the number of ``lines[0]``."""
-
-    host: str
-    prompt: Prompt | None
-    head: str
-    first: int
-    lines: list[str]
 
 
 def read_paste(stream: Iterable[bytes], origin: str) -> tuple[Snapshot, ...]:
@@ -95,65 +77,6 @@ def _nothing(origin: str, seen: list[str]) -> Builder:
     return builder
 
 
-def blocks(lines: Iterable[str], host: str = "") -> Iterator[Block]:
-    """Cut a text at its prompts and headings; prose before the first listing is let go."""
-    hosts: set[str] = set()
-    block = Block(host, None, "", 1, [])
-    for number, raw in enumerate(lines, 1):
-        line = _unquote(raw)
-        found = read_prompt(line, hosts) or read_heading(line)
-        if found is None:
-            block = _extend(block, line, number)
-            continue
-        yield block
-        label = block.host if found.host is None else found.host
-        hosts.add(label)
-        block = Block(label, found, line, number + 1, [])
-    yield block
-
-
-def _unquote(line: str) -> str:
-    """Without the marks of quoted mail; the fences of Markdown become blank lines."""
-    if line[:1] == ">":
-        line = line[_QUOTE.match(line).end() :]  # type: ignore[union-attr]
-    return "" if _FENCE.fullmatch(line) else line
-
-
-def _extend(block: Block, line: str, number: int) -> Block:
-    if block.lines or (block.prompt and block.prompt.command):
-        block.lines.append(_dedent(line, block.prompt.indent) if block.prompt else line)
-    elif _shape(line):
-        return block._replace(first=number, lines=[line])
-    return block
-
-
-def _dedent(line: str, indent: int) -> str:
-    """Take off as many blanks as stood before the prompt, where they are."""
-    return line[len(line[:indent]) - len(line[:indent].lstrip()) :] if indent else line
-
-
-def _shape(line: str) -> tuple[Parser, int] | None:
-    """The parser whose listing may begin here, and how far the line is indented.
-
-    An indented line is first taken as it is: some listings are indented by themselves.
-    """
-    if not line or line.isspace():
-        return None
-    if found := for_line(line):
-        return found, 0
-    if bullet := _BULLET.match(line):
-        found = for_line(line[bullet.end() :])
-        return (found, 0) if found is parser(_LOG) else None
-    bare = line.lstrip()
-    if len(line) - len(bare) >= 2 and (found := for_line(bare)):
-        return found, len(line) - len(bare)
-    return None
-
-
-def _has_shape(found: Parser, line: str) -> bool:
-    return found.SHAPE is not None and found.SHAPE.match(line[:LOOK]) is not None
-
-
 class _Reader:
     """Reads one block into the builders of the hosts it speaks of."""
 
@@ -175,7 +98,7 @@ class _Reader:
             if not self._typed(command) and not self._listed(command, found):
                 unheard.append((command, found))
         heard = self._shapes(skip)
-        if _LOG not in skip:
+        if LOG not in skip:
             heard = self._kernel_log() or heard
         if not heard and len(unheard) == len(commands) and self._has_text():
             self._unheard(unheard)
@@ -229,7 +152,7 @@ class _Reader:
         People show what the same command said a minute later without showing the prompt again.
         """
         lines = self._block.lines
-        header = next((at for at, line in enumerate(lines) if _has_shape(found, line)), len(lines))
+        header = next((at for at, line in enumerate(lines) if has_shape(found, line)), len(lines))
         starts = [
             at
             for at in range(header + 1, len(lines))
@@ -259,8 +182,8 @@ class _Reader:
         start, current = 0, None
         for at, line in enumerate([*self._block.lines, None]):
             ends = line is None or self._used[at]
-            found = None if ends else _shape(line or "")
-            if found and name_of(found[0]) in (*skip, _LOG):
+            found = None if ends else shape_of(line or "")
+            if found and name_of(found[0]) in (*skip, LOG):
                 found = None
             if current and (ends or (found and self._begins(current[0], start, found[0], at))):
                 heard = self._shaped(current, start, at) or heard
@@ -276,7 +199,7 @@ class _Reader:
 
     def _shaped(self, shape: tuple[Parser, int], start: int, stop: int) -> bool:
         found, indent = shape
-        lines = [_dedent(line, indent) for line in self._block.lines[start:stop]]
+        lines = [dedent(line, indent) for line in self._block.lines[start:stop]]
         prompt = self._block.prompt
         listing = Listing(
             title(found),
@@ -289,7 +212,7 @@ class _Reader:
 
     def _kernel_log(self) -> bool:
         """Kernel messages among all that is left, as one listing."""
-        log = parser(_LOG)
+        log = parser(LOG)
         lines = [self._message(log, at) for at in range(len(self._block.lines))]
         start = next((at for at, line in enumerate(lines) if line), None)
         if start is None:
@@ -301,9 +224,9 @@ class _Reader:
         line = self._block.lines[at]
         if self._used[at] == _READ or not line:
             return ""
-        bullet = _BULLET.match(line)
+        bullet = BULLET.match(line)
         line = line[bullet.end() :] if bullet else line
-        return line if _has_shape(log, line) else ""
+        return line if has_shape(log, line) else ""
 
     def _unheard(self, commands: list[tuple[Command, Parser | None]]) -> None:
         for command, _ in commands:

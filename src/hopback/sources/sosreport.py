@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from hopback.snapshot.model import Builder, Snapshot
 from hopback.sources.directory import read_content, read_named
-from hopback.sources.parse.commands import Command, parse_file_name
+from hopback.sources.parse.commands import Command
+from hopback.sources.parse.file_names import parse_file_name
 from hopback.sources.parse.registry import for_command
 from hopback.sources.tree import Tree
 

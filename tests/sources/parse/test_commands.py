@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hopback.sources.parse.commands import parse_commands, parse_file_name, says_nothing
+from hopback.sources.parse.commands import parse_commands, says_nothing
+from hopback.sources.parse.file_names import parse_file_name
 
 
 def words(line: str) -> str:

@@ -1,4 +1,4 @@
-"""Command lines (and file names that were made of them) as words.
+"""Command lines as words.
 
 What was typed is reduced to the program that printed the listing: wrappers such as ``sudo`` or
 ``ip netns exec`` are taken off (they tell the namespace or the container), iproute2's abbreviations
@@ -46,7 +46,7 @@ _IP_OBJECTS = (
 _BRIDGE_OBJECTS = tuple(
     (name, name) for name in ("link", "fdb", "mdb", "mst", "vlan", "vni", "monitor")
 )
-_OBJECTS = {"ip": _IP_OBJECTS, "bridge": _BRIDGE_OBJECTS}
+OBJECTS = {"ip": _IP_OBJECTS, "bridge": _BRIDGE_OBJECTS}
 _SHOW = re.compile(r"s|sh|sho|show|l|ls|li|lis|list|lst")
 
 # Options that take the next word as their value, by program.
@@ -165,7 +165,7 @@ def _pipeline(tokens: list[str]) -> Command | None:
         else:
             stages[-1].append(word)
     filtered = any(stage[:1] and _base(stage[0]) not in _KEEPS_ALL for stage in stages[1:])
-    command = _unwrap(stages[0])
+    command = unwrap(stages[0])
     if command is None:
         return None
     return command._replace(filtered=filtered or command.filtered, into=into)
@@ -175,8 +175,8 @@ def _base(word: str) -> str:
     return word.rsplit("/", 1)[-1] or word
 
 
-def _unwrap(words: list[str], netns: str = "", host: str | None = None) -> Command | None:
-    """Take wrappers off one after the other; each turn drops at least one word."""
+def unwrap(words: list[str], netns: str = "", host: str | None = None) -> Command | None:
+    """The command within its wrappers; None if none is left, or more than one."""
     while words:
         program = _base(words[0])
         if program in _SHELL_WORDS or _ASSIGNMENT.fullmatch(words[0]):
@@ -239,7 +239,7 @@ def _exec(program: str, words: list[str]) -> tuple[str, list[str]]:
 
 
 def _plain(program: str, words: list[str], netns: str, host: str | None) -> Command:
-    if program in _OBJECTS:
+    if program in OBJECTS:
         netns, words = _take_netns(words, netns)
         words = _expand(program, words)
     return Command((program, *words[1:]), netns, host)
@@ -261,7 +261,7 @@ def _expand(program: str, words: list[str]) -> list[str]:
         if skip or place > 1 or word.startswith("-"):
             skip = not skip and word in _VALUED[program]
         elif place == 0:
-            word = next((full for name, full in _OBJECTS[program] if name.startswith(word)), word)
+            word = next((full for name, full in OBJECTS[program] if name.startswith(word)), word)
             place = 1
         else:
             word = "show" if expanded[-1] != "monitor" and _SHOW.fullmatch(word) else word
@@ -287,47 +287,3 @@ def says_nothing(command: Command) -> bool:
     if program == "virsh":
         return verb in _SILENT_VERBS
     return program in _SILENT or command.words[-1] in ("-V", "--version")
-
-
-# --- file names ------------------------------------------------------------------------------
-
-_SUFFIX = re.compile(r"\.(txt|out|log|json|xml|stdout)$")
-_PROC = re.compile(r"(?:cat[-_])?[._-]?(proc|sys)[._-](.*)")
-_PROC_NET = re.compile(r"net[._-](bonding|vlan)[._-](.+)")
-# virsh's verbs hold dashes, and so do the names of what they show.
-_VIRSH = re.compile(r"virsh-((?:nwfilter-binding-|nwfilter-|net-|iface-)?[a-z]+)(?:-(.+))?")
-_BRCTL = re.compile(r"brctl-([a-z]+)-(.+)")
-_LETTERS = re.compile(r"[A-Za-z46]|L[a-z]{1,2}|Sn")
-_IPROUTE_LETTERS = re.compile(r"[dsjoph46tN]|br")
-
-
-def parse_file_name(name: str) -> Command:
-    """The command whose output a file holds, as far as its name tells it.
-
-    ``ip-d-s-j-link.json`` and ``ip_-d_-s_link`` are both ``ip -d -s link``; ``proc-net-bonding-b0``
-    is ``cat /proc/net/bonding/b0``. A name that tells nothing gives words no parser knows.
-    """
-    stem = _SUFFIX.sub("", name)
-    if match := _PROC.fullmatch(stem):
-        return Command(("cat", _kernel_path(match[1], match[2])))
-    if "_" in stem and "-" not in stem.split("_", 1)[0]:
-        words = [word for word in stem.split("_") if word]
-    else:
-        words = _dashed(stem)
-    return _unwrap(words) or Command((stem,))
-
-
-def _kernel_path(root: str, rest: str) -> str:
-    if match := _PROC_NET.fullmatch(rest):
-        return f"/{root}/net/{match[1]}/{match[2]}"
-    return f"/{root}/" + re.sub(r"[.-]", "/", rest)
-
-
-def _dashed(stem: str) -> list[str]:
-    if match := _VIRSH.fullmatch(stem) or _BRCTL.fullmatch(stem):
-        return [stem.split("-", 1)[0], *(part for part in match.groups() if part)]
-    if stem.endswith("-save"):
-        return [stem]
-    program, *rest = stem.split("-")
-    letters = _IPROUTE_LETTERS if program in _OBJECTS else _LETTERS
-    return [program, *(f"-{part}" if letters.fullmatch(part) else part for part in rest)]
