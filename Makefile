@@ -7,6 +7,10 @@ SHELL := /bin/bash
 BIN := .venv/bin
 READY := .venv/.ready
 
+# Programs and their Debian packages. Without one of them, the tests that use it are skipped.
+KERNEL_TESTS_NEED := ip=iproute2 brctl=bridge-utils dnsmasq=dnsmasq-base udhcpc=udhcpc \
+	busybox=busybox tcpdump=tcpdump sysctl=procps nft=nftables
+
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -18,8 +22,7 @@ demo: $(READY) ## Set up, then let hopback explain the examples
 	done
 
 test: $(READY) ## Set up, then run every test that this machine can run, and measure coverage
-	@tools/need ip=iproute2 brctl=bridge-utils dnsmasq=dnsmasq-base udhcpc=udhcpc \
-		busybox=busybox tcpdump=tcpdump ethtool=ethtool || true
+	@tools/need $(KERNEL_TESTS_NEED) || true
 	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
 	$(BIN)/coverage report
 
