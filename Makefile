@@ -14,12 +14,17 @@ KERNEL_TESTS_NEED := ip=iproute2 brctl=bridge-utils dnsmasq=dnsmasq-base udhcpc=
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(READY) ## Set up, then let hopback explain the examples
-	@shopt -s nullglob; \
-	for example in examples/*.txt; do \
-		printf '\n$$ hopback check %s\n' "$$example"; \
-		$(BIN)/hopback check "$$example" || [ $$? -eq 1 ]; \
-	done
+DHCP_CASE := tests/fixtures/incident-b/paste.txt
+DAD_CASE := tests/fixtures/libvirt
+
+demo: $(READY) ## Set up, then see what hopback says about real incidents
+	@run() { printf '\n$$ hopback %s\n\n' "$$*"; $(BIN)/hopback "$$@" || [ $$? -eq 1 ]; }; \
+	printf '\n=== The DHCP reply that went elsewhere\n'; \
+	run check $(DHCP_CASE); \
+	run trace $(DHCP_CASE) --to instance-00000347 --dhcp; \
+	printf '\n=== Reflected duplicate detection: named, not yet mended\n'; \
+	run check $(DAD_CASE); \
+	printf '\n=== Two directors playing ping-pong: not solved yet, hopback does not evaluate IPVS\n'
 
 test: $(READY) ## Set up, then run every test that this machine can run, and measure coverage
 	@tools/need $(KERNEL_TESTS_NEED) || true

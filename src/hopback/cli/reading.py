@@ -7,7 +7,8 @@ import click
 
 from hopback.cli import exits
 from hopback.cli.output import patience
-from hopback.snapshot.model import Snapshot
+from hopback.snapshot.model import TABLES, Snapshot
+from hopback.snapshot.rows import Unread
 from hopback.snapshot.table import Problem
 from hopback.sources.open import LIVE, Opened, open_source, tell_apart
 
@@ -43,7 +44,7 @@ def read_sources(specs: Sequence[str], netns: Sequence[str] = ()) -> Read:
         code = exits.DENIED
     else:
         code = exits.UNREAD
-    if code == exits.CLEAR and problems and not any(_has_rows(s) for s in snapshots):
+    if code == exits.CLEAR and problems and not any(_understood(s) for s in snapshots):
         code = exits.UNREAD
     return Read(snapshots, tuple(problems), code)
 
@@ -61,5 +62,6 @@ def _problems(opened: Opened) -> tuple[Problem, ...]:
     return (*whole, *opened.problems, *(p for s in opened.snapshots for p in s.problems))
 
 
-def _has_rows(snapshot: Snapshot) -> bool:
-    return any(table.rows for _, table in snapshot.tables())
+def _understood(snapshot: Snapshot) -> bool:
+    """Whether it holds more than notes of what was not understood."""
+    return any(table.rows for name, table in snapshot.tables() if name != TABLES[Unread])

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from msgspec.structs import replace
+
 from hopback.findings import Evidence, Finding, Fix, Gap, NextStep, Report, Step, Verdict
 from hopback.render.page import Page, Span, Style
 from hopback.render.quoting import quote_evidence
@@ -76,12 +78,12 @@ def _finding(
     rule = f" ({finding.because[0].rule})" if finding.because else ""
     page.say(f"{finding.check}: {kind}{rule}", indent, "muted")
     several = len(report.hosts) > 1
-    own = _own_evidence(finding, symptoms)
-    quote_evidence(page, own, indent + 2, several)
+    quote_evidence(page, _own_evidence(finding, symptoms), indent + 2, several)
+    _path(page, finding.path, indent + 2, several)
     for symptom in symptoms:
         page.blank()
-        _finding(page, report, symptom, (), indent + 2)
-    _path(page, finding.path, indent + 2, several)
+        told = replace(symptom, path=()) if finding.path else symptom
+        _finding(page, report, told, (), indent + 2)
     if not indent:
         _alternatives(page, finding, symptoms)
     for fix in finding.fixes:
@@ -95,14 +97,15 @@ def _own_evidence(finding: Finding, symptoms: Iterable[Finding]) -> list[Evidenc
 
 
 def _path(page: Page, path: Sequence[Step], indent: int, several_hosts: bool) -> None:
-    if not path:
-        return
-    page.blank()
+    """The hops, each frame named where it first appears."""
+    frame = ""
     for number, step in enumerate(path, 1):
+        if step.frame != frame:
+            frame = step.frame
+            page.blank()
+            page.say(f"{frame}:", indent)
         device = f"{step.host}: {step.device}" if several_hosts and step.host else step.device
-        lead = f"{number}. {step.direction:<3} {device}  "
-        page.say(step.why, indent, lead=lead)
-    page.say(path[0].frame, indent, "muted", lead="   ")
+        page.say(step.why, indent, lead=f"{number}. {step.direction:<3} {device}  ")
 
 
 def _alternatives(page: Page, finding: Finding, symptoms: Iterable[Finding]) -> None:

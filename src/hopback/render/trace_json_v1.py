@@ -20,7 +20,8 @@ class PortV1(Struct, frozen=True):
     number_known: str
     way_out: bool
     vlan: int | None
-    below: tuple[str, ...]
+    lower: str
+    legs: tuple[str, ...]
 
 
 class StationV1(Struct, frozen=True):
@@ -119,7 +120,15 @@ def _wiring(wiring: Wiring) -> WiringV1:
 
 
 def _port(port: WiredPort) -> PortV1:
-    return PortV1(port.device, port.number, port.number_known, port.way_out, port.vlan, port.below)
+    return PortV1(
+        device=port.device,
+        number=port.number,
+        number_known=port.number_known,
+        way_out=port.way_out,
+        vlan=port.vlan,
+        lower=port.lower,
+        legs=port.legs,
+    )
 
 
 def _leg(leg: LegView) -> LegV1:

@@ -17,10 +17,11 @@ def render_trace(view: TraceView, width: int = 80) -> Page:
     draw_wiring(page, view.wiring)
     page.blank()
     page.say(f"The DHCP server is taken to be {view.server}.", style="muted")
+    first = next((leg.loss for leg in view.legs if leg.loss), None)
     for leg in view.legs:
         page.blank()
         if leg.would_be:
-            _would_be(page, leg)
+            _would_be(page, leg, first)
         else:
             _leg(page, leg)
     if view.echo is not None:
@@ -83,13 +84,17 @@ def _loss(page: Page, loss: LossView, end: str) -> None:
         page.say(f"it should say      {loss.should_say}", 4)
 
 
-def _would_be(page: Page, leg: LegView) -> None:
+def _would_be(page: Page, leg: LegView, first: LossView | None) -> None:
+    """A message that is only sent if the one before arrives, in a line."""
     way = " → ".join(hop.device for hop in leg.hops)
-    if leg.arrived:
+    loss = leg.loss
+    if loss is None:
         text = f"would be carried ({way}), had the guest got so far"
+    elif loss.fate in _UNKNOWN:
+        text = f"not seen further from {loss.device} either"
     else:
-        device = leg.loss.device if leg.loss else leg.hops[-1].device
-        text = f"would be lost at {device} in the same way"
+        same = first is not None and (first.device, first.rule) == (loss.device, loss.rule)
+        text = f"would be lost at {loss.device}" + (" in the same way" if same else "")
     page.say(text, style="muted", lead=f"{leg.message}  ")
 
 

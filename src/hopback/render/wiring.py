@@ -12,7 +12,8 @@ from hopback.render.page import Page, Span
 class WiredPort(Struct, frozen=True):
     """A bridge port. ``number_known`` is certain, likely or "" (no number).
 
-    ``below`` are the devices that carry it: the device a VLAN sits on, the legs of a bond.
+    ``lower`` is the device it is a VLAN of, "" if it is none; ``legs`` are those of the bond that
+    carries it.
     """
 
     device: str
@@ -21,7 +22,8 @@ class WiredPort(Struct, frozen=True):
     number_how: str
     way_out: bool
     vlan: int | None
-    below: tuple[str, ...]
+    lower: str
+    legs: tuple[str, ...]
 
 
 class Wiring(Struct, frozen=True):
@@ -55,7 +57,8 @@ def wiring_of(network: Network, station: Station) -> Wiring:
 
 
 def _wired(network: Network, port: Port, *, way_out: bool) -> WiredPort:
-    vlan, below = _below(network, port.id)
+    vlan, lower = _lower(network, port.id)
+    bond = network.bonds.get(port.id._replace(name=lower or port.id.name))
     return WiredPort(
         device=port.id.name,
         number=port.number.value if port.number else None,
@@ -63,20 +66,21 @@ def _wired(network: Network, port: Port, *, way_out: bool) -> WiredPort:
         number_how=port.number.how if port.number else "",
         way_out=way_out,
         vlan=vlan,
-        below=below,
+        lower=lower,
+        legs=tuple(bond.legs) if bond else (),
     )
 
 
-def _below(network: Network, port: DevId) -> tuple[int | None, tuple[str, ...]]:
-    """The VLAN a port carries, and what carries the port: by its row, else by its name."""
+def _lower(network: Network, port: DevId) -> tuple[int | None, str]:
+    """The VLAN a port carries, and of which device: by its row, else by its name."""
     rows = network.snapshots[port.host].vlan_devices.rows
     row = next((r for r in rows if (r.netns, r.name) == (port.netns, port.name)), None)
-    base = row.lower if row and row.lower else base_device(port.name)
-    suffix = port.name.removeprefix(f"{base}.") if base != port.name else ""
-    vlan = row.vid if row else int(suffix) if suffix.isdigit() else None
-    bond = network.bonds.get(port._replace(name=base))
-    legs = tuple(bond.legs) if bond else ()
-    return vlan, legs if base == port.name else (base, *legs)
+    base = base_device(port.name)
+    if row is not None:
+        return row.vid, row.lower or (base if base != port.name else "")
+    if base == port.name:
+        return None, ""
+    return int(port.name.removeprefix(f"{base}.")), base
 
 
 def draw_wiring(page: Page, wiring: Wiring) -> None:
@@ -108,7 +112,7 @@ def _how(port: WiredPort) -> str:
 def _way_out(port: WiredPort) -> str:
     if not port.way_out:
         return ""
-    carried = f", VLAN {port.vlan} of" if port.vlan is not None else " on" if port.below else ""
-    base = f"{carried} {port.below[0]}" if port.below else carried
-    legs = f" (legs {', '.join(port.below[1:])})" if len(port.below) > 1 else ""
-    return f"  way out{base}{legs}"
+    vlan = f", VLAN {port.vlan}" if port.vlan is not None else ""
+    lower = f" of {port.lower}" if port.lower else ""
+    legs = f", legs {', '.join(port.legs)}" if port.legs else ""
+    return f"  way out{vlan}{lower}{legs}"
