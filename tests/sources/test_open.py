@@ -131,3 +131,5 @@ def test_pipe_of_a_shell(tmp_path: Path) -> None:
 def test_equal_labels_are_told_apart() -> None:
     labelled = tell_apart([Snapshot("web"), Snapshot("db"), Snapshot("web"), Snapshot("web")])
     assert [snapshot.host for snapshot in labelled] == ["web", "db", "web#2", "web#3"]
+    labelled = tell_apart([Snapshot("web"), Snapshot("web#2"), Snapshot("web")])
+    assert [snapshot.host for snapshot in labelled] == ["web", "web#2", "web#3"]

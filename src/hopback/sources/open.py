@@ -58,13 +58,14 @@ def open_source(spec: str, netns: Sequence[str] = ()) -> Opened:
 
 def tell_apart(snapshots: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
     """Snapshots of several sources with labels of their own: the second ``web`` is ``web#2``."""
-    taken: dict[str, int] = {}
-    labelled = []
+    labelled: dict[str, Snapshot] = {}
     for snapshot in snapshots:
-        count = taken[snapshot.host] = taken.get(snapshot.host, 0) + 1
-        label = snapshot.host if count == 1 else f"{snapshot.host}#{count}"
-        labelled.append(snapshot if count == 1 else replace(snapshot, host=label))
-    return tuple(labelled)
+        label, count = snapshot.host, 1
+        while label in labelled:
+            count += 1
+            label = f"{snapshot.host}#{count}"
+        labelled[label] = snapshot if count == 1 else replace(snapshot, host=label)
+    return tuple(labelled.values())
 
 
 def _read(spec: str, netns: tuple[str, ...]) -> tuple[Snapshot, ...]:
