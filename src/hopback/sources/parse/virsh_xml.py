@@ -7,8 +7,8 @@ writes none, and expanding them is how XML bombs work.
 
 import re
 from collections.abc import Iterator, Sequence
+from html import unescape
 from typing import Any, NamedTuple
-from xml.sax.saxutils import unescape
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser, ParseError
@@ -36,7 +36,6 @@ _DTD = re.compile(r"<!(?:DOCTYPE|ENTITY)\b", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)([A-Za-z_][\w.:-]*+)([^<>]*?)(/?)>([^<>]*)")
 _ATTRIBUTE = re.compile(r"(?<![\w.:-])([\w.:-]+)\s*=\s*(?:'([^'<>]*)'|\"([^\"<>]*)\")")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)")
-_QUOTES = {"&apos;": "'", "&quot;": '"'}
 
 
 class _Span(NamedTuple):
@@ -170,12 +169,12 @@ def _read_pieces(text: Text, span: _Span, reader: LibvirtReader, strict: bool) -
             if close:
                 reader.end(tag)
                 continue
-            attributes = {k: _plain(a or b) for k, a, b in _ATTRIBUTE.findall(body)}
+            attributes = {k: unescape(a or b) for k, a, b in _ATTRIBUTE.findall(body)}
             _tell(reader, at, "start", tag, attributes)
             if empty:
                 reader.end(tag)
             elif data.strip():
-                reader.text(at, _plain(data.strip()))
+                reader.text(at, unescape(data.strip()))
 
 
 def _tell(
@@ -187,7 +186,3 @@ def _tell(
         reader.end(name)
     else:
         reader.text(index, name)
-
-
-def _plain(text: str) -> str:
-    return unescape(text, _QUOTES)
