@@ -328,9 +328,10 @@ def test_settings(lab: Lab, snapshot: Snapshot) -> None:
     for wanted in (
         "net.ipv4.ip_forward",
         "net.ipv4.conf.br0.rp_filter",
-        "net.ipv6.conf.p0.enhanced_dad",
+        "net.ipv6.conf.br0.enhanced_dad",
     ):
         assert wanted in read
+    assert "net.ipv6.conf.p0.enhanced_dad" not in read, "IP does not run on a bridge's port"
 
 
 def test_every_table_read_is_whole(lab: Lab, snapshot: Snapshot) -> None:

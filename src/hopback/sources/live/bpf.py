@@ -7,6 +7,7 @@ Cilium attaches its programs this way. The kernel tells them only to CAP_NET_ADM
 import ctypes
 import errno
 import os
+from functools import cache
 
 _CALL = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "ppc64le": 361, "s390x": 351}
 _PROG_QUERY = 16
@@ -39,13 +40,17 @@ def hooks_in_use(index: int) -> tuple[str, ...]:
     return tuple(hook for kind, hook in _HOOKS if _count(index, kind))
 
 
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def _count(index: int, kind: int) -> int:
     number = _CALL.get(os.uname().machine)
     if number is None:
         raise OSError(errno.ENOSYS, "bpf(2) is not known on this architecture")
     query = _Query(target_ifindex=index, attach_type=kind)
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syscall(number, _PROG_QUERY, ctypes.byref(query), ctypes.sizeof(query)) == 0:
+    if _libc().syscall(number, _PROG_QUERY, ctypes.byref(query), ctypes.sizeof(query)) == 0:
         return int(query.prog_cnt)
     code = ctypes.get_errno()
     # no such attach type, no bpf(2), no program, or the device has gone

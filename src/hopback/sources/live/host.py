@@ -116,7 +116,8 @@ def _read_inside(reading: Reading, among: Sequence[Netns]) -> _Devices:
                 table.read(reading, link)
     except OSError as error:  # no netlink at all, as in some sandboxes
         reading.refuse(Link, "RTM_GETLINK (ip -d link show)", error)
-    system.read_settings(reading)
+    enslaved = {row.name for row in devices.rows if isinstance(row, Link) and row.master}
+    system.read_settings(reading, enslaved)
     filters.read(reading)
     if not reading.netns:
         system.read_host(reading)

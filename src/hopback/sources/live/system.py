@@ -1,24 +1,25 @@
 """Settings and identity: what /proc says of this namespace and of the host."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from hopback.snapshot.rows import HostIdentity, Kernel, Sysctl
 from hopback.sources.live.reading import Reading
 
-_ROOT = Path("/proc/sys")
+_ROOT = "/proc/sys"
 _IPV6 = ("accept_dad", "enhanced_dad", "dad_transmits", "disable_ipv6")
 _IPV4 = ("rp_filter", "arp_ignore", "arp_announce")
 _BRIDGE = ("iptables", "ip6tables", "arptables")
 
 
-def read_settings(reading: Reading) -> None:
+def read_settings(reading: Reading, ports: Collection[str]) -> None:
     """Add the settings of this namespace that decide what comes back, where the kernel has them.
 
-    /proc/sys/net shows the namespace of the thread that looks.
+    /proc/sys/net shows the namespace of the thread that looks. ``ports`` are devices enslaved to
+    another one: IP does not run on them, and a hypervisor has hundreds.
     """
-    known = list(_settings())
+    known = list(_settings(ports))
     lines = [f"{key} = {value}" for key, value in known]
     origin = reading.open("sysctl net", "\n".join(lines))
     # a choice of keys: what is not among them is unknown, not absent
@@ -32,19 +33,19 @@ def read_settings(reading: Reading) -> None:
     )
 
 
-def _settings() -> Iterator[tuple[str, str]]:
+def _settings(ports: Collection[str]) -> Iterator[tuple[str, str]]:
     yield from _value("net/ipv4/ip_forward")
     for name in _BRIDGE:
         yield from _value(f"net/bridge/bridge-nf-call-{name}")
     for family, names in (("ipv4", _IPV4), ("ipv6", _IPV6)):
-        for device in _devices(f"net/{family}/conf"):
-            for name in names:
+        for device in _devices(f"{_ROOT}/net/{family}/conf"):
+            for name in names if device not in ports else ():
                 yield from _value(f"net/{family}/conf/{device}/{name}")
 
 
 def _devices(path: str) -> list[str]:
     try:
-        return sorted(entry.name for entry in (_ROOT / path).iterdir())
+        return sorted(entry.name for entry in Path(path).iterdir())
     except OSError:  # IPv6 is not in this kernel
         return []
 
@@ -52,7 +53,7 @@ def _devices(path: str) -> list[str]:
 def _value(path: str) -> Iterator[tuple[str, str]]:
     """The key and its value, or nothing where the kernel is too old to have it."""
     try:
-        value = (_ROOT / path).read_text().strip()
+        value = Path(f"{_ROOT}/{path}").read_text().strip()
     except OSError:
         return
     # sysctl swaps the two separators, so that VLAN eth0.5 is eth0/5 in a key
