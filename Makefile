@@ -7,9 +7,10 @@ SHELL := /bin/bash
 BIN := .venv/bin
 READY := .venv/.ready
 
-# Programs and their Debian packages. Without one of them, the tests that use it are skipped.
+# Programs (and a file that iproute2 reads) and their Debian packages. Without one of them, the tests that use it are skipped.
 KERNEL_TESTS_NEED := ip=iproute2 brctl=bridge-utils dnsmasq=dnsmasq-base udhcpc=udhcpc \
-	busybox=busybox tcpdump=tcpdump sysctl=procps nft=nftables
+	busybox=busybox tcpdump=tcpdump sysctl=procps nft=nftables \
+	/etc/protocols=netbase
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,8 +42,11 @@ types: $(READY) ## mypy, strict
 bench: $(READY) ## Run the benchmarks
 	@shopt -s nullglob; for bench in bench/bench_*.py; do $(BIN)/python "$$bench"; done
 
-docs: $(READY) ## Write docs/cli.md from the program's own help
-	$(BIN)/python tools/cli_reference.py
+docs: $(READY) ## Refresh the generated pages and build the site in build/docs
+	$(BIN)/python docs/generate.py
+	@$(BIN)/python -c 'import sphinx, myst_parser, furo' 2>/dev/null || \
+		$(BIN)/pip --disable-pip-version-check --quiet install --group docs
+	$(BIN)/sphinx-build -q -W --keep-going -c docs . build/docs
 
 $(READY): pyproject.toml tools/setup tools/need
 	tools/setup .venv
