@@ -7,7 +7,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 READY := .venv/.ready
 
-# Programs (and a file that iproute2 reads) and their Debian packages. Without one of them, the tests that use it are skipped.
+# What the kernel tests use, and its Debian package. What is missing is skipped by name.
 KERNEL_TESTS_NEED := ip=iproute2 brctl=bridge-utils dnsmasq=dnsmasq-base udhcpc=udhcpc \
 	busybox=busybox tcpdump=tcpdump sysctl=procps nft=nftables \
 	/etc/protocols=netbase
