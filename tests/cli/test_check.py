@@ -125,6 +125,10 @@ def test_an_input_cannot_drive_the_terminal(run: Run) -> None:
     assert "\x07" not in result.output
 
 
+def test_an_empty_name_is_no_directory(run: Run) -> None:
+    assert run("check", "").exit_code == 2
+
+
 def test_netns_goes_with_live_only(run: Run) -> None:
     result = run("check", PASTE, "--netns", "blue")
     assert result.exit_code == 2

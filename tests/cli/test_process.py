@@ -1,7 +1,9 @@
 """The installed program as a shell runs it: pipes, terminals, completion."""
 
+import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +68,28 @@ def test_a_reader_that_goes_is_no_error(verb: str) -> None:
     done = shell(f'"$1" {verb} | head -c 1 >/dev/null; echo "${{PIPESTATUS[0]}}"')
     assert done.stderr == ""
     assert done.stdout.strip() in ("0", "1")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_closed_stream_is_as_good_as_null(closed: str) -> None:
+    done = shell(f'"$1" check "$2" "$2.absent" {closed}')
+    assert done.returncode == 3
+
+
+def test_an_interrupt_is_quiet(tmp_path: Path) -> None:
+    fifo = tmp_path / "slow"
+    os.mkfifo(fifo)
+    done = subprocess.Popen([HOPBACK, "check", fifo], stderr=subprocess.PIPE, text=True)
+    with fifo.open("wb"):  # opens when hopback has begun to read
+        done.send_signal(signal.SIGINT)
+        _, said = done.communicate(timeout=60)
+    assert (done.returncode, said.strip()) == (130, "")
+
+
+def test_names_that_are_not_utf8() -> None:
+    done = shell('"$1" check -j "$2" "$(printf "/absent/\\377")"')
+    assert done.returncode == 3
+    assert json.loads(done.stdout)["problems"][0]["source"] == "/absent/?"
 
 
 def test_an_output_that_is_full_is_an_error() -> None:

@@ -162,3 +162,10 @@ def test_gaps_and_problems_come_last() -> None:
 
 def test_rows_of_several_hosts_say_which() -> None:
     assert "  h1: ip link" in page(report(CAUSE, hosts=("h1", "h2")))
+
+
+def test_many_hosts_fit_on_the_first_line() -> None:
+    hosts = tuple(f"hypervisor-{n:02}.example.org" for n in range(40))
+    first = page(report(CAUSE, hosts=hosts))[0]
+    assert len(first) <= 80
+    assert first.startswith("COMES BACK  hypervisor-00.example.org")

@@ -58,6 +58,7 @@ class LazyGroup(click.Group):
 
 def _bounded(run: Callable[[], Any]) -> int:
     """``run``'s exit code, whatever happens in it."""
+    _open_streams()
     try:
         code = run()
     except click.ClickException as error:
@@ -69,6 +70,13 @@ def _bounded(run: Callable[[], Any]) -> int:
         _report(error)
         return exits.INTERNAL
     return code if isinstance(code, int) else exits.CLEAR
+
+
+def _open_streams() -> None:
+    """Stand-ins for standard streams that the caller has closed (``>&-``)."""
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: PTH123, SIM115  (for good)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
 
 
 def _report(error: Exception) -> None:

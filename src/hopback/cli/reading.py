@@ -31,8 +31,10 @@ class Read(NamedTuple):
 def read_sources(specs: Sequence[str], netns: Sequence[str] = ()) -> Read:
     """Open every source; those that cannot be read become problems and an exit code.
 
-    Raises click.UsageError if ``netns`` is given with nothing live.
+    Raises click.UsageError if ``netns`` is given with nothing live, or a source has no name.
     """
+    if "" in specs:
+        raise click.UsageError("a SOURCE is empty: an unset variable?")
     if netns and LIVE not in specs:
         raise click.UsageError("--netns chooses what is read live: it goes with the source 'live'")
     opened = [_open(spec, netns) for spec in specs]

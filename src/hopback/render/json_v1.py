@@ -138,7 +138,24 @@ def problem_v1(problem: Problem) -> ProblemV1:
 
 def encode(document: Struct) -> bytes:
     """Any document, indented, with a line end."""
-    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    try:
+        plain = msgspec.json.encode(document)
+    except UnicodeEncodeError:  # the name of a file that is not UTF-8 was cited
+        plain = msgspec.json.encode(_encodable(msgspec.to_builtins(document)))
+    return msgspec.json.format(plain, indent=2) + b"\n"
+
+
+def _encodable(value: Any) -> Any:
+    """``value`` with question marks for what UTF-8 cannot say."""
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case dict():
+            return {key: _encodable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_encodable(item) for item in value]
+        case _:
+            return value
 
 
 def _finding(finding: Finding) -> FindingV1:

@@ -60,6 +60,14 @@ class Page:
             before = " " * indent + (" " * len(lead) if number else lead)
             self.lines.append((Span(before, "muted"), Span(line, style)))
 
+    def headline(self, label: Span, rest: str) -> None:
+        """A label, and what of ``rest`` fits beside it."""
+        room = max(self.width - len(label.text), 0)
+        shown = printable(rest)
+        self.lines.append(
+            (label, Span(shown if len(shown) <= room else shown[: room - 1] + "…", "muted"))
+        )
+
     def spans(self, *spans: Span) -> None:
         """A line of pieces that is known to be short."""
         self.lines.append(spans)

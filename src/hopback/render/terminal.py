@@ -14,6 +14,7 @@ _VERDICTS: dict[Verdict, tuple[str, Style]] = {
     "undecided": ("UNDECIDED", "warn"),
 }
 _SEVERITY_STYLE: dict[str, Style] = {"error": "bad", "warning": "warn", "info": "muted"}
+_HOSTS_SHOWN = 5
 _GAPS_SHOWN = 8
 _NOTES_SHOWN = 6
 
@@ -22,7 +23,7 @@ def render_check(report: Report, width: int = 80) -> Page:
     """The report as a page ``width`` columns wide."""
     page = Page(width)
     label, style = _VERDICTS[report.verdict]
-    page.spans(Span(label, style), Span(_hosts(report.hosts), "muted"))
+    page.headline(Span(label, style), _hosts(report.hosts))
     sentence = report.sentence.removeprefix("Not decided: ")
     page.say(sentence[:1].upper() + sentence[1:], style="strong")
     loud = [f for f in report.findings if f.severity != "info" and f.group != "benign"]
@@ -45,7 +46,8 @@ def render_check(report: Report, width: int = 80) -> Page:
 
 def _hosts(hosts: Sequence[str]) -> str:
     named = [h for h in hosts if h]
-    return f"  {', '.join(named)}" if named else ""
+    more = f" and {len(named) - _HOSTS_SHOWN} more" if len(named) > _HOSTS_SHOWN else ""
+    return f"  {', '.join(named[:_HOSTS_SHOWN])}{more}" if named else ""
 
 
 def _explained(findings: Sequence[Finding]) -> dict[int, list[Finding]]:
