@@ -29,7 +29,7 @@ def diagnose(snapshots: Sequence[Snapshot], problems: Sequence[Problem] = ()) ->
         found = (_healthy(network),)
     return Report(
         verdict=verdict,
-        sentence=_sentence(verdict, found, gaps),
+        sentence=_sentence(network, verdict, found, gaps),
         hosts=tuple(network.snapshots),
         findings=found,
         next=next_steps(network, found, gaps),
@@ -51,13 +51,20 @@ def _verdict(network: Network, found: Sequence[Finding], gaps: Sequence[Gap]) ->
     causes = [f for f in found if f.group == "comes-back"]
     if any(f.confidence != "possible" and f.severity != "info" for f in causes):
         return "comes-back"
-    explained = {name for f in found for name in f.explains if f.group != "comes-back"}
-    open_symptom = any(f.group == "symptom" and f.check not in explained for f in found)
+    faults = [f for f in found if f.group == "other-fault"]
+    symptoms = [f for f in found if f.group == "symptom"]
+    open_symptom = any(not any(_explains(f, s) for f in faults) for s in symptoms)
     blind = any(f.check == "blind-path" for f in found)
-    seen = any(f.group == "other-fault" for f in found) or _shows_traffic(network)
+    seen = bool(faults) or _shows_traffic(network)
     if causes or open_symptom or blind or gaps or not seen:
         return "undecided"
     return "clear"
+
+
+def _explains(fault: Finding, symptom: Finding) -> bool:
+    """Whether ``fault`` accounts for ``symptom``: the kind of thing, of the same subject."""
+    about = (symptom.subject, *symptom.details.get("addresses", ()))
+    return symptom.check in fault.explains and fault.subject in about
 
 
 def _shows_traffic(network: Network) -> bool:
@@ -83,17 +90,22 @@ def _healthy(network: Network) -> Finding:
     )
 
 
-def _sentence(verdict: Verdict, found: Sequence[Finding], gaps: Sequence[Gap]) -> str:
+def _sentence(
+    network: Network, verdict: Verdict, found: Sequence[Finding], gaps: Sequence[Gap]
+) -> str:
     """The one sentence a person reads first."""
     if verdict == "comes-back":
         cause = next(f for f in found if f.group == "comes-back")
         return cause.summary
     if verdict == "clear":
-        return found[0].summary
+        fault = next((f for f in found if f.group == "other-fault"), found[0])
+        return fault.summary
     if found:
         return f"Not decided: {found[0].summary}"
     if gaps:
         return f"Not decided: {gaps[0].reason}."
+    if network.bridges:
+        return "Not decided: what was given shows how it is wired, and nothing of what it forwards."
     return "Not decided: what was given shows no bridge, no forwarding table and no kernel message."
 
 

@@ -1,8 +1,9 @@
 """duplicate-mac: two real stations use one MAC.
 
 Switches then send their frames now to the one, now to the other. Copies that are one by design are
-not counted: a VLAN or bridge that shares its port's address, legs of one bond, virtual routers
-(RFC 9568 §7.3), addresses that container tools derive or share.
+not counted: a VLAN or bridge that shares its port's address, legs of one bond, virtual routers,
+addresses that container tools derive or share, a tap's own address, which no frame bears. A guest
+whose inside we were given too is one station, not two.
 """
 
 from collections import defaultdict
@@ -10,19 +11,18 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from hopback.checks.case import Case
+from hopback.checks.shared_macs import is_shared
 from hopback.findings import Finding
-from hopback.frames.mac import Mac, format_mac, is_group
+from hopback.frames.mac import Mac, format_mac
 from hopback.network.facts import Ref, merge_refs
 from hopback.network.model import Device
+from hopback.network.roles import role_of
 
 NAME = "duplicate-mac"
 
 _SHARING_KINDS = frozenset(
     {"bridge", "vlan", "bond", "team", "macvlan", "macvtap", "ipvlan", "vrf"}
 )
-_SHARED_BY_DESIGN = frozenset({0xEEEE_EEEE_EEEE, 0xFEFF_FFFF_FFFF})  # Calico, Xen backends
-_VIRTUAL_ROUTERS = (0x0000_5E00_01, 0x0000_5E00_02)
-_CONTAINER_PREFIX = 0x0242  # Docker derives 02:42:… from the private address
 
 
 class Holder(NamedTuple):
@@ -39,15 +39,22 @@ def check(case: Case) -> Iterator[Finding]:
     for station in case.network.stations:
         bridge = f"{station.name} on {station.port.name}"
         holders[station.mac].append(Holder(station.port.host, bridge, station.refs))
-    guests = {(s.port.host, s.mac) for s in case.network.stations}
+        port = case.network.devices.get(station.port)
+        if port and port.mac and port.mac.value == station.mac:
+            itself = f"{port.id.name} itself"
+            holders[station.mac].append(Holder(port.id.host, itself, port.mac.refs))
+    machines: dict[Mac, dict[str, Holder]] = defaultdict(dict)
     for mac, device in _machines(case):
-        if (device.id.host, mac) not in guests and device.mac is not None:
-            known = any(h.host == device.id.host for h in holders[mac])
-            if not known:
-                name = f"{device.id.name} of {device.id.host or 'the host'}"
-                holders[mac].append(Holder(device.id.host, name, device.mac.refs))
+        if device.mac is not None:
+            name = f"{device.id.name} of {device.id.host or 'the host'}"
+            holder = Holder(device.id.host, name, device.mac.refs)
+            machines[mac].setdefault(device.id.host, holder)
+    for mac, hosts in machines.items():
+        outside = {h.host for h in holders[mac]}
+        insides = sum(s.mac == mac and s.device is None for s in case.network.stations)
+        holders[mac] += [h for h in hosts.values() if h.host not in outside][insides:]
     for mac, found in holders.items():
-        if len(found) > 1 and _is_real(mac):
+        if len(found) > 1 and not is_shared(mac):
             yield _finding(case, mac, found)
 
 
@@ -58,13 +65,9 @@ def _machines(case: Case) -> Iterator[tuple[Mac, Device]]:
         peer = device.peer is not None and device.peer.value in case.network.devices
         if device.mac is None or kind in _SHARING_KINDS or peer or device.id.netns:
             continue
+        if role_of(device.id.name, kind) == "guest":
+            continue
         yield device.mac.value, device
-
-
-def _is_real(mac: Mac) -> bool:
-    if mac == 0 or is_group(mac) or mac in _SHARED_BY_DESIGN:
-        return False
-    return mac >> 8 not in _VIRTUAL_ROUTERS and mac >> 32 != _CONTAINER_PREFIX
 
 
 def _finding(case: Case, mac: Mac, found: list[Holder]) -> Finding:
@@ -80,5 +83,5 @@ def _finding(case: Case, mac: Mac, found: list[Holder]) -> Finding:
         summary=f"{format_mac(mac)} is used twice: {' and '.join(names[:3])}.",
         because=case.evidence("one-mac", merge_refs(*(h.refs for h in found))),
         details={"holders": names},
-        explains=("fdb-misplaced", "mac-move"),
+        explains=("fdb-misplaced", "mac-move", "own-source"),
     )

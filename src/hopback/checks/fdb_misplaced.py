@@ -8,6 +8,7 @@ that never arrives (net/bridge/br_fdb.c:br_fdb_update, the last frame seen wins)
 from collections.abc import Iterator
 
 from hopback.checks.case import Case, path_steps, title
+from hopback.checks.looked_up import looked_up
 from hopback.datapath.rules import RULES
 from hopback.findings import Finding
 from hopback.frames.mac import Mac, format_mac
@@ -25,7 +26,7 @@ def check(case: Case) -> Iterator[Finding]:
             continue
         wrong: dict[tuple[Mac, str], Entry] = {}
         for listing in bridge.listings:
-            for entry in listing.entries:
+            for entry in looked_up(bridge, listing):
                 station = stations.get(entry.row.mac)
                 if station is not None and _elsewhere(bridge, station, entry):
                     assert entry.port is not None  # noqa: S101  (_elsewhere holds only with one)
@@ -51,7 +52,8 @@ def _elsewhere(bridge: BridgeView, station: Station, entry: Entry) -> bool:
         return False
     own = bridge.ports[station.port]
     actual = bridge.ports[entry.port]
-    if own.named and actual.named and actual.number is None:
+    known = actual.number is None or actual.number.strength == "certain"
+    if own.named and actual.named and known:
         return True
     if own.number is None:
         return entry.row.port is None
@@ -80,6 +82,7 @@ def _finding(case: Case, bridge: BridgeView, station: Station, entry: Entry) -> 
             *case.evidence("br_fdb_update", (entry.ref,)),
             *case.evidence("own-port", station.refs),
             *case.evidence("port-number", numbers),
+            *case.evidence("vlan-filtering", _filtering_refs(bridge, entry)),
         ),
         path=path_steps(
             (
@@ -105,10 +108,12 @@ def _finding(case: Case, bridge: BridgeView, station: Station, entry: Entry) -> 
             "expected_port_number": own.number.value if own.number else None,
             "age_seconds": None if entry.row.age is None else entry.row.age / 1e9,
             "known_by": list(station.how),
+            "learned": not entry.row.extern_learn,
         },
         alternatives=(
             "the station was migrated away and its tap left behind",
             "a clone of it uses the same MAC beyond that port",
+            *(("a control plane put the entry there",) if entry.row.extern_learn else ()),
         ),
     )
 
@@ -122,3 +127,9 @@ def _number_refs(own: Port, actual: Port, entry: Entry) -> tuple[Ref, ...]:
     if entry.row.port is None:
         return ()
     return merge_refs(*(p.number.refs for p in (own, actual) if p.number))
+
+
+def _filtering_refs(bridge: BridgeView, entry: Entry) -> tuple[Ref, ...]:
+    """What tells that an entry of a VLAN is looked up."""
+    fact = bridge.settings.get("vlan_filtering")
+    return fact.refs if fact and entry.row.vlan else ()

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from hopback.checks.case import Case
+from hopback.checks.looked_up import looked_up
+from hopback.checks.shared_macs import is_virtual_router
 from hopback.findings import Evidence, Finding
 from hopback.frames.mac import Mac, format_mac
 from hopback.network.facts import DevId, Ref
@@ -31,17 +33,21 @@ class Place(NamedTuple):
 def check(case: Case) -> Iterator[Finding]:
     """One finding for each bridge and MAC that went there and back."""
     for snapshot in case.network.snapshots.values():
-        for (bridge, mac), places in _watched(case, snapshot).items():
-            turns = _turns(places)
-            if len(turns) >= 3:
-                yield _finding(case, bridge, mac, turns)
+        told: set[tuple[DevId, Mac]] = set()
+        for watched in (_notified(case, snapshot), _looked(case, snapshot)):
+            for (bridge, mac, _), places in watched.items():
+                turns = _turns(places)
+                if len(turns) >= 3 and (bridge, mac) not in told:
+                    told.add((bridge, mac))
+                    yield _finding(case, bridge, mac, turns)
         yield from _mobile(case, snapshot)
 
 
-_Watched = dict[tuple[DevId, Mac], list[Place]]
+_Watched = dict[tuple[DevId, Mac, int], list[Place]]
+"""By bridge, address and VLAN, as the table is."""
 
 
-def _watched(case: Case, snapshot: Snapshot) -> _Watched:
+def _notified(case: Case, snapshot: Snapshot) -> _Watched:
     found: _Watched = defaultdict(list)
     for event in snapshot.fdb_events.rows:
         if event.deleted or event.local:
@@ -50,14 +56,21 @@ def _watched(case: Case, snapshot: Snapshot) -> _Watched:
         bridge = case.network.bridge_of(port)
         name = event.bridge or (bridge.id.name if bridge else None)
         if name and name != event.dev:
-            key = (port._replace(name=name), event.mac)
+            key = (port._replace(name=name), event.mac, event.vlan)
             found[key].append(Place(event.dev, Ref(snapshot.host, event.cite)))
+    return found
+
+
+def _looked(case: Case, snapshot: Snapshot) -> _Watched:
+    found: _Watched = defaultdict(list)
     for view in case.network.bridges.values():
         if view.id.host != snapshot.host or len(view.listings) < 3:
             continue
-        for entry in (e for listing in view.listings for e in listing.entries):
+        for entry in (e for listing in view.listings for e in looked_up(view, listing)):
             if entry.port is not None and not entry.row.local:
-                found[view.id, entry.row.mac].append(Place(entry.port.name, entry.ref))
+                found[view.id, entry.row.mac, entry.row.vlan].append(
+                    Place(entry.port.name, entry.ref)
+                )
     return found
 
 
@@ -73,16 +86,19 @@ def _turns(places: Sequence[Place]) -> list[Place]:
 def _finding(case: Case, bridge: DevId, mac: Mac, turns: Sequence[Place]) -> Finding:
     shown = turns[:3]
     ports = list(dict.fromkeys(t.port for t in shown))
+    virtual = is_virtual_router(mac)
+    what = "the virtual router's address " if virtual else ""
     return Finding(
         check=NAME,
         group="symptom",
-        severity="warning",
+        severity="info" if virtual else "warning",
         evidence="reported",
         confidence="certain",
         host=bridge.host,
         subject=format_mac(mac),
         summary=(
-            f"{bridge.name} learns {format_mac(mac)} on {_and(ports)} in turn and does not settle."
+            f"{bridge.name} learns {what}{format_mac(mac)} on {_and(ports)} in turn"
+            " and does not settle."
         ),
         because=case.evidence("br_fdb_update", (t.ref for t in shown)),
         details={"bridge": bridge.name, "netns": bridge.netns, "ports": ports},

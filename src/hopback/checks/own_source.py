@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from hopback.checks.case import Case
 from hopback.findings import Finding
 from hopback.frames.mac import format_mac
-from hopback.network.facts import DevId, Ref
+from hopback.network.facts import DevId, Ref, merge_refs
 from hopback.network.model import BridgeView
 from hopback.network.roles import base_device
 from hopback.snapshot.rows import OwnSource
@@ -38,6 +38,7 @@ def _finding(case: Case, port: DevId, bridge: str | None, rows: Sequence[OwnSour
     shown = rows if len(rows) <= 3 else (*rows[:2], rows[-1])
     macs = sorted({format_mac(r.mac) for r in shown if r.mac is not None})
     listed = _listed_as(view, port)
+    used = _in_use(case, port, macs)
     where = f"{bridge} received on {port.name}" if bridge else f"{port.name} received"
     address = f" ({macs[0]})" if len(macs) == 1 else ""
     return Finding(
@@ -50,10 +51,12 @@ def _finding(case: Case, port: DevId, bridge: str | None, rows: Sequence[OwnSour
         subject=port.name,
         summary=(
             f"{where} frames whose source is its own address{address}.{_mismatch(listed, port)}"
+            f"{' The station behind it uses that address.' if used else ''}"
         ),
         because=(
             *case.evidence("br_fdb_update", (Ref(port.host, r.cite) for r in shown)),
             *case.evidence("bridge-port", _port_refs(view, listed)),
+            *case.evidence("own-port", used),
         ),
         details={
             "bridge": bridge,
@@ -62,6 +65,7 @@ def _finding(case: Case, port: DevId, bridge: str | None, rows: Sequence[OwnSour
             "addresses": macs,
             "repeated": len(rows) > 1,
             "listed_port": listed.name if listed else None,
+            "station_uses_it": bool(used),
         },
         alternatives=(
             "a station uses the address of the port itself",
@@ -79,6 +83,24 @@ def _listed_as(view: BridgeView | None, port: DevId) -> DevId | None:
         if found is not None:
             return found.id
     return None
+
+
+def _in_use(case: Case, port: DevId, heard: Sequence[str]) -> tuple[Ref, ...]:
+    """The rows that say that a guest bears the address, so that nothing need have come back.
+
+    The host sends with the bridge's address, never with that of a tap: where the tap's own is heard
+    on it, the guest uses it. Old kernels do not say which address they heard.
+    """
+    bridge = case.network.bridge_of(port)
+    if bridge is None or bridge.ports[port].role != "guest":
+        return ()
+    stations = [s for s in case.network.stations if s.port == port]
+    same = [s.refs for s in stations if not heard or format_mac(s.mac) in heard]
+    device = case.network.devices.get(port)
+    mac = device.mac if device else None
+    if mac and bridge.mac and bridge.mac.value != mac.value and format_mac(mac.value) in heard:
+        same.append(merge_refs(mac.refs, bridge.mac.refs))
+    return merge_refs(*same)
 
 
 def _mismatch(listed: DevId | None, port: DevId) -> str:

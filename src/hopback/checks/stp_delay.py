@@ -17,11 +17,11 @@ NAME = "stp-delay"
 
 def check(case: Case) -> Iterator[Finding]:
     """One finding for each port that a listing caught waiting."""
-    echoing = {f.subject for f in case.of("own-source")}
+    echoing = {(f.host, f.details["netns"], f.subject) for f in case.of("own-source")}
     for bridge in case.network.bridges.values():
         for port in bridge.ports.values():
             waiting = port.state and port.state.value in ("listening", "learning")
-            if waiting and port.id.name not in echoing:
+            if waiting and port.id not in echoing:
                 yield _finding(case, bridge, port)
 
 

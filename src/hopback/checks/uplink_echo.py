@@ -14,6 +14,7 @@ from hopback.checks.heard_twice import Echo, echoes
 from hopback.datapath.rules import RULES
 from hopback.findings import Confidence, Finding, Step
 from hopback.network.facts import DevId
+from hopback.network.model import BridgeView
 
 NAME = "uplink-echo"
 
@@ -24,16 +25,17 @@ _FRESH_SECONDS = 60.0
 def check(case: Case) -> Iterator[Finding]:
     """One finding for each bridge whose symptoms point to one of its ways out."""
     looped = {(f.host, f.details["netns"], f.subject) for f in case.of("bridge-loop")}
+    doubled = {f.subject for f in case.of("duplicate-mac")}
     symptoms: dict[tuple[str, str, str | None], list[Finding]] = defaultdict(list)
     for name in ("fdb-misplaced", "own-source", "mac-move"):
         for finding in case.of(name):
-            if _points_out(case, finding):
+            if finding.subject not in doubled and _points_out(case, finding):
                 key = (finding.host, finding.details["netns"], finding.details["bridge"])
                 symptoms[key].append(finding)
     told = set()
     for (host, netns, bridge), found in symptoms.items():
         if (host, netns, bridge) not in looped:
-            finding = _finding(DevId(host, netns, bridge or found[0].subject), found)
+            finding = _finding(case, DevId(host, netns, bridge or found[0].subject), found)
             told.add((host, finding.subject))
             yield finding
     for snapshot in case.network.snapshots.values():
@@ -44,30 +46,26 @@ def check(case: Case) -> Iterator[Finding]:
 
 def _points_out(case: Case, finding: Finding) -> bool:
     """Whether the place where the frames came in may be a way out of the host."""
-    netns = finding.details["netns"]
     match finding.check:
         case "fdb-misplaced":
-            return bool(finding.details["actual_port_role"] != "guest")
+            outward = finding.details["actual_port_role"] != "guest"
+            return outward and bool(finding.details["learned"])
         case "own-source":
-            return not _address_in_use(case, finding)
+            return not finding.details["station_uses_it"]
         case _:
-            bridge = DevId(finding.host, netns, finding.details["bridge"] or "")
+            bridge = DevId(finding.host, finding.details["netns"], finding.details["bridge"] or "")
             view = case.network.bridges.get(bridge)
-            ports = [view.port(name) for name in finding.details["ports"]] if view else []
-            return not ports or any(p is None or p.role != "guest" for p in ports)
+            return finding.severity != "info" and bool(_outward(view, finding.details["ports"]))
 
 
-def _address_in_use(case: Case, finding: Finding) -> bool:
-    """A guest that was given the very address of its tap explains the message by itself."""
-    port = DevId(finding.host, finding.details["netns"], finding.subject)
-    bridge = case.network.bridge_of(port)
-    if bridge is None or bridge.ports[port].role != "guest":
-        return False
-    return any(s.port == port for s in case.network.stations)
+def _outward(view: BridgeView | None, names: Sequence[str]) -> list[str]:
+    """Those of the ports that do not lead to a guest."""
+    ports = {name: view.port(name) if view else None for name in names}
+    return [name for name, port in ports.items() if port is None or port.role != "guest"]
 
 
-def _finding(bridge: DevId, found: Sequence[Finding]) -> Finding:
-    uplink = _uplink(found)
+def _finding(case: Case, bridge: DevId, found: Sequence[Finding]) -> Finding:
+    uplink = _uplink(case.network.bridges.get(bridge), found)
     names = tuple(dict.fromkeys(f.check for f in found))
     return Finding(
         check=NAME,
@@ -136,7 +134,7 @@ def _heard(case: Case, echo: Echo) -> Finding:
     )
 
 
-def _uplink(found: Sequence[Finding]) -> str:
+def _uplink(view: BridgeView | None, found: Sequence[Finding]) -> str:
     """The port the frames came in by: as the table names it, else as the log does."""
     for finding in found:
         if finding.check == "fdb-misplaced":
@@ -144,7 +142,7 @@ def _uplink(found: Sequence[Finding]) -> str:
     for finding in found:
         if finding.check == "own-source":
             return str(finding.details["listed_port"] or finding.subject)
-    return str(found[0].details["ports"][-1])
+    return _outward(view, found[0].details["ports"])[-1]
 
 
 def _confidence(found: Sequence[Finding]) -> Confidence:
