@@ -77,11 +77,17 @@ def _by_own_address(
 
 
 def _by_log(snapshot: Snapshot, members: Members, found: Numbers) -> None:
+    """The last event that has a number tells whose it is: numbers are given again."""
+    certain = {n.value for n in found.values()}
     for event in snapshot.port_events.rows:
         id_ = members.bridge._replace(name=event.dev)
         same = (event.netns, event.bridge) == (id_.netns, members.bridge.name)
         known = found.get(id_)
-        if same and id_ in members.ports and (known is None or known.how == _LOGGED):
+        if not same or event.number in certain:
+            continue
+        for other in [o for o, n in found.items() if n.value == event.number]:
+            del found[other]
+        if id_ in members.ports and (known is None or known.how == _LOGGED):
             ref = Ref(snapshot.host, event.cite)
             found[id_] = PortNumber(event.number, "likely", _LOGGED, (ref,))
 
@@ -96,7 +102,7 @@ def _by_elimination(members: Members, numbers: set[int], found: Numbers) -> None
     """
     open_numbers = numbers - {n.value for n in found.values()}
     open_ports = [p for id_, p in members.ports.items() if id_ not in found]
-    if len(open_numbers) == 1 and len(open_ports) == 1:
+    if len(open_numbers) == 1 and len(open_ports) == 1 and members.complete:
         port = open_ports[0]
         how = "the only number and the only port left"
         found[port.id] = PortNumber(min(open_numbers), "likely", how, port.refs)

@@ -5,12 +5,14 @@ table's word for it: libvirt's definition of the guest's interface, the tap's ad
 with first byte FE), or the other end of a veth pair in another namespace.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from hopback.frames.mac import Mac, format_mac, is_group, tap_twin
 from hopback.network.facts import DevId, Ref, merge_refs
 from hopback.network.model import BridgeView, Device, Station
 from hopback.snapshot.model import Snapshot
+
+_BUT_FIRST_BYTE = 0xFF_FFFF_FFFF
 
 
 def stations_of(
@@ -86,15 +88,10 @@ def _twins(bridges: Iterable[BridgeView], devices: Mapping[DevId, Device]) -> It
     """Learned MACs whose FE twin is a port's own address, in the table or on the device."""
     for bridge in bridges:
         owners = dict(_twin_owners(bridge, devices))
-        if not owners:
-            continue
-        seen: set[tuple[Mac, DevId]] = set()
-        for entry in (e for listing in bridge.listings for e in listing.entries):
-            mac = entry.row.mac
-            owner = None if entry.row.local or is_group(mac) else owners.get(tap_twin(mac))
-            if owner is None or (mac, owner[0]) in seen:
+        for mac in _learned_like(bridge, owners):
+            owner = owners.get(tap_twin(mac))
+            if owner is None or is_group(mac):
                 continue
-            seen.add((mac, owner[0]))
             yield Station(
                 mac=mac,
                 port=owner[0],
@@ -103,6 +100,20 @@ def _twins(bridges: Iterable[BridgeView], devices: Mapping[DevId, Device]) -> It
                 how=(f"its tap's address {format_mac(tap_twin(mac))} is on that port",),
                 refs=owner[1],
             )
+
+
+def _learned_like(bridge: BridgeView, owners: Collection[Mac]) -> dict[Mac, None]:
+    """The learned MACs that share all but the first byte with one of ``owners``.
+
+    A table may have a million entries, so they are sieved before anything is made of them.
+    """
+    shared = {owner & _BUT_FIRST_BYTE for owner in owners}
+    return dict.fromkeys(
+        entry.row.mac
+        for listing in bridge.listings
+        for entry in listing.entries
+        if entry.row.mac & _BUT_FIRST_BYTE in shared and not entry.row.local
+    )
 
 
 def _twin_owners(
