@@ -19,8 +19,9 @@ from hopback.findings import Finding
 from hopback.frames.build import arp_probe
 from hopback.frames.describe import describe
 from hopback.frames.mac import Mac, format_mac
-from hopback.network.facts import Ref, merge_refs
+from hopback.network.facts import DevId, Ref, merge_refs
 from hopback.network.model import BridgeView, Port, Station
+from hopback.snapshot.rows import Address
 
 NAME = "hairpin-reflection"
 
@@ -52,15 +53,28 @@ def _stations(case: Case, port: Port) -> list[Station]:
 
 
 def _switch_behind(case: Case, port: Port) -> tuple[str, tuple[Ref, ...]] | None:
-    """A veth whose other end stays in the same namespace leads to another switch, not a station."""
+    """A veth whose other end stays in the same namespace leads to another switch, not a station.
+
+    Unless that end has an address: then the host itself is the station.
+    """
     device = case.network.devices.get(port.id)
     if device is None or device.peer is None:
         return None
     peer = device.peer.value
     bridged = case.network.bridge_of(peer) is not None
-    if bridged or peer.netns == port.id.netns:
+    if bridged or (peer.netns == port.id.netns and not _has_address(case, peer)):
         return peer.name, device.peer.refs
     return None
+
+
+def _has_address(case: Case, dev: DevId) -> bool:
+    rows = case.network.snapshots[dev.host].addresses.rows
+    return any((a.netns, a.dev) == dev[1:] and not _link_local(a) for a in rows)
+
+
+def _link_local(address: Address) -> bool:
+    """Any device that is up has one of these; it makes no station."""
+    return address.address.lower().startswith("fe80:")
 
 
 def _dad_failed(case: Case, station: Station) -> tuple[Ref, ...]:

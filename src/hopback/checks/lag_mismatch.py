@@ -5,7 +5,7 @@ cabled to different LAGs, and only one of them is used; a leg that is down halve
 (drivers/net/bonding/bond_3ad.c, IEEE 802.1AX §6.4).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from hopback.checks.case import Case
 from hopback.findings import Finding
@@ -25,10 +25,28 @@ _LegTold = tuple[Ref, BondLeg]
 def check(case: Case) -> Iterator[Finding]:
     """One finding for each bond and kind of disagreement."""
     for bond in case.network.bonds.values():
-        legs = [told for name in bond.legs for told in bond.legs[name]]
+        down = [t for rows in bond.legs.values() for t in _newest(rows, _has_link)]
+        down = [told for told in down if not told[1].mii_up]
+        names = {leg.name for _, leg in down}
+        # A leg without a link has no partner and an aggregator of its own: that tells nothing more.
+        linked = [rows for name, rows in bond.legs.items() if name not in names]
+        legs = [told for rows in linked for told in _newest(rows, _has_lacp)]
         yield from _no_partner(case, bond, legs)
         yield from _split(case, bond, legs)
-        yield from _down(case, bond, legs)
+        yield from _down(case, bond, down)
+
+
+def _newest(rows: Sequence[_LegTold], tells: Callable[[BondLeg], bool]) -> list[_LegTold]:
+    """The last of a leg's rows that tells something, if one does: older ones tell of the past."""
+    return [told for told in rows if tells(told[1])][-1:]
+
+
+def _has_link(leg: BondLeg) -> bool:
+    return leg.mii_up is not None
+
+
+def _has_lacp(leg: BondLeg) -> bool:
+    return leg.aggregator is not None or leg.actor_state is not None
 
 
 def _no_partner(case: Case, bond: BondView, legs: list[_LegTold]) -> Iterator[Finding]:
@@ -63,8 +81,7 @@ def _split(case: Case, bond: BondView, legs: list[_LegTold]) -> Iterator[Finding
         yield _finding(case, bond.id, "split", names, summary, told_all)
 
 
-def _down(case: Case, bond: BondView, legs: list[_LegTold]) -> Iterator[Finding]:
-    down = [told for told in legs if told[1].mii_up is False]
+def _down(case: Case, bond: BondView, down: list[_LegTold]) -> Iterator[Finding]:
     if down:
         names = list(dict.fromkeys(leg.name for _, leg in down))
         summary = f"{bond.id.name} has no link on {', '.join(names)}."

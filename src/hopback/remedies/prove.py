@@ -28,10 +28,15 @@ def prove_sticky_entries(
     """
     patched = [patch(s, _edits(s, plans)) for s in snapshots]
     model = model_of(build(patched))
-    return tuple(_judged(fix, _exchange(model, finding)) for finding, fix in plans)
+    return tuple(_judged(model, finding, fix) for finding, fix in plans)
 
 
-def _judged(fix: Fix, exchange: Exchange | None) -> Fix:
+def _judged(model: Model, finding: Finding, fix: Fix) -> Fix:
+    if not model.bridges[_bridge(finding)].kernel.sticky:
+        return replace(
+            fix, rejected_because="this kernel does not know sticky entries (Linux 4.20)"
+        )
+    exchange = _exchange(model, finding)
     if exchange is None:
         return fix
     if exchange.ring is not None and exchange.ring.dev is not None:
@@ -45,17 +50,23 @@ def _judged(fix: Fix, exchange: Exchange | None) -> Fix:
         if leg.lost.fate == "blind":
             return fix
         return replace(fix, rejected_because=f"the {leg.message} is lost even with it in place")
+    if exchange.echo is None:
+        return replace(fix, proved=True, keeps=("DHCP both ways",))
     if exchange.explained_by_echo is not None:
-        return replace(fix, rejected_because="this kernel moves the entry all the same")
+        return replace(fix, rejected_because="the entry moves all the same")
     kept = "DHCP both ways, also while the way out returns frames"
     return replace(fix, proved=True, keeps=(kept,))
+
+
+def _bridge(finding: Finding) -> DevId:
+    return DevId(finding.host, finding.details["netns"], finding.details["bridge"])
 
 
 def _exchange(model: Model, finding: Finding) -> Exchange | None:
     """The station's exchange with the remedy in place; None if the station is not known then."""
     mac = parse_mac(finding.subject)
-    bridge = DevId(finding.host, finding.details["netns"], finding.details["bridge"])
-    station = next((s for s in model.network.stations_on(bridge) if s.mac == mac), None)
+    there = model.network.stations_on(_bridge(finding))
+    station = next((s for s in there if s.mac == mac), None)
     return None if station is None else follow(model, station)
 
 
@@ -67,8 +78,15 @@ def _edits(snapshot: Snapshot, plans: Sequence[Planned]) -> list[Edit]:
     return [
         Replace(row, _pinned(row, wanted[row.mac]))
         for row in dict.fromkeys(snapshot.fdb.rows)
-        if row.mac in wanted and not row.local and not row.on_device
+        if row.mac in wanted and _is_of(row, wanted[row.mac])
     ]
+
+
+def _is_of(row: Fdb, finding: Finding) -> bool:
+    """Whether the row is one of the table that the finding is about."""
+    named = row.bridge in (None, finding.details["bridge"])
+    own = row.local or row.on_device or row.vlan != finding.details["vlan"]
+    return named and row.netns == finding.details["netns"] and not own
 
 
 def _pinned(row: Fdb, finding: Finding) -> Fdb:
