@@ -69,12 +69,12 @@ def rules_page() -> str:
 
 def cli_page(command: click.Group) -> str:
     """Every verb with its arguments and options."""
-    context = click.Context(command, info_name="hopback")
+    context = click.Context(command, info_name="hopback", **command.context_settings)
     parts = [f"{_plain(command.help)}\n\n{_plain(command.epilog)}\n"]
     for name in command.list_commands(context):
         verb = command.get_command(context, name)
         if verb is not None:
-            usage = " ".join(verb.collect_usage_pieces(click.Context(verb)))
+            usage = " ".join(verb.collect_usage_pieces(click.Context(verb, context)))
             parts.append(f"## hopback {name}\n\n`hopback {name} {usage}`\n\n{_plain(verb.help)}\n")
             if options := list(_options(verb)):
                 parts.append(_table(("option", "what it does"), options))

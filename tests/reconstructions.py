@@ -4,7 +4,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PASTE = ROOT / "tests/fixtures/incident-b/paste.txt"
-RING = ROOT / "examples/dhcp-reply-lost.txt"
+RING = ROOT / "tests/fixtures/incident-b/ring.txt"
 RECONSTRUCTIONS = (PASTE, RING)
 
 _MISPLACED = "  1\tfa:16:3e:56:ea:fa"

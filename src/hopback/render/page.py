@@ -68,6 +68,14 @@ class Page:
             (label, Span(shown if len(shown) <= room else shown[: room - 1] + "…", "muted"))
         )
 
+    def titled(self, title: str, text: str) -> None:
+        """A title with ``text`` beside it, or below it where that does not fit."""
+        if len(title) + 2 + len(text) <= self.width:
+            self.spans(Span(title, "strong"), Span(f"  {printable(text)}", "muted"))
+        else:
+            self.spans(Span(title, "strong"))
+            self.say(text, 2, "muted")
+
     def spans(self, *spans: Span) -> None:
         """A line of pieces that is known to be short."""
         self.lines.append(spans)

@@ -86,7 +86,7 @@ class EchoV1(Struct, frozen=True):
 
 
 class TraceV1(Struct, frozen=True):
-    """The document."""
+    """The document; ``filters`` are on the way of messages that arrive, and not evaluated."""
 
     schema: Literal["hopback.trace/1"]
     station: StationV1
@@ -95,6 +95,7 @@ class TraceV1(Struct, frozen=True):
     legs: tuple[LegV1, ...]
     echo: EchoV1 | None
     assumptions: tuple[str, ...]
+    filters: tuple[str, ...]
     problems: tuple[ProblemV1, ...]
 
 
@@ -104,18 +105,25 @@ def trace_json(view: TraceView, problems: tuple[Problem, ...] = ()) -> bytes:
     return encode(
         TraceV1(
             schema=SCHEMA,
-            station=StationV1(wiring.host, wiring.mac, wiring.name, wiring.known_by),
+            station=station_v1(wiring),
             server=view.server,
-            wiring=_wiring(wiring),
+            wiring=wiring_v1(wiring),
             legs=tuple(_leg(leg) for leg in view.legs),
             echo=_echo(view.echo) if view.echo else None,
             assumptions=view.assumptions,
+            filters=view.filters,
             problems=tuple(problem_v1(p) for p in problems),
         )
     )
 
 
-def _wiring(wiring: Wiring) -> WiringV1:
+def station_v1(wiring: Wiring) -> StationV1:
+    """Whose wiring it is, in the shape of version 1."""
+    return StationV1(wiring.host, wiring.mac, wiring.name, wiring.known_by)
+
+
+def wiring_v1(wiring: Wiring) -> WiringV1:
+    """The wiring in the shape of version 1."""
     return WiringV1(_port(wiring.port), wiring.bridge, tuple(_port(p) for p in wiring.others))
 
 
@@ -138,7 +146,7 @@ def _leg(leg: LegView) -> LegV1:
         message=leg.message,
         arrived=leg.arrived,
         would_be=leg.would_be,
-        hops=tuple(_hop(hop) for hop in leg.hops),
+        hops=tuple(hop_v1(hop) for hop in leg.hops),
         lost_at=loss.device if loss else None,
         fate=loss.fate if loss else None,
         lost_because=loss.why if loss else None,
@@ -148,7 +156,8 @@ def _leg(leg: LegView) -> LegV1:
     )
 
 
-def _hop(hop: HopView) -> HopV1:
+def hop_v1(hop: HopView) -> HopV1:
+    """A hop in the shape of version 1."""
     because = tuple(because_v1(e) for e in hop.because)
     return HopV1(hop.host, hop.device, hop.direction, hop.frame, hop.why, hop.rule, because)
 

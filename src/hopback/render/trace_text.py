@@ -1,6 +1,6 @@
 """``trace`` for people: the wiring, each message hop by hop, and where one goes astray."""
 
-from hopback.render.page import Page, Span
+from hopback.render.page import Page
 from hopback.render.quoting import quote_evidence
 from hopback.render.trace_view import EchoView, HopView, LegView, LossView, TraceView
 from hopback.render.wiring import draw_wiring
@@ -26,21 +26,28 @@ def render_trace(view: TraceView, width: int = 80) -> Page:
             _leg(page, leg)
     if view.echo is not None:
         _echo(page, view.echo)
-    if view.assumptions:
+    draw_assumptions(page, view.assumptions)
+    return page
+
+
+def draw_assumptions(page: Page, assumptions: tuple[str, ...]) -> None:
+    """What was taken for granted, at the end."""
+    if assumptions:
         page.blank()
         page.say("Assumed", style="strong")
-        for text in view.assumptions:
+        for text in assumptions:
             page.say(text, 2, lead="- ")
-    return page
 
 
 def _headline(page: Page, view: TraceView) -> None:
     lost = next((leg for leg in view.legs if not leg.arrived), None)
     who = view.wiring.name
-    if lost is None:
-        page.say(
-            f"All four DHCP messages of {who} arrive, by the tables as recorded.", style="good"
-        )
+    text = f"All four DHCP messages of {who} arrive, by the tables as recorded"
+    if lost is None and view.filters:
+        drop = " and ".join(view.filters)
+        page.say(f"Not decided: {text}, unless {drop} drops one (not evaluated).", style="warn")
+    elif lost is None:
+        page.say(f"{text}.", style="good")
     elif lost.loss is not None and lost.loss.fate in _UNKNOWN:
         page.say(f"Not decided: the {lost.message} of {who} goes where I cannot see.", style="warn")
     else:
@@ -49,17 +56,18 @@ def _headline(page: Page, view: TraceView) -> None:
 
 
 def _leg(page: Page, leg: LegView) -> None:
-    page.spans(Span(leg.message, "strong"), Span(f"  {leg.hops[0].frame}", "muted"))
+    page.titled(leg.message, leg.hops[0].frame)
     sender = "the server" if leg.message in ("OFFER", "ACK") else "the guest"
     for number, hop in enumerate(leg.hops, 1):
-        _hop(page, number, hop, sender)
+        draw_hop(page, number, hop, sender)
     if leg.loss is None:
         page.say(leg.end, 2, "good", lead="→ ")
     else:
         _loss(page, leg.loss, leg.end)
 
 
-def _hop(page: Page, number: int, hop: HopView, sender: str) -> None:
+def draw_hop(page: Page, number: int, hop: HopView, sender: str) -> None:
+    """A hop, the rule that sent the frame there, and the rows it went by."""
     why = hop.why or f"sent by {sender}"
     function = f" ({_short(hop.function)})" if hop.function else ""
     page.say(f"{why}{function}", 2, lead=f"{number} {_DIRECTION[hop.direction]} {hop.device}  ")
@@ -73,8 +81,9 @@ def _short(function: str) -> str:
 def _loss(page: Page, loss: LossView, end: str) -> None:
     function = f" ({_short(loss.function)})" if loss.function else ""
     if loss.fate in _UNKNOWN:
-        page.say(f"not seen further from {loss.device}: {loss.why}", 2, "warn", lead="? ")
-    elif loss.fate in ("lost", "cycle"):
+        draw_unseen(page, loss)
+        return
+    if loss.fate in ("lost", "cycle"):
         page.say(f"lost here because {loss.why}{function}", 2, "bad", lead="✗ ")
     else:
         page.say(f"it goes out by {loss.device}, and {end}", 2, "bad", lead="✗ ")
@@ -82,6 +91,12 @@ def _loss(page: Page, loss: LossView, end: str) -> None:
     if loss.says:
         page.say(f"the table says     {loss.says}", 4)
         page.say(f"it should say      {loss.should_say}", 4)
+
+
+def draw_unseen(page: Page, loss: LossView) -> None:
+    """Where the tables end."""
+    page.say(f"not seen further from {loss.device}: {loss.why}", 2, "warn", lead="? ")
+    quote_evidence(page, loss.because, 8)
 
 
 def _would_be(page: Page, leg: LegView, first: LossView | None) -> None:

@@ -1,8 +1,10 @@
 """A DHCP exchange told hop by hop: what the text and the JSON of ``trace`` both show."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hopback.checks.case import Case, title
 from hopback.datapath.bridge.learn import applied, learn
@@ -14,9 +16,10 @@ from hopback.findings import Evidence
 from hopback.frames.describe import describe
 from hopback.frames.mac import format_mac
 from hopback.network.facts import DevId
+from hopback.render.unevaluated import filters_along
 from hopback.render.wiring import Wiring, wiring_of
 
-_STAND_INS = (
+STAND_INS = (
     "The server's MAC and all IP addresses in the frames are stand-ins (RFC 7042, RFC 5737)."
 )
 
@@ -47,8 +50,8 @@ class LossView(Struct, frozen=True):
     rule: str
     function: str
     because: tuple[Evidence, ...]
-    says: str
-    should_say: str
+    says: str = ""
+    should_say: str = ""
 
 
 class LegView(Struct, frozen=True):
@@ -76,13 +79,17 @@ class EchoView(Struct, frozen=True):
 
 
 class TraceView(Struct, frozen=True):
-    """All that ``trace --dhcp`` shows."""
+    """All that ``trace --dhcp`` shows.
+
+    ``filters`` are on the way of messages that arrive, and not evaluated.
+    """
 
     wiring: Wiring
     server: str
     legs: tuple[LegView, ...]
     echo: EchoView | None
     assumptions: tuple[str, ...]
+    filters: tuple[str, ...]
 
 
 def view_of(case: Case, exchange: Exchange) -> TraceView:
@@ -99,6 +106,10 @@ def view_of(case: Case, exchange: Exchange) -> TraceView:
         legs=tuple(legs),
         echo=_echo(case, exchange),
         assumptions=_assumptions(case, exchange),
+        filters=filters_along(
+            case.network,
+            (h for leg in exchange.legs if not leg.lost for h in leg.trace.path(leg.arrived)),
+        ),
     )
 
 
@@ -113,13 +124,14 @@ def _leg(case: Case, exchange: Exchange, leg: Leg, would_be: bool) -> LegView:
         message=leg.message,
         arrived=leg.lost is None,
         would_be=would_be,
-        hops=_hops(case, leg.trace, leg.lost.hop if leg.lost else leg.arrived),
+        hops=hops_to(case, leg.trace, leg.lost.hop if leg.lost else leg.arrived),
         end=_end(leg),
         loss=_loss(case, exchange, leg, leg.lost) if leg.lost else None,
     )
 
 
-def _hops(case: Case, trace: Trace, last: int | None) -> tuple[HopView, ...]:
+def hops_to(case: Case, trace: Trace, last: int | None) -> tuple[HopView, ...]:
+    """The hops from the origin to ``last``, their rows quoted."""
     return tuple(
         HopView(
             host=hop.place.dev.host,
@@ -154,9 +166,17 @@ def _end(leg: Leg) -> str:
 
 
 def _loss(case: Case, exchange: Exchange, leg: Leg, end: End) -> LossView:
-    last = leg.trace.hops[end.hop].place.dev
+    loss = loss_at(case, leg.trace, end)
+    if leg.message not in ("OFFER", "ACK"):
+        return loss
+    says, should_say = _table(case, exchange)
+    return replace(loss, says=says, should_say=should_say)
+
+
+def loss_at(case: Case, trace: Trace, end: End) -> LossView:
+    """Where and why a branch ends, whatever the table should say."""
+    last = trace.hops[end.hop].place.dev
     where = end.dev if end.dev is not None and end.fate == "left" else last
-    says, should_say = _table(case, exchange) if leg.message in ("OFFER", "ACK") else ("", "")
     return LossView(
         host=where.host,
         device=where.name,
@@ -165,8 +185,6 @@ def _loss(case: Case, exchange: Exchange, leg: Leg, end: End) -> LossView:
         rule=end.why.rule,
         function=_function(end.why),
         because=_because(case, end.why),
-        says=says,
-        should_say=should_say,
     )
 
 
@@ -187,19 +205,25 @@ def _called(case: Case, port: DevId) -> str:
 
 
 def _assumptions(case: Case, exchange: Exchange) -> tuple[str, ...]:
-    """The open questions that were answered by default, and inferred port numbers."""
-    asked = dict.fromkeys(
-        f"{question.subject.name}: {question.text} Taken: {answer}."
-        for leg in exchange.legs
-        for question, answer in leg.trace.world.items()
-    )
+    """The open questions that were answered by default, inferred port numbers, stand-ins."""
     ports = case.network.bridges[exchange.station.bridge].ports.values()
     inferred = (
         f"{p.id.name} is port {p.number.value}: {p.number.how}"
         for p in ports
         if p.number and p.number.strength == "likely"
     )
-    return (*asked, *inferred, _STAND_INS)
+    return (*answers(leg.trace for leg in exchange.legs), *inferred, STAND_INS)
+
+
+def answers(traces: Iterable[Trace]) -> tuple[str, ...]:
+    """The questions that the tables left open, and how each was answered."""
+    return tuple(
+        dict.fromkeys(
+            f"{question.subject.name}: {question.text} Taken: {answer}."
+            for trace in traces
+            for question, answer in trace.world.items()
+        )
+    )
 
 
 def _echo(case: Case, exchange: Exchange) -> EchoView | None:
