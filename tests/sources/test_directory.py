@@ -143,3 +143,11 @@ def test_file_that_vanishes_is_a_problem(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path)
     (snapshot,) = read_directory(tree)
     assert messages(snapshot) == [("brctl-show.txt", "cannot be read: No such file or directory")]
+
+
+def test_a_binary_file_is_one_problem_and_the_rest_is_read(tmp_path: Path) -> None:
+    (tmp_path / "core").write_bytes(bytes(range(256)) * 8)
+    (tmp_path / "uname").write_text("6.1.0-18-amd64\n")
+    (snapshot,) = read_directory(directory_tree(tmp_path))
+    assert [p.message for p in snapshot.problems] == ["binary, not text"]
+    assert [k.release for k in snapshot.kernels.rows] == ["6.1.0-18-amd64"]

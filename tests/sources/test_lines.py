@@ -42,7 +42,7 @@ def test_nul_bytes_are_dropped_and_told() -> None:
 
 def test_limit_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines_module, "INPUT_MAX", 1 << 20)
-    with pytest.raises(Refused, match=r"big\.txt: larger than 1 MiB"):
+    with pytest.raises(Refused, match=r"big\.txt: larger than 256 MiB"):
         list(Lines([b"x" * 1000 + b"\n"] * 1100, "big.txt"))
 
 
@@ -63,3 +63,11 @@ def test_any_bytes_give_clean_lines(data: bytes) -> None:
     for line in read(data)[0]:
         assert not any(char < " " and char != "\t" for char in line)
         line.encode()
+
+
+def test_binary_is_refused_and_utf_16_is_not() -> None:
+    with pytest.raises(Refused, match="tool: binary, not text"):
+        list(Lines([bytes(range(256)) * 8], "tool"))
+    text = "br0: port 1(vnet0) entered forwarding state\n" * 40
+    assert len(list(Lines([text.encode("utf-16")], "windows.txt"))) == 1
+    assert list(Lines([b"one\0NUL\n"], "log")) == ["oneNUL"]

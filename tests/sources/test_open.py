@@ -107,13 +107,13 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_standard_input_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_module, "INPUT_MAX", 1 << 20)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(bytes(2 << 20))))
-    assert open_source("-").unreadable == "standard input: larger than 1 MiB, the most I read"
+    assert open_source("-").unreadable == "standard input: larger than 256 MiB, the most I read"
 
 
 def test_large_paste_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_module, "INPUT_MAX", 1 << 20)
     (tmp_path / "x").write_text("prose\n" * (1 << 18))
-    assert open_source(str(tmp_path / "x")).unreadable == "x: larger than 1 MiB, the most I read"
+    assert open_source(str(tmp_path / "x")).unreadable == "x: larger than 256 MiB, the most I read"
 
 
 def test_pipe_of_a_shell(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from hopback.snapshot.model import Builder, Snapshot
 from hopback.snapshot.table import Problem
-from hopback.sources.lines import Lines
+from hopback.sources.lines import Lines, Refused
 from hopback.sources.listing import Listing, read, unread
 from hopback.sources.parse.commands import Command, says_nothing
 from hopback.sources.parse.file_names import parse_file_name
@@ -36,12 +36,20 @@ def read_directory(tree: Tree) -> tuple[Snapshot, ...]:
         data = read_content(host, path, content)
         if not data.strip():
             continue  # nothing was printed, or it went to stderr: it tells nothing
-        console = _CONSOLE.fullmatch(name)
-        if console:
-            host.problems.extend(read_text(builders, io.BytesIO(data), path, console[1]))
-        elif not read_named(host, path, data, parse_file_name(name)):
-            _read_unnamed(builders, host, path, data)
+        try:
+            _read_file(builders, host, path, data)
+        except Refused as error:
+            host.problems.append(error.problem)
     return tuple(builder.build() for builder in builders.values())
+
+
+def _read_file(builders: dict[str, Builder], host: Builder, path: str, data: bytes) -> None:
+    name = path.rsplit("/", 1)[-1]
+    console = _CONSOLE.fullmatch(name)
+    if console:
+        host.problems.extend(read_text(builders, io.BytesIO(data), path, console[1]))
+    elif not read_named(host, path, data, parse_file_name(name)):
+        _read_unnamed(builders, host, path, data)
 
 
 def names_listing(name: str) -> bool:
@@ -62,6 +70,7 @@ def read_named(builder: Builder, path: str, data: bytes, command: Command) -> bo
     """Read a file by its command.
 
     False if no parser knows it or could make anything of it, and if it is a paste with prompts.
+    Raises Refused if it is no text.
     """
     if says_nothing(command):
         return True

@@ -8,6 +8,8 @@ from hopback.snapshot.table import Problem
 INPUT_MAX = 256 << 20
 """The most bytes read as one text."""
 
+TOO_LARGE = f"larger than {INPUT_MAX >> 20} MiB, the most I read"
+
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours and cursor movements (ECMA-48 CSI)
     r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # window titles (OSC)
@@ -16,16 +18,27 @@ _ESCAPES = re.compile(
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _BOMS = ("\ufeff", "ÿþ", "þÿ")
 
+# Controls that no text has. NUL is not one of them: UTF-16 is full of it, and logs have some.
+_STRANGE = bytes(b for b in range(1, 32) if b not in b"\a\b\t\n\f\r\x1b")
+_LOOKED_AT = 64 << 10
+_STRANGE_SHARE = 0.03
+_ENOUGH = 512
+
 
 class Refused(Exception):
-    """The input cannot be used at all; the message is meant for the user."""
+    """The input ``name`` cannot be used at all; the message is meant for the user."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.problem = Problem(name, 0, reason)
 
 
 class Lines:
     """The lines of a byte stream: decoded, without line ends, escapes and control characters.
 
     Iterate once; afterwards ``problems`` tells what had to be mended (first place and count, so
-    that a binary file does not make a million problems). Raises Refused above ``INPUT_MAX``.
+    that a binary file does not make a million problems). Raises Refused above ``INPUT_MAX``, and
+    for what is plainly not text.
     """
 
     def __init__(self, stream: Iterable[bytes], name: str) -> None:
@@ -35,11 +48,15 @@ class Lines:
         self._count: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[str]:
-        size = 0
+        size = strange = 0
         for number, raw in enumerate(self._stream, 1):
             size += len(raw)
             if size > INPUT_MAX:
-                raise Refused(f"{self._name}: larger than {INPUT_MAX >> 20} MiB, the most I read")
+                raise Refused(self._name, TOO_LARGE)
+            if size <= _LOOKED_AT:
+                strange += len(raw) - len(raw.translate(None, _STRANGE))
+                if size >= _ENOUGH and strange > size * _STRANGE_SHARE:
+                    raise Refused(self._name, "binary, not text")
             yield self._clean(raw, number)
 
     @property

@@ -14,7 +14,7 @@ from hopback.snapshot.model import Builder, Snapshot
 from hopback.snapshot.table import Problem
 from hopback.sources.archive import archive_tree, is_archive
 from hopback.sources.directory import names_listing, read_directory, read_named
-from hopback.sources.lines import INPUT_MAX, Refused
+from hopback.sources.lines import INPUT_MAX, TOO_LARGE, Refused
 from hopback.sources.parse.file_names import parse_file_name
 from hopback.sources.paste import read_paste
 from hopback.sources.sosreport import is_sosreport, read_sosreport
@@ -74,9 +74,8 @@ def _read(spec: str, netns: tuple[str, ...]) -> tuple[Snapshot, ...]:
         read: Callable[[tuple[str, ...]], Snapshot] = import_module("hopback.sources.live").read
         return (read(netns),)
     if spec.startswith("ssh://"):
-        raise Refused(
-            f"{spec}: ssh is not supported yet; run 'hopback collect' there and give me the file"
-        )
+        reason = "ssh is not supported yet; run 'hopback collect' there and give me the file"
+        raise Refused(spec, reason)
     if spec == STDIN:
         return _read_pipe(sys.stdin.buffer, "standard input")
     path = Path(spec)
@@ -87,7 +86,7 @@ def _read(spec: str, netns: tuple[str, ...]) -> tuple[Snapshot, ...]:
             return _read_file(file, path.name)
         if path.is_fifo():  # what a shell makes of <(command)
             return _read_pipe(file, path.name)
-        raise Refused(f"{spec}: neither a file nor a directory")
+        raise Refused(spec, "neither a file nor a directory")
 
 
 def _read_tree(tree: Tree) -> tuple[Snapshot, ...]:
@@ -98,7 +97,7 @@ def _read_pipe(stream: IO[bytes], name: str) -> tuple[Snapshot, ...]:
     """A pipe may hold any kind of file, and cannot be read twice."""
     data = stream.read(INPUT_MAX + 1)
     if len(data) > INPUT_MAX:
-        raise Refused(f"{name}: larger than {INPUT_MAX >> 20} MiB, the most I read")
+        raise Refused(name, TOO_LARGE)
     return _read_file(io.BytesIO(data), name)
 
 
@@ -110,10 +109,10 @@ def _read_file(file: IO[bytes], name: str) -> tuple[Snapshot, ...]:
         tree = archive_tree(file, name)
         if not tree.files:
             reason = tree.problems[-1].message if tree.problems else "no listing in the archive"
-            raise Refused(f"{name}: {reason}")
+            raise Refused(name, reason)
         return _read_tree(tree)
     if size > INPUT_MAX:
-        raise Refused(f"{name}: larger than {INPUT_MAX >> 20} MiB, the most I read")
+        raise Refused(name, TOO_LARGE)
     if is_snapshot(head):
         return load(file.read())
     return _read_listing(file, name) or read_paste(file, name)

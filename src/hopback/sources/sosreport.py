@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from hopback.snapshot.model import Builder, Snapshot
 from hopback.sources.directory import read_content, read_named
+from hopback.sources.lines import Refused
 from hopback.sources.parse.commands import Command
 from hopback.sources.parse.file_names import parse_file_name
 from hopback.sources.parse.registry import for_command
@@ -66,5 +67,8 @@ def read_sosreport(tree: Tree) -> tuple[Snapshot, ...]:
         name = path.removeprefix(root)
         command = command_of(name)
         if command is not None and (data := read_content(builder, name, content)).strip():
-            read_named(builder, name, data, command)
+            try:
+                read_named(builder, name, data, command)
+            except Refused as error:
+                builder.problems.append(error.problem)
     return (builder.build(),)
