@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 
 from hopback.snapshot.rows import Row
 from hopback.sources.parse.base import Parsed, Text
-from hopback.sources.parse.commands import parse_commands, parse_file_name
+from hopback.sources.parse.commands import parse_commands
+from hopback.sources.parse.file_names import parse_file_name
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
