@@ -1,0 +1,32 @@
+"""A station's own probe: its address, and the ways on which it would hear itself."""
+
+import pytest
+
+from hopback.datapath.model import model_of
+from hopback.engines.probe import ProbeKind, link_local, probe
+from hopback.frames.mac import parse_mac
+from hopback.network.build import build
+from hopback.sources.open import open_source
+from tests.reconstructions import RING
+
+
+@pytest.mark.parametrize(
+    ("mac", "address"),
+    [
+        ("52:54:00:77:00:21", "fe80::5054:ff:fe77:21"),
+        ("fa:16:3e:56:ea:fa", "fe80::f816:3eff:fe56:eafa"),
+    ],
+)
+def test_the_link_local_address_is_that_of_the_mac(mac: str, address: str) -> None:
+    assert str(link_local(parse_mac(mac))) == address
+
+
+@pytest.mark.parametrize("kind", ["ARP", "NS"])
+def test_only_a_returning_way_out_lets_the_station_hear_itself(kind: ProbeKind) -> None:
+    model = model_of(build(open_source(str(RING)).snapshots))
+    (station,) = model.network.stations
+    sent = probe(model, station, kind)
+    ((way, echo),) = sent.echoes
+    assert sent.trace.end("returned") is None
+    assert way.name == "luplink0"
+    assert echo.end("returned") is not None
