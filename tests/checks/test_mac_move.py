@@ -1,0 +1,96 @@
+"""mac-move: one MAC is learned on two ports in turn."""
+
+import pytest
+
+from tests.build import (
+    GUEST0,
+    HYPERVISOR,
+    TWIN0,
+    checks,
+    cited,
+    fdb,
+    listing,
+    monitor,
+    of,
+    only,
+    report,
+)
+
+NAME = "mac-move"
+STRANGER = "52:54:00:00:00:99"
+
+
+def there(mac: str = STRANGER, vlan: str = "") -> str:
+    return f"{mac} dev eth0{vlan} master br0"
+
+
+def here(mac: str = STRANGER, vlan: str = "") -> str:
+    return f"{mac} dev vnet1{vlan} master br0"
+
+
+def test_notifications_that_it_went_and_came_back() -> None:
+    finding = only(report(HYPERVISOR + monitor(there(), here(), there())), NAME)
+    assert finding.subject == STRANGER
+    assert (finding.severity, finding.confidence) == ("warning", "certain")
+    assert finding.details["ports"] == ["eth0", "vnet1"]
+    assert cited(finding) == [there(), here(), there()]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (there(), here()),
+        (there(), there(), there()),
+        (there(), "Deleted " + there(), here()),
+        (there(vlan=" vlan 5"), here(vlan=" vlan 6"), there(vlan=" vlan 5")),
+        (there(), f"{STRANGER} dev vnet1 master br0 permanent", there()),
+    ],
+    ids=["one change", "refreshed", "migrated", "a router in two VLANs", "a local entry"],
+)
+def test_no_move_in_turn(lines: tuple[str, ...]) -> None:
+    assert not of(report(HYPERVISOR + monitor(*lines)), NAME)
+
+
+def test_three_looks_at_one_table() -> None:
+    own = f"{TWIN0} dev vnet0 master br0 permanent"
+    looks = [fdb(f"{GUEST0} dev {port} master br0", own) for port in ("vnet0", "eth0", "vnet0")]
+    assert only(report(HYPERVISOR + "".join(looks)), NAME).subject == GUEST0
+    assert not of(report(HYPERVISOR + "".join(looks[:2])), NAME)
+
+
+def test_dead_entries_of_a_vlan_are_no_moves() -> None:
+    look = fdb(there(), f"{STRANGER} dev vnet1 vlan 1 master br0 static")
+    assert not of(report(HYPERVISOR + 3 * look), NAME)
+
+
+def test_looks_are_not_strung_after_notifications() -> None:
+    """Nobody knows which came first."""
+    assert not of(report(HYPERVISOR + monitor(there(), here()) + 3 * fdb(there())), NAME)
+
+
+@pytest.mark.parametrize("mac", ["00:00:5e:00:01:0a", "00:00:5e:00:02:0a"])
+def test_a_virtual_router_s_address_moves_by_design(mac: str) -> None:
+    given = report(HYPERVISOR + monitor(there(mac), here(mac), there(mac)))
+    finding = only(given, NAME)
+    assert finding.severity == "info"
+    assert "virtual router" in finding.summary
+    assert "uplink-echo" not in checks(given)
+    assert given.verdict == "undecided"
+
+
+EVPN = """\
+Number of MACs (local and remote) known for this VNI: 1
+Flags: N=sync-neighs, I=local-inactive, P=peer-active, X=peer-proxy
+MAC               Type   Flags Intf/Remote ES/VTEP            VLAN  Seq #'s
+52:54:00:00:00:99 local        bond9                          100   {}
+"""
+
+
+def test_evpn_mobility_sequences() -> None:
+    def evpn(sequences: str) -> str:
+        return listing('vtysh -c "show evpn mac vni 100"', [EVPN.format(sequences)])
+
+    finding = only(report(evpn("7/6")), NAME)
+    assert (finding.details["ports"], finding.details["sequence"]) == (["bond9"], 7)
+    assert not of(report(evpn("7/1")), NAME)
+    assert not of(report(evpn("0/0")), NAME)
