@@ -91,6 +91,27 @@ def test_evpn_mobility_sequences() -> None:
         return listing('vtysh -c "show evpn mac vni 100"', [EVPN.format(sequences)])
 
     finding = only(report(evpn("7/6")), NAME)
-    assert (finding.details["ports"], finding.details["sequence"]) == (["bond9"], 7)
+    assert finding.details["ports"] == ["bond9"]
     assert not of(report(evpn("7/1")), NAME)
     assert not of(report(evpn("0/0")), NAME)
+
+
+def test_a_switch_that_says_flapping_is_believed_at_once() -> None:
+    line = (
+        "%SW_MATM-4-MACFLAP_NOTIF: Host 5254.0000.0011 in vlan 10 is flapping between port Gi1/0/1"
+        " and port Po2"
+    )
+    finding = only(report(listing("show logging", [line])), NAME)
+    assert (finding.subject, finding.details["ports"]) == (
+        "52:54:00:00:00:11",
+        ["Gi1/0/1", "Po2"],
+    )
+
+
+def test_a_switch_that_tells_of_moves_has_to_tell_of_the_way_back() -> None:
+    def moved(*ways: tuple[str, str]) -> str:
+        line = "%L2FM-4-L2FM_MAC_MOVE: Mac 5254.0000.0011 in vlan 10 has moved from {} to {}"
+        return listing("show logging", [line.format(*way) for way in ways])
+
+    assert not of(report(moved(("Eth1/1", "Po2"))), NAME)
+    assert of(report(moved(("Eth1/1", "Po2"), ("Po2", "Eth1/1"))), NAME)

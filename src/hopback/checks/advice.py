@@ -8,13 +8,22 @@ from hopback.network.model import Network
 from hopback.network.roles import base_device
 
 _MAX_STEPS = 8
+_BOND_NAMES = ("bond", "team")
 
 
 def next_steps(
     network: Network, findings: Sequence[Finding], gaps: Sequence[Gap]
 ) -> tuple[NextStep, ...]:
     """At most eight steps, the most telling first, none twice."""
-    steps = [s for f in findings for s in _for_finding(network, f)]
+    explained = {
+        (f.host, name) for f in findings if f.check == "uplink-echo" for name in f.explains
+    }
+    steps = [
+        step
+        for f in findings
+        for step in _for_finding(network, f)
+        if f.check != "own-source" or (f.host, f.check) not in explained
+    ]
     if not any(f.group == "comes-back" and f.severity != "info" for f in findings):
         steps += [s for gap in gaps for s in _for_gap(gap)]
         if not network.bridges:
@@ -59,37 +68,55 @@ def _for_finding(network: Network, finding: Finding) -> Iterator[NextStep]:
         case "own-source":
             yield NextStep(
                 finding.host,
-                _in(netns, f"tcpdump -e -n -Q in -i {finding.subject} -c 20 ether src OWN_MAC"),
+                _capture(netns, finding.subject, _own_address(finding)),
                 "shows the frames that come back: which ones, and how soon after they left",
             )
+
+
+def _capture(netns: str, device: str, source: str) -> str:
+    return _in(netns, f"tcpdump -e -n -Q in -i {device} -c 20 ether src {source}")
+
+
+def _own_address(finding: Finding) -> str:
+    """The address that came back; where the log does not say it, a command that does."""
+    addresses = finding.details.get("addresses")
+    if addresses:
+        return str(addresses[0])
+    return f"$(cat /sys/class/net/{finding.details['bridge'] or finding.subject}/address)"
 
 
 def _legs(network: Network, finding: Finding, netns: str) -> Iterator[NextStep]:
     """A capture on each leg tells which cable returns frames; the switch knows the rest."""
     uplink = str(finding.details["uplink"])
-    stations = finding.details["stations"]
-    source = f"ether src {stations[0]}" if stations else "ether src OWN_MAC"
-    base = DevId(finding.host, netns, base_device(uplink))
-    bond = network.bonds.get(base)
-    legs = list(bond.legs) if bond else []
+    bridge = network.bridges.get(DevId(finding.host, netns, str(finding.details["bridge"])))
+    port = bridge.port(uplink) if bridge else None
+    if port is not None and not port.named:
+        why = f"names {uplink}; capture on it what comes in from {_own_address(finding)}"
+        yield NextStep(finding.host, _in(netns, f"brctl showstp {finding.details['bridge']}"), why)
+        return
+    legs = _bond_legs(network, DevId(finding.host, netns, base_device(uplink)))
     for leg in legs or [uplink]:
         yield NextStep(
             finding.host,
-            _in(netns, f"tcpdump -e -n -Q in -i {leg} -c 20 {source}"),
+            _capture(netns, leg, _own_address(finding)),
             f"frames from a station behind this host that come in on {leg} came back by that leg",
         )
-    if not legs:
+    if base_device(uplink).startswith(_BOND_NAMES) and not legs:
         yield NextStep(
             finding.host,
-            _in(netns, f"cat /proc/net/bonding/{base.name}"),
-            "if the uplink is a bond: its legs, its mode and its LACP partner;"
-            " then the same capture on each leg",
+            _in(netns, f"cat /proc/net/bonding/{base_device(uplink)}"),
+            "its legs, its mode and its LACP partner; then the same capture on each leg",
         )
     yield NextStep(
         "the switch",
         "show the MAC table for that address, and the LAG and spanning-tree state of the ports",
         f"the address moving between ports there names the leg of {uplink} that closes the loop",
     )
+
+
+def _bond_legs(network: Network, bond: DevId) -> list[str]:
+    view = network.bonds.get(bond)
+    return list(view.legs) if view else []
 
 
 def _for_gap(gap: Gap) -> Iterator[NextStep]:

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from msgspec.structs import replace
-
 from hopback.checks.advice import next_steps
 from hopback.checks.case import Case
 from hopback.checks.open_ends import gaps_of
@@ -107,8 +105,3 @@ def _sentence(
     if network.bridges:
         return "Not decided: what was given shows how it is wired, and nothing of what it forwards."
     return "Not decided: what was given shows no bridge, no forwarding table and no kernel message."
-
-
-def with_fixes(report: Report, findings: Sequence[Finding]) -> Report:
-    """The report with its findings replaced by those that carry remedies."""
-    return replace(report, findings=tuple(findings))

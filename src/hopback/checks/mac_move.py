@@ -1,8 +1,8 @@
 """mac-move: one MAC is learned on two ports in turn.
 
 Told by the kernel's notifications (``bridge monitor fdb``: RTM_NEWNEIGH on every move), by listings
-of one table taken after another, or by the mobility sequence numbers of an EVPN table (RFC 7432
-§7.7). One change of place is no move in turn: the MAC has to come back.
+of one table taken after another, by a switch's log, or by the mobility sequence numbers of an EVPN
+table (RFC 7432 §7.7). One change of place is no move in turn: the MAC has to come back.
 """
 
 from collections import defaultdict
@@ -12,10 +12,11 @@ from typing import NamedTuple
 from hopback.checks.case import Case
 from hopback.checks.looked_up import looked_up
 from hopback.checks.shared_macs import is_virtual_router
-from hopback.findings import Evidence, Finding
+from hopback.findings import Finding
 from hopback.frames.mac import Mac, format_mac
 from hopback.network.facts import DevId, Ref
 from hopback.snapshot.model import Snapshot
+from hopback.snapshot.rows import EvpnMac, MacFlap
 
 NAME = "mac-move"
 
@@ -41,6 +42,7 @@ def check(case: Case) -> Iterator[Finding]:
                     told.add((bridge, mac))
                     yield _finding(case, bridge, mac, turns)
         yield from _mobile(case, snapshot)
+        yield from _flapping(case, snapshot)
 
 
 _Watched = dict[tuple[DevId, Mac, int], list[Place]]
@@ -120,29 +122,45 @@ def _and(names: Sequence[str]) -> str:
 def _mobile(case: Case, snapshot: Snapshot) -> Iterator[Finding]:
     """MACs that other endpoints of an EVPN claim again and again."""
     for row in snapshot.evpn_macs.rows:
-        if min(row.local_sequence, row.remote_sequence) < EVPN_MOVES:
-            continue
-        because: tuple[Evidence, ...] = case.evidence(
-            "mac-mobility", (Ref(snapshot.host, row.cite),)
-        )
-        yield Finding(
-            check=NAME,
-            group="symptom",
-            severity="warning",
-            evidence="reported",
-            confidence="certain",
-            host=snapshot.host,
-            subject=format_mac(row.mac),
-            summary=(
+        if min(row.local_sequence, row.remote_sequence) >= EVPN_MOVES:
+            summary = (
                 f"{format_mac(row.mac)} was claimed by {row.where} and by other endpoints in turn:"
                 f" mobility sequence {row.local_sequence}/{row.remote_sequence}."
-            ),
-            because=because,
-            details={
-                "bridge": None,
-                "netns": row.netns,
-                "ports": [row.where],
-                "sequence": max(row.local_sequence, row.remote_sequence),
-            },
-            alternatives=_ALTERNATIVES,
-        )
+            )
+            refs = (Ref(snapshot.host, row.cite),)
+            yield _elsewhere(case, row, [row.where], summary, refs)
+
+
+def _flapping(case: Case, snapshot: Snapshot) -> Iterator[Finding]:
+    """MACs of which a switch says that they go to and fro."""
+    told: dict[tuple[Mac, int], list[MacFlap]] = defaultdict(list)
+    for row in snapshot.mac_flaps.rows:
+        told[row.mac, row.vlan].append(row)
+    for (mac, _), rows in told.items():
+        first = next((r for r in rows if r.flapping), None)
+        back = next((r for r in rows[1:] if r.after == rows[0].before), None)
+        shown = (first,) if first else (rows[0], back) if back else ()
+        if shown:
+            ports = [shown[0].before, shown[0].after]
+            summary = f"A switch sees {format_mac(mac)} on {_and(ports)} in turn."
+            refs = tuple(Ref(snapshot.host, r.cite) for r in shown)
+            yield _elsewhere(case, shown[0], ports, summary, refs)
+
+
+def _elsewhere(
+    case: Case, row: EvpnMac | MacFlap, ports: list[str], summary: str, refs: Sequence[Ref]
+) -> Finding:
+    """A move that another switch tells of, on none of the bridges we see."""
+    return Finding(
+        check=NAME,
+        group="symptom",
+        severity="info" if is_virtual_router(row.mac) else "warning",
+        evidence="reported",
+        confidence="certain",
+        host=refs[0].host,
+        subject=format_mac(row.mac),
+        summary=summary,
+        because=case.evidence("mac-mobility", refs),
+        details={"bridge": None, "netns": row.netns, "ports": ports},
+        alternatives=_ALTERNATIVES,
+    )

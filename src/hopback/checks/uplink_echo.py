@@ -86,10 +86,18 @@ def _finding(case: Case, bridge: DevId, found: Sequence[Finding]) -> Finding:
             "netns": bridge.netns,
             "uplink": uplink,
             "stations": [f.subject for f in found if f.check == "fdb-misplaced"],
+            "addresses": _addresses(found),
         },
         explains=names,
         alternatives=_alternatives(found),
     )
+
+
+def _addresses(found: Sequence[Finding]) -> list[str]:
+    """The MACs whose frames came back, as far as they are told."""
+    stations = [f.subject for f in found if f.check != "own-source"]
+    own = [mac for f in found for mac in f.details.get("addresses", ())]
+    return list(dict.fromkeys(stations + own))
 
 
 def _round_trip(bridge: DevId, uplink: str, found: Sequence[Finding]) -> tuple[Step, ...]:
@@ -129,6 +137,7 @@ def _heard(case: Case, echo: Echo) -> Finding:
             "netns": echo.netns,
             "uplink": echo.dev,
             "stations": [],
+            "addresses": [],
         },
         alternatives=("two captures of one packet were merged",),
     )

@@ -24,6 +24,7 @@ from hopback.snapshot.rows import (
     Kernel,
     Link,
     LogLine,
+    MacFlap,
     Mdb,
     Neighbour,
     OwnSource,
@@ -66,6 +67,7 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     fdb: Rows[Fdb] | Missing = _missing("bridge fdb show")
     fdb_events: Rows[FdbEvent] | Missing = _missing("bridge -t monitor fdb")
     evpn_macs: Rows[EvpnMac] | Missing = _missing('vtysh -c "show evpn mac vni all"')
+    mac_flaps: Rows[MacFlap] | Missing = _missing("the switch's log")
     port_vlans: Rows[PortVlan] | Missing = _missing("bridge vlan show")
     mdb: Rows[Mdb] | Missing = _missing("bridge mdb show")
     addresses: Rows[Address] | Missing = _missing("ip addr show")
@@ -108,6 +110,7 @@ TABLES: MappingProxyType[type[Row], str] = MappingProxyType(
         Fdb: "fdb",
         FdbEvent: "fdb_events",
         EvpnMac: "evpn_macs",
+        MacFlap: "mac_flaps",
         PortVlan: "port_vlans",
         Mdb: "mdb",
         Address: "addresses",

@@ -70,10 +70,10 @@ def _noting(lines: Iterable[str], seen: list[str]) -> Iterator[str]:
 def _nothing(origin: str, seen: list[str]) -> Builder:
     builder = Builder()
     number = builder.open(Source(origin, origin, 1, "\n".join(seen)))
-    what = f"nothing recognised in {origin or 'the text'}"
+    what = f"{origin or 'the text'} (nothing recognised in it)"
     if any(line.strip() for line in seen):
         add_rows(builder, (Unread(cite=Cite(number, 1), what=what),))
-    builder.problems.append(Problem(origin, 0, what))
+    builder.problems.append(Problem(origin, 0, "nothing recognised in it"))
     return builder
 
 

@@ -15,6 +15,7 @@ from hopback.sources.parse import (
     hostnamectl,
     ipvs,
     kernel_log,
+    mac_flap,
     packet_filter,
     ping,
     sysctl,
@@ -50,7 +51,7 @@ RECORDED: tuple[tuple[ModuleType, str], ...] = (
     (packet_filter, "libvirt/ebtables-t-nat-L.txt"),
     (ipvs, "vm61-director-a/ipvsadm-Ln.txt"),
 )
-PARSERS = (*dict.fromkeys(parser for parser, _ in RECORDED), evpn, hostnamectl, ping)
+PARSERS = (*dict.fromkeys(parser for parser, _ in RECORDED), evpn, hostnamectl, mac_flap, ping)
 
 PROSE = (
     "and then I saw this:",

@@ -55,6 +55,19 @@ class EvpnMac(Row, frozen=True, kw_only=True, omit_defaults=True):
     remote_sequence: int = 0
 
 
+class MacFlap(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A switch's or another bridge's message that a MAC went from one port to another.
+
+    ``flapping`` where the message itself says that it does so again and again.
+    """
+
+    mac: Mac
+    before: str
+    after: str
+    vlan: int = 0
+    flapping: bool = False
+
+
 class PortVlan(Row, frozen=True, kw_only=True, omit_defaults=True):
     """A VLAN allowed on a port (``bridge vlan``)."""
 

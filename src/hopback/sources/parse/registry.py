@@ -42,6 +42,7 @@ NAMES: tuple[str, ...] = (
     "hostnamectl",
     "uname",
     "sysctl",
+    "mac_flap",
     "kernel_log",
 )
 """Every parser module of this package."""
