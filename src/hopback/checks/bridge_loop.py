@@ -112,7 +112,8 @@ def _explained(case: Case, bridge: BridgeView) -> tuple[str, ...]:
 def _rings(case: Case, in_cycle: set[DevId]) -> Iterator[Finding]:
     heard: dict[DevId, list[Finding]] = defaultdict(list)
     for finding in case.of("own-source"):
-        if finding.details["bridge"] and not finding.details["station_uses_it"]:
+        details = finding.details
+        if details["bridge"] and not (details["station_uses_it"] or details["gone"]):
             bridge = DevId(finding.host, finding.details["netns"], finding.details["bridge"])
             heard[bridge].append(finding)
     for bridge, found in heard.items():

@@ -50,7 +50,7 @@ def _verdict(network: Network, found: Sequence[Finding], gaps: Sequence[Gap]) ->
     if any(f.confidence != "possible" and f.severity != "info" for f in causes):
         return "comes-back"
     faults = [f for f in found if f.group == "other-fault"]
-    symptoms = [f for f in found if f.group == "symptom"]
+    symptoms = [f for f in found if f.group == "symptom" and f.severity != "info"]
     open_symptom = any(not any(_explains(f, s) for f in faults) for s in symptoms)
     blind = any(f.check == "blind-path" for f in found)
     seen = bool(faults) or _shows_traffic(network)

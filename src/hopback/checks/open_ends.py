@@ -26,6 +26,7 @@ def gaps_of(network: Network, findings: tuple[Finding, ...]) -> tuple[Gap, ...]:
             for gap in (
                 *_filtered(snapshot),
                 *_refused(snapshot),
+                *_nobodys(network, snapshot),
                 *_filters(network, snapshot),
                 *_not_understood(snapshot),
                 *_duplicates(network, snapshot, findings),
@@ -50,6 +51,15 @@ def _refused(snapshot: Snapshot) -> Iterator[Gap]:
     for name, table in snapshot.tables():
         if isinstance(table, Missing) and table.reason != _NOT_GIVEN:
             yield Gap(snapshot.host, name, f"{table.reason} ({table.command})")
+
+
+def _nobodys(network: Network, snapshot: Snapshot) -> Iterator[Gap]:
+    """Entries that could not be given to a bridge are not looked at."""
+    views = [b for b in network.bridges.values() if b.id.host == snapshot.host]
+    placed = sum(len(look.entries) for view in views for look in view.listings)
+    if placed < sum(not row.on_device for row in snapshot.fdb.rows):
+        reason = "a forwarding table is shown, and nothing tells which bridge's it is"
+        yield Gap(snapshot.host, "fdb", reason)
 
 
 def _filters(network: Network, snapshot: Snapshot) -> Iterator[Gap]:

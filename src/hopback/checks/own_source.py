@@ -30,10 +30,25 @@ def check(case: Case) -> Iterator[Finding]:
             told[snapshot.host, row.netns, row.bridge, row.dev].append(row)
         for (host, netns, bridge, dev), rows in told.items():
             port = DevId(host, netns, dev)
-            yield _finding(case, port, bridge, rows)
+            home = _home(case, port._replace(name=bridge or dev))
+            yield _finding(case, port._replace(netns=home or netns), bridge, rows, home is None)
 
 
-def _finding(case: Case, port: DevId, bridge: str | None, rows: Sequence[OwnSource]) -> Finding:
+def _home(case: Case, bridge: DevId) -> str | None:
+    """The namespace of the bridge that the log named; None if it is not there any more.
+
+    The kernel has one log for all its namespaces, and names devices without theirs.
+    """
+    snapshot = case.network.snapshots[bridge.host]
+    if bridge in case.network.devices or not snapshot.links.complete(bridge.netns):
+        return bridge.netns
+    same = [d for d in case.network.devices if (d.host, d.name) == (bridge.host, bridge.name)]
+    return same[0].netns if len(same) == 1 else None
+
+
+def _finding(
+    case: Case, port: DevId, bridge: str | None, rows: Sequence[OwnSource], gone: bool
+) -> Finding:
     view = case.network.bridges.get(port._replace(name=bridge)) if bridge else None
     shown = rows if len(rows) <= 3 else (*rows[:2], rows[-1])
     macs = sorted({format_mac(r.mac) for r in shown if r.mac is not None})
@@ -44,7 +59,7 @@ def _finding(case: Case, port: DevId, bridge: str | None, rows: Sequence[OwnSour
     return Finding(
         check=NAME,
         group="symptom",
-        severity="warning",
+        severity="info" if gone else "warning",
         evidence="reported",
         confidence="certain",
         host=port.host,
@@ -52,6 +67,7 @@ def _finding(case: Case, port: DevId, bridge: str | None, rows: Sequence[OwnSour
         summary=(
             f"{where} frames whose source is its own address{address}.{_mismatch(listed, port)}"
             f"{' The station behind it uses that address.' if used else ''}"
+            f"{' It is not there any more.' if gone else ''}"
         ),
         because=(
             *case.evidence("br_fdb_update", (Ref(port.host, r.cite) for r in shown)),
@@ -66,6 +82,7 @@ def _finding(case: Case, port: DevId, bridge: str | None, rows: Sequence[OwnSour
             "repeated": len(rows) > 1,
             "listed_port": listed.name if listed else None,
             "station_uses_it": bool(used),
+            "gone": gone,
         },
         alternatives=(
             "a station uses the address of the port itself",

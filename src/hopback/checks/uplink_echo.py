@@ -51,7 +51,7 @@ def _points_out(case: Case, finding: Finding) -> bool:
             outward = finding.details["actual_port_role"] != "guest"
             return outward and bool(finding.details["learned"])
         case "own-source":
-            return not finding.details["station_uses_it"]
+            return not (finding.details["station_uses_it"] or finding.details["gone"])
         case _:
             bridge = DevId(finding.host, finding.details["netns"], finding.details["bridge"] or "")
             view = case.network.bridges.get(bridge)

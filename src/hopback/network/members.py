@@ -132,8 +132,7 @@ def _named(snapshot: Snapshot, devices: Mapping[DevId, Device]) -> list[DevId]:
     """Bridges of which a listing says no more than that they are there."""
     rows: list[tuple[str, str | None]] = [
         *dict.fromkeys((e.netns, e.bridge) for e in snapshot.fdb.rows),
-        *((e.netns, e.bridge) for e in snapshot.own_sources.rows),
-        *((e.netns, e.bridge) for e in snapshot.port_events.rows),
+        *_logged(snapshot),
         *((n.netns, n.source) for n in snapshot.guest_nics.rows if n.source_kind == "bridge"),
     ]
     named = [DevId(snapshot.host, netns, name) for netns, name in rows if name]
@@ -143,6 +142,12 @@ def _named(snapshot: Snapshot, devices: Mapping[DevId, Device]) -> list[DevId]:
         if id_.host == snapshot.host and device.kind and device.kind.value == "bridge"
     ]
     return named
+
+
+def _logged(snapshot: Snapshot) -> list[tuple[str, str | None]]:
+    """Bridges that the log names, unless a list of all devices shows that they are gone."""
+    events = (*snapshot.own_sources.rows, *snapshot.port_events.rows)
+    return [(e.netns, e.bridge) for e in events if not snapshot.links.complete(e.netns)]
 
 
 def _recalled(snapshot: Snapshot, bridge: DevId) -> dict[DevId, tuple[Ref, ...]]:

@@ -16,11 +16,11 @@ def rows_by_bridge(
     """The bridge entries of a host, by bridge; ``self`` entries are a NIC's filter, not a table.
 
     Old tools do not say whose table it is. Such entries belong to the bridge of their port, or of
-    the device whose own address their listing shows as local, or to the only bridge there is.
+    the device whose own address their listing shows as local, or to the namespace's only bridge.
     """
     of_port = {port: bridge for bridge, m in members.items() for port in m.ports}
     owner = _owner(snapshot, of_port, devices)
-    only = [b for b in members if b.host == snapshot.host]
+    mine = [b for b in members if b.host == snapshot.host]
     found: dict[DevId, list[Fdb]] = defaultdict(list)
     ids: dict[tuple[str, str | None, str | None], DevId | None] = {}
     for row in snapshot.fdb.rows:
@@ -30,6 +30,7 @@ def rows_by_bridge(
         if key not in ids:
             id_ = DevId(snapshot.host, row.netns, row.bridge or row.dev or "")
             if not row.bridge:
+                only = [b for b in mine if b.netns == row.netns]
                 fallback = only[0] if len(only) == 1 else None
                 by_port = of_port.get(id_) if row.dev else owner.get(row.cite.source)
                 ids[key] = by_port or fallback
