@@ -83,3 +83,13 @@ def test_an_old_kernel_does_not_say_which_address_it_heard() -> None:
 
 def test_silent_without_the_message() -> None:
     assert not of(report(HYPERVISOR + dmesg("br0: port 1(eth0) entered forwarding state")), NAME)
+
+
+def test_a_bridge_that_is_gone_is_history_not_news() -> None:
+    """Only a list of all devices tells that; the log of a live host is full of such bridges."""
+    log = dmesg(own_address("eth9", HOST).replace("br0", "old0"))
+    finding = only(report(HYPERVISOR + log), NAME)
+    assert (finding.severity, finding.details["gone"]) == ("info", True)
+    assert "not there any more" in finding.summary
+    assert checks(report(HYPERVISOR + log)) == {NAME}
+    assert only(report(log), NAME).details["gone"] is False

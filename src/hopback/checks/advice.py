@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from hopback.findings import Finding, Gap, NextStep
+from hopback.findings import Finding, Gap, NextStep, Verdict
 from hopback.network.facts import DevId
 from hopback.network.model import Network
 from hopback.network.roles import base_device
@@ -12,19 +12,18 @@ _BOND_NAMES = ("bond", "team")
 
 
 def next_steps(
-    network: Network, findings: Sequence[Finding], gaps: Sequence[Gap]
+    network: Network, findings: Sequence[Finding], gaps: Sequence[Gap], verdict: Verdict
 ) -> tuple[NextStep, ...]:
     """At most eight steps, the most telling first, none twice."""
-    explained = {
-        (f.host, name) for f in findings if f.check == "uplink-echo" for name in f.explains
-    }
+    echoes = [f for f in findings if f.check == "uplink-echo"]
+    explained = {(f.host, name) for f in echoes for name in f.explains}
     steps = [
         step
         for f in findings
         for step in _for_finding(network, f)
         if f.check != "own-source" or (f.host, f.check) not in explained
     ]
-    if not any(f.group == "comes-back" and f.severity != "info" for f in findings):
+    if verdict == "undecided":
         steps += [s for gap in gaps for s in _for_gap(gap)]
         if not network.bridges:
             steps += [_look(host) for host in network.snapshots]
@@ -65,7 +64,7 @@ def _for_finding(network: Network, finding: Finding) -> Iterator[NextStep]:
                 f"shows when {bridge} moves the entry: right after the station's own frame means"
                 " that the frame came back",
             )
-        case "own-source":
+        case "own-source" if finding.severity != "info":
             yield NextStep(
                 finding.host,
                 _capture(netns, finding.subject, _own_address(finding)),

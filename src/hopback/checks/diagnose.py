@@ -30,7 +30,7 @@ def diagnose(snapshots: Sequence[Snapshot], problems: Sequence[Problem] = ()) ->
         sentence=_sentence(network, verdict, found, gaps),
         hosts=tuple(network.snapshots),
         findings=found,
-        next=next_steps(network, found, gaps),
+        next=next_steps(network, found, gaps, verdict),
         gaps=gaps,
         problems=(*problems, *network.problems),
     )

@@ -99,16 +99,12 @@ RULES = MappingProxyType(
         "veth": RuleInfo(
             "drivers/net/veth.c:veth_xmit", "what enters one end leaves the other", "device"
         ),
-        "tap": RuleInfo(
-            "drivers/net/tun.c:tun_net_xmit",
-            "what leaves by a tap is what the guest receives",
-            "device",
-        ),
         "station": RuleInfo(
             "net/ethernet/eth.c:eth_type_trans",
             "a station takes what is for its address or a group; it does not look at the source",
             "device",
         ),
+        "blind": RuleInfo("", "what happens here is not in the model", "assumed"),
         "beyond": RuleInfo("", "what lies beyond the uplink is not in the tables", "assumed"),
         "beyond-returns": RuleInfo(
             "", "assumed: the uplink's far side returns what it gets", "assumed"

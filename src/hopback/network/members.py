@@ -146,8 +146,9 @@ def _named(snapshot: Snapshot, devices: Mapping[DevId, Device]) -> list[DevId]:
 
 def _logged(snapshot: Snapshot) -> list[tuple[str, str | None]]:
     """Bridges that the log names, unless a list of all devices shows that they are gone."""
-    events = (*snapshot.own_sources.rows, *snapshot.port_events.rows)
-    return [(e.netns, e.bridge) for e in events if not snapshot.links.complete(e.netns)]
+    heard = [(e.netns, e.bridge) for e in snapshot.own_sources.rows]
+    heard += [(e.netns, e.bridge) for e in snapshot.port_events.rows]
+    return [(netns, bridge) for netns, bridge in heard if not snapshot.links.complete(netns)]
 
 
 def _recalled(snapshot: Snapshot, bridge: DevId) -> dict[DevId, tuple[Ref, ...]]:

@@ -23,9 +23,10 @@ def render_check(report: Report, width: int = 80) -> Page:
     """The report as a page ``width`` columns wide."""
     page = Page(width)
     label, style = _VERDICTS[report.verdict]
-    page.headline(Span(label, style), _hosts(report.hosts))
-    sentence = report.sentence.removeprefix("Not decided: ")
-    page.say(sentence[:1].upper() + sentence[1:], style="strong")
+    fault = report.verdict == "clear" and any(f.group == "other-fault" for f in report.findings)
+    but = "  of returning packets; another fault:" if fault else ""
+    page.headline(Span(label, style), but + _hosts(report.hosts))
+    page.say(report.sentence.removeprefix("Not decided: "), style="strong")
     loud = [f for f in report.findings if f.severity != "info" and f.group != "benign"]
     under = _explained(loud)
     nested = {id(s) for symptoms in under.values() for s in symptoms}
