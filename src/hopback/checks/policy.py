@@ -1,6 +1,7 @@
 """One table for what all checks share: their group, and what they say in one line."""
 
 from types import MappingProxyType
+
 from msgspec import Struct
 
 from hopback.findings import Group
