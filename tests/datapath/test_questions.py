@@ -1,0 +1,106 @@
+"""What the tables do not say: a question is asked, an unusual answer blinds, nothing is guessed."""
+
+import pytest
+from msgspec.structs import replace
+
+from hopback.datapath.bridge.ingress import receive, transmit
+from hopback.datapath.bridge.state import BridgeState, FdbEntry, PortConfig
+from hopback.datapath.effects import Ask, Blind, Effect, Question, Send
+from hopback.frames.ethernet import Frame
+from hopback.frames.mac import BROADCAST, Mac, parse_mac
+from hopback.frames.raw import Raw
+from hopback.network.facts import DevId
+
+HOST = DevId("", "", "br0")
+P1, P2 = DevId("", "", "p1"), DevId("", "", "p2")
+ANN, EVE = Mac(0x0200_0000_00A1), Mac(0x0200_0000_00EE)
+FLAGS = Question(HOST, "do the flags have their usual values?", ("yes", "no"), "yes")
+BRIDGE = BridgeState(
+    HOST, {P1: PortConfig(P1), P2: PortConfig(P2)}, {ANN: FdbEntry(P1)}, mcast_snooping=False
+)
+
+
+def frame(dst: Mac) -> Frame:
+    return Frame(dst, ANN, (), 0x88B5, Raw(bytes(46)))
+
+
+def at_p1(state: BridgeState, dst: Mac, **world: str) -> tuple[Effect, ...]:
+    answers = {FLAGS: world["flags"]} if world else {}
+    return receive(state, answers, P1, frame(dst))
+
+
+def asked(effects: tuple[Effect, ...]) -> Question:
+    (ask,) = effects
+    assert isinstance(ask, Ask)
+    return ask.question
+
+
+def test_flags_that_nobody_listed_are_asked_for_before_anything_else() -> None:
+    state = replace(BRIDGE, question=FLAGS)
+    assert asked(at_p1(state, BROADCAST)) == FLAGS
+    assert asked(transmit(state, {}, frame(BROADCAST))) == FLAGS
+
+
+def test_the_usual_answer_goes_on_and_the_other_blinds() -> None:
+    state = replace(BRIDGE, question=FLAGS)
+    assert isinstance(at_p1(state, BROADCAST, flags="yes")[0], Send)
+    (blind,) = at_p1(state, BROADCAST, flags="no")
+    assert isinstance(blind, Blind)
+
+
+def test_a_bridge_that_cannot_be_evaluated_says_why() -> None:
+    state = replace(BRIDGE, blind=("VLAN filtering", ()), question=FLAGS)
+    assert at_p1(state, BROADCAST) == (Blind("VLAN filtering", ()),)
+    assert transmit(state, {}, frame(BROADCAST)) == (Blind("VLAN filtering", ()),)
+
+
+@pytest.mark.parametrize("answer", ["no", "yes"])
+def test_a_table_that_is_not_whole_may_know_the_address(answer: str) -> None:
+    state = replace(BRIDGE, table_complete=False)
+    question = asked(at_p1(state, EVE))
+    assert "02:00:00:00:00:ee" in question.text
+    (first, *_) = receive(state, {question: answer}, P1, frame(EVE))
+    assert isinstance(first, Send if answer == "no" else Blind)
+
+
+def test_a_whole_table_is_not_asked_about_nor_a_known_address() -> None:
+    assert isinstance(at_p1(BRIDGE, EVE)[0], Send)
+    filtered = replace(BRIDGE, table_complete=False, fdb={ANN: FdbEntry(P1), EVE: FdbEntry(P2)})
+    assert isinstance(at_p1(filtered, EVE)[0], Send)
+    assert isinstance(at_p1(filtered, BROADCAST)[0], Send), "a broadcast is not looked up"
+
+
+@pytest.mark.parametrize(
+    ("group", "asks"),
+    [
+        ("01:00:5e:7f:00:05", True),
+        ("01:00:5e:00:00:fb", False),
+        ("33:33:00:00:00:01", False),
+        ("33:33:ff:00:00:11", True),
+        ("33:33:00:00:00:fb", True),
+        ("01:00:0c:cc:cc:cc", False),
+        ("ff:ff:ff:ff:ff:ff", False),
+    ],
+    ids=[
+        "IPv4 group",
+        "224.0.0.251",
+        "ff02::1",
+        "solicited node",
+        "ff02::fb",
+        "no IP group",
+        "broadcast",
+    ],
+)
+def test_snooping_asks_for_a_querier_for_the_groups_it_may_prune(group: str, asks: bool) -> None:
+    snooping = replace(BRIDGE, mcast_snooping=True)
+    first = at_p1(snooping, parse_mac(group))[0]
+    assert isinstance(first, Ask) is asks
+    assert isinstance(at_p1(BRIDGE, parse_mac(group))[0], Send)
+
+
+def test_a_querier_blinds_and_none_floods() -> None:
+    snooping = replace(BRIDGE, mcast_snooping=True)
+    group = parse_mac("33:33:ff:00:00:11")
+    question = asked(at_p1(snooping, group))
+    assert isinstance(receive(snooping, {question: "no"}, P1, frame(group))[0], Send)
+    assert isinstance(receive(snooping, {question: "yes"}, P1, frame(group))[0], Blind)
