@@ -56,8 +56,8 @@ class Exchange(Struct, frozen=True):
         return next((leg for leg in self.legs if leg.lost), None)
 
     @property
-    def explained_by_echo(self) -> Learn | None:
-        """How a returned frame would move the station's entry on its own bridge."""
+    def moved_by_echo(self) -> Learn | None:
+        """How a returned frame moves the station's entry, where its table has that at home."""
         mine = (self.station.bridge, self.station.mac)
         moves = self.echo.learnt if self.echo else ()
         away = (m for m in moves if (m.bridge, m.mac) == mine and m.port != self.station.port)
