@@ -53,7 +53,7 @@ def _verdict(network: Network, found: Sequence[Finding], gaps: Sequence[Gap]) ->
     symptoms = [f for f in found if f.group == "symptom" and f.severity != "info"]
     open_symptom = any(not any(_explains(f, s) for f in faults) for s in symptoms)
     blind = any(f.check == "blind-path" for f in found)
-    seen = bool(faults) or _shows_traffic(network)
+    seen = any(f.group in ("other-fault", "benign") for f in found) or _shows_traffic(network)
     if causes or open_symptom or blind or gaps or not seen:
         return "undecided"
     return "clear"

@@ -11,6 +11,7 @@ from hopback.frames.mac import Mac, format_mac
 from hopback.network.facts import DevId
 from hopback.network.model import BridgeView, Network
 from hopback.snapshot.model import Snapshot
+from hopback.snapshot.rows import PingSignKind
 from hopback.snapshot.table import Missing
 
 _WATCHED = ("fdb", "ports")
@@ -29,6 +30,7 @@ def gaps_of(network: Network, findings: tuple[Finding, ...]) -> tuple[Gap, ...]:
                 *_nobodys(network, snapshot),
                 *_filters(network, snapshot),
                 *_not_understood(snapshot),
+                *_signs(snapshot, findings),
                 *_duplicates(network, snapshot, findings),
                 *_bridges(network, snapshot),
             )
@@ -74,6 +76,29 @@ def _filters(network: Network, snapshot: Snapshot) -> Iterator[Gap]:
 def _not_understood(snapshot: Snapshot) -> Iterator[Gap]:
     for row in snapshot.unread.rows:
         yield Gap(snapshot.host, "unread", f"{row.what} is not evaluated")
+
+
+_SIGNS: dict[PingSignKind, str] = {
+    "duplicate": "ping got a reply more than once (DUP!)",
+    "ttl-exceeded": "a packet's time to live ran out on the way",
+    "router-again": "traceroute met a router twice",
+    "unreachable": "ping was told that the target is unreachable",
+    "no-reply": "ping got no reply",
+}
+
+
+def _signs(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Iterator[Gap]:
+    """What ping showed and no finding accounts for.
+
+    A router that redirects, and nobody at the other end, are no return.
+    """
+    explained = {f.details.get("sign") for f in findings if f.check == "expected-duplicate"}
+    redirected = any(row.kind == "redirect" for row in snapshot.ping_signs.rows)
+    for row in snapshot.ping_signs.rows:
+        if row.kind in explained or (row.kind == "unreachable" and redirected):
+            continue
+        who = f" ({row.peer or row.target})" if row.peer or row.target else ""
+        yield Gap(snapshot.host, "ping_signs", f"{_SIGNS[row.kind]}{who}: not explained")
 
 
 def _duplicates(

@@ -46,6 +46,9 @@ POLICY: MappingProxyType[str, Policy] = MappingProxyType(
         ),
         "bridge-loop": Policy("comes-back", "a cycle of forwarding ports, STP not cutting it"),
         "uplink-echo": Policy("comes-back", "frames that left by an uplink come in again on it"),
+        "expected-duplicate": Policy(
+            "benign", "a copy or a message that looks like a return and is one by design"
+        ),
         "healthy": Policy("benign", "nothing wrong in what was given"),
     }
 )

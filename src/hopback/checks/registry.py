@@ -8,6 +8,7 @@ from hopback.checks import (
     blind_path,
     bridge_loop,
     duplicate_mac,
+    expected_duplicate,
     fdb_misplaced,
     hairpin_reflection,
     lag_mismatch,
@@ -43,6 +44,7 @@ CHECKS: MappingProxyType[str, Check] = MappingProxyType(
             hairpin_reflection,
             bridge_loop,
             uplink_echo,
+            expected_duplicate,
         )
     }
 )

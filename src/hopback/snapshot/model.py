@@ -29,6 +29,7 @@ from hopback.snapshot.rows import (
     Neighbour,
     OwnSource,
     PacketFilter,
+    PingSign,
     PortEvent,
     PortVlan,
     Route,
@@ -85,6 +86,7 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     dad_events: Rows[DadEvent] | Missing = _missing("dmesg")
     log: Rows[LogLine] | Missing = _missing("dmesg")
     sightings: Rows[Sighting] | Missing = _missing("tcpdump -e -n -i DEV")
+    ping_signs: Rows[PingSign] | Missing = _missing("ping -c 3 TARGET")
     unread: Rows[Unread] | Missing = _missing("")
 
     def table(self, kind: type[AnyRow]) -> "Rows[AnyRow] | Missing":
@@ -128,6 +130,7 @@ TABLES: MappingProxyType[type[Row], str] = MappingProxyType(
         DadEvent: "dad_events",
         LogLine: "log",
         Sighting: "sightings",
+        PingSign: "ping_signs",
         Unread: "unread",
     }
 )

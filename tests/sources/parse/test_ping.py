@@ -1,8 +1,8 @@
-"""Symptoms that ping and traceroute show."""
+"""What ping and traceroute print beside plain replies."""
 
 import pytest
 
-from hopback.snapshot.rows import Unread
+from hopback.snapshot.rows import PingSign
 from hopback.sources.parse import ping
 from tests.sources.parse.given import listing, pasted, rows
 
@@ -10,20 +10,24 @@ REPLY = "64 bytes from 192.0.2.1: icmp_seq=1 ttl=64 time=0.5 ms"
 
 
 @pytest.mark.parametrize(
-    ("line", "what"),
+    ("line", "kind", "peer"),
     [
-        (f"{REPLY} (DUP!)", "DUP!"),
-        ("From 192.0.2.9: icmp_seq=2 Redirect Host(New nexthop: 192.0.2.1)", "redirect"),
-        ("From 192.0.2.9 icmp_seq=1 Time to live exceeded", "time to live exceeded"),
-        ("From 192.0.2.9 icmp_seq=1 Destination Host Unreachable", "unreachable"),
-        ("5 packets transmitted, 0 received, 100% packet loss, time 4091ms", "100%"),
+        (f"{REPLY} (DUP!)", "duplicate", "192.0.2.1"),
+        (
+            "From 192.0.2.9: icmp_seq=2 Redirect Host(New nexthop: 192.0.2.1)",
+            "redirect",
+            "192.0.2.9",
+        ),
+        ("From 192.0.2.9 icmp_seq=1 Time to live exceeded", "ttl-exceeded", "192.0.2.9"),
+        ("From 192.0.2.9 icmp_seq=1 Destination Host Unreachable", "unreachable", "192.0.2.9"),
+        ("5 packets transmitted, 0 received, 100% packet loss, time 4091ms", "no-reply", None),
     ],
 )
-def test_symptoms_once_each(line: str, what: str) -> None:
-    parsed = ping.parse(pasted(f"{REPLY}\n{line}\n{line}", "ping 192.0.2.1"))
-    (row,) = rows(parsed, Unread)
-    assert what in row.what
-    assert (row.symptom, row.cite.line) == (True, 2)
+def test_signs_once_each(line: str, kind: str, peer: str | None) -> None:
+    parsed = ping.parse(pasted(f"{REPLY}\n{line}\n{line}", "ping -c 5 192.0.2.1"))
+    (row,) = rows(parsed, PingSign)
+    assert (row.kind, row.peer, row.target) == (kind, peer, "192.0.2.1")
+    assert row.cite.line == 2
 
 
 def test_healthy() -> None:
@@ -45,9 +49,9 @@ def test_router_that_answers_twice() -> None:
             "traceroute 198.51.100.7",
         )
     )
-    assert [(row.what, row.cite.line) for row in rows(parsed, Unread)] == [
-        ("traceroute: 192.0.2.1 answers at hops 1 and 3", 4),
-        ("traceroute: 192.0.2.5 answers at hops 2 and 4", 5),
+    assert [(row.kind, row.peer, row.cite.line) for row in rows(parsed, PingSign)] == [
+        ("router-again", "192.0.2.1", 4),
+        ("router-again", "192.0.2.5", 5),
     ]
 
 

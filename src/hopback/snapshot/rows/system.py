@@ -88,12 +88,27 @@ class Sighting(Row, frozen=True, kw_only=True, omit_defaults=True):
     key: str = ""
 
 
+PingSignKind = Literal[
+    "duplicate", "redirect", "ttl-exceeded", "unreachable", "no-reply", "router-again"
+]
+
+
+class PingSign(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """Something other than plain replies that ping or traceroute printed, once for each kind.
+
+    ``target`` is what was pinged, ``peer`` who answered so, where the text tells. router-again: a
+    router that traceroute met at two distances.
+    """
+
+    kind: PingSignKind
+    target: str | None = None
+    peer: str | None = None
+
+
 class Unread(Row, frozen=True, kw_only=True, omit_defaults=True):
     """A listing that was recognised (or at least announced by its command) but is not understood.
 
-    It keeps hopback from calling ``clear`` what it did not read. ``symptom`` is set when the text
-    shows trouble of a kind that is recognised but not explained (``DUP!``, ``dadfailed`` …).
+    It keeps hopback from calling ``clear`` what it did not read.
     """
 
     what: str
-    symptom: bool = False

@@ -1,8 +1,8 @@
-"""ping, traceroute and tracepath: not understood further, but their symptoms are noticed."""
+"""ping, traceroute and tracepath: what they print beside plain replies."""
 
 import re
 
-from hopback.snapshot.rows import Row, Unread
+from hopback.snapshot.rows import PingSign, PingSignKind, Row
 from hopback.sources.parse.base import Parsed, Text
 
 COMMANDS: tuple[tuple[str, ...], ...] = (
@@ -13,39 +13,58 @@ SHAPE: re.Pattern[str] | None = re.compile(
     r"\s*(?:\d+ bytes from \S+: icmp_(?:seq|req)=\d|PING \S+ ?\(|From \S+:? icmp_seq=\d"
     r"|traceroute6? to \S+)"
 )
-FILLS: tuple[type[Row], ...] = ()
+FILLS: tuple[type[Row], ...] = (PingSign,)
 
-_SYMPTOMS = (
-    (re.compile(r"\(DUP!\)|\+\d+ duplicates"), "ping: replies came more than once (DUP!)"),
-    (re.compile(r"\bRedirect (?:Host|Network)"), "ping: a router sent a redirect"),
-    (re.compile(r"Time to live exceeded|Time exceeded: Hop limit"), "ping: time to live exceeded"),
-    (re.compile(r"[Uu]nreachable|No route to host|!H\b|!N\b"), "ping: destination unreachable"),
-    (re.compile(r"\b100% packet loss"), "ping: no reply (100% packet loss)"),
+_SIGNS: tuple[tuple[re.Pattern[str], PingSignKind], ...] = (
+    (re.compile(r"\(DUP!\)|\+\d+ duplicates"), "duplicate"),
+    (re.compile(r"\bRedirect (?:Host|Network)"), "redirect"),
+    (re.compile(r"Time to live exceeded|Time exceeded: Hop limit"), "ttl-exceeded"),
+    (re.compile(r"[Uu]nreachable|No route to host|!H\b|!N\b"), "unreachable"),
+    (re.compile(r"\b100% packet loss"), "no-reply"),
 )
+_PEER = re.compile(r"\b[Ff]rom (?P<peer>[0-9A-Fa-f][\w.:%]*[\w%])")
 _HOP = re.compile(r"\s*(?P<hop>\d{1,3})(?::|\?:)?\s+(?P<answers>\S.*)")
 _ROUTER = re.compile(r"(?<![\w.:(])(\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]*:[0-9a-f:]+)(?![\w.:%])")
 
 
 def parse(text: Text) -> Parsed:
-    """``Unread`` rows, one for each symptom, at the line that first shows it; none when healthy."""
-    found: dict[str, int] = {}
-    first_hop: dict[str, str] = {}
-    again: set[str] = set()
+    """One row for each kind of sign (and router), at the line that first shows it."""
+    found: dict[tuple[PingSignKind, str | None], int] = {}
+    told: set[PingSignKind] = set()
     traced = not text.command or text.command[0].startswith("trace")
+    first_hop: dict[str, str] = {}
     for index, line in text.numbered():
-        for pattern, what in _SYMPTOMS:
-            if pattern.search(line):
-                found.setdefault(what, index)
-        if not (traced and (hop := _HOP.match(line))):
-            continue
-        for router in dict.fromkeys(_ROUTER.findall(hop["answers"])):
-            first = first_hop.setdefault(router, hop["hop"])
-            if first != hop["hop"] and router not in (*text.command, *again):
-                again.add(router)
-                found[f"traceroute: {router} answers at hops {first} and {hop['hop']}"] = index
+        for pattern, kind in _SIGNS:
+            if kind not in told and pattern.search(line):
+                told.add(kind)
+                found[kind, _peer(line)] = index
+        for router in _met_again(line, first_hop) if traced else ():
+            if router not in text.command:
+                found.setdefault(("router-again", router), index)
+    target = _target(text.command)
     return Parsed(
         [
-            Unread(cite=text.cite(index), netns=text.netns, what=what, symptom=True)
-            for what, index in found.items()
+            PingSign(cite=text.cite(index), netns=text.netns, kind=kind, target=target, peer=peer)
+            for (kind, peer), index in found.items()
         ]
     )
+
+
+def _peer(line: str) -> str | None:
+    match = _PEER.search(line)
+    return match["peer"].rstrip(":") if match else None
+
+
+def _target(command: tuple[str, ...]) -> str | None:
+    """The last word that is an address or a name; None where no command is known."""
+    words = [word for word in command[1:] if not word.startswith("-")]
+    return words[-1] if words else None
+
+
+def _met_again(line: str, first_hop: dict[str, str]) -> list[str]:
+    """The routers of this line of a traceroute that were met at another distance before."""
+    hop = _HOP.match(line)
+    if hop is None:
+        return []
+    routers = dict.fromkeys(_ROUTER.findall(hop["answers"]))
+    return [r for r in routers if first_hop.setdefault(r, hop["hop"]) != hop["hop"]]
