@@ -209,7 +209,7 @@ def test_healthy_output_without_rows_is_read() -> None:
 @pytest.mark.parametrize("text", ["Nothing to see here.\n", "Nothing\n" * 100])
 def test_nothing_recognised(text: str) -> None:
     snapshot = one(text)
-    assert [p.message for p in snapshot.problems] == ["nothing recognised in paste.txt"]
+    assert [p.message for p in snapshot.problems] == ["nothing recognised in it"]
     assert len(snapshot.unread.rows) == 1
 
 

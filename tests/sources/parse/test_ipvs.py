@@ -5,7 +5,7 @@ import pytest
 from hopback.sources.parse import ipvs
 from tests.sources.parse.given import facts, listing, pasted, recorded
 
-NOTICED = [{"what": "IPVS table", "symptom": False}]
+NOTICED = [{"what": "IPVS table"}]
 
 
 @pytest.mark.parametrize(

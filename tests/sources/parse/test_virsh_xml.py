@@ -54,9 +54,7 @@ def test_binding_tells_filter_and_owner() -> None:
 
 def test_filter_definition_is_unread() -> None:
     parsed = virsh_xml.parse(recorded("libvirt/virsh-nwfilter-dumpxml-clean-traffic.xml"))
-    assert [facts(row) for row in parsed.rows] == [
-        {"what": "libvirt nwfilter clean-traffic", "symptom": False}
-    ]
+    assert [facts(row) for row in parsed.rows] == [{"what": "libvirt nwfilter clean-traffic"}]
 
 
 FRAGMENT = """
