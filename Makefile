@@ -44,8 +44,6 @@ bench: $(READY) ## Run the benchmarks
 
 docs: $(READY) ## Refresh the generated pages and build the site in build/docs
 	$(BIN)/python docs/generate.py
-	@$(BIN)/python -c 'import sphinx, myst_parser, furo' 2>/dev/null || \
-		$(BIN)/pip --disable-pip-version-check --quiet install --group docs
 	$(BIN)/sphinx-build -q -W --keep-going -c docs . build/docs
 
 $(READY): pyproject.toml tools/setup tools/need
