@@ -159,3 +159,15 @@ def test_hosts_keep_their_findings_apart() -> None:
     given = report(HYPERVISOR + fdb(*AWAY) + other.replace("52:54", "52:55"))
     assert {f.host for f in given.findings if f.check == "fdb-misplaced"} == {"kvm1"}
     assert given.hosts == ("kvm1", "kvm2")
+
+
+FILTERED = fdb(*AT_HOME).replace("br br0", "br br0 | grep 52:54")
+
+
+def test_a_filtered_look_takes_nothing_from_a_whole_one() -> None:
+    assert report(HEALTHY + FILTERED).verdict == "clear"
+
+
+def test_a_whole_look_in_one_namespace_covers_no_other() -> None:
+    red = FILTERED.replace("kvm1# ", "kvm1# ip netns exec red ")
+    assert "does not show the whole table" in gap(HEALTHY + red)

@@ -40,13 +40,13 @@ def gaps_of(network: Network, findings: tuple[Finding, ...]) -> tuple[Gap, ...]:
 
 def _filtered(snapshot: Snapshot) -> Iterator[Gap]:
     for name, table in snapshot.tables():
-        if name not in _WATCHED or not table.extents:
+        if name not in _WATCHED:
             continue
-        partial = [e for e in table.extents if not e.complete]
-        if partial and not any(e.complete and not e.dev for e in table.extents):
-            source = snapshot.sources[partial[0].source].name
-            reason = f"“{source}” does not show the whole table"
-            yield Gap(snapshot.host, name, reason)
+        for extent in table.extents:
+            if not table.complete(extent.netns, extent.dev):
+                source = snapshot.sources[extent.source].name
+                yield Gap(snapshot.host, name, f"“{source}” does not show the whole table")
+                break
 
 
 def _refused(snapshot: Snapshot) -> Iterator[Gap]:
