@@ -296,3 +296,14 @@ def test_long_prose_needs_no_memory() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 4 << 20
+
+
+def test_what_a_program_complained_of_is_told_and_is_no_listing() -> None:
+    snapshot = one(
+        "h# hostnamectl\n!! System has not been booted with systemd\nh# uname -r\n6.1.0\n"
+    )
+    assert [(p.line, p.message) for p in snapshot.problems] == [
+        (2, "System has not been booted with systemd")
+    ]
+    assert snapshot.unread.rows == ()
+    assert [k.release for k in snapshot.kernels.rows] == ["6.1.0"]

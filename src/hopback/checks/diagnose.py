@@ -6,13 +6,14 @@ from hopback.checks.advice import next_steps
 from hopback.checks.case import Case
 from hopback.checks.open_ends import gaps_of
 from hopback.checks.registry import run
-from hopback.findings import Finding, Gap, Report, Verdict
+from hopback.findings import Finding, Gap, Group, Report, Verdict
 from hopback.network.build import build
 from hopback.network.model import Network
 from hopback.snapshot.model import Snapshot
 from hopback.snapshot.table import Problem
 
 _GROUPS = ("comes-back", "symptom", "other-fault", "benign")
+_SETTLING: tuple[Group, ...] = ("other-fault", "benign")
 _CONFIDENCE = ("certain", "likely", "possible")
 _SEVERITY = ("error", "warning", "info")
 
@@ -23,8 +24,8 @@ def diagnose(snapshots: Sequence[Snapshot], problems: Sequence[Problem] = ()) ->
     found = tuple(sorted(run(Case(network)), key=_rank))
     gaps = gaps_of(network, found)
     verdict = _verdict(network, found, gaps)
-    if verdict == "clear" and not found:
-        found = (_healthy(network),)
+    if verdict == "clear" and not any(f.group in _SETTLING for f in found):
+        found = (_healthy(network), *found)
     return Report(
         verdict=verdict,
         sentence=_sentence(network, verdict, found, gaps),
@@ -53,7 +54,7 @@ def _verdict(network: Network, found: Sequence[Finding], gaps: Sequence[Gap]) ->
     symptoms = [f for f in found if f.group == "symptom" and f.severity != "info"]
     open_symptom = any(not any(_explains(f, s) for f in faults) for s in symptoms)
     blind = any(f.check == "blind-path" for f in found)
-    seen = any(f.group in ("other-fault", "benign") for f in found) or _shows_traffic(network)
+    seen = any(f.group in _SETTLING for f in found) or _shows_traffic(network)
     if causes or open_symptom or blind or gaps or not seen:
         return "undecided"
     return "clear"
@@ -96,8 +97,7 @@ def _sentence(
         cause = next(f for f in found if f.group == "comes-back")
         return cause.summary
     if verdict == "clear":
-        fault = next((f for f in found if f.group == "other-fault"), found[0])
-        return fault.summary
+        return next(f.summary for group in _SETTLING for f in found if f.group == group)
     if found:
         return f"Not decided: {found[0].summary}"
     if gaps:

@@ -6,6 +6,7 @@ from typing import Any
 from hopback.frames.mac import format_mac
 from hopback.snapshot.rows import (
     Address,
+    Bridge,
     BridgePort,
     DadEvent,
     Fdb,
@@ -65,6 +66,16 @@ def _fdb(row: Any) -> Iterable[str]:
     yield "self" if row.on_device else ""
     yield "permanent" if row.local else "static" if row.static else ""
     yield from _flags(row, ("sticky", "extern_learn", "offload"))
+
+
+def _bridge(row: Any) -> Iterable[str]:
+    yield f"{row.name}: bridge"
+    for setting in ("vlan_filtering", "stp", "mcast_snooping", "mcast_querier", "group_fwd_mask"):
+        value = getattr(row, setting)
+        yield "" if value is None else f"{setting} {int(value)}"
+    for timer in ("forward_delay", "ageing_time"):
+        value = getattr(row, timer)
+        yield "" if value is None else f"{timer} {value / 1e9:g}s"
 
 
 def _fdb_event(row: Any) -> Iterable[str]:
@@ -180,6 +191,7 @@ def _fields(row: Any) -> Iterable[str]:
 
 
 _RENDERERS: dict[type[Row], Callable[[Any], Iterable[str]]] = {
+    Bridge: _bridge,
     Fdb: _fdb,
     FdbEvent: _fdb_event,
     Link: _link,

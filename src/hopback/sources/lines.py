@@ -25,6 +25,10 @@ _STRANGE_SHARE = 0.03
 _ENOUGH = 512
 
 
+COMPLAINT = "!! "
+"""What the collecting script puts before a line that a program wrote to standard error."""
+
+
 class Refused(Exception):
     """The input ``name`` cannot be used at all; the message is meant for the user."""
 

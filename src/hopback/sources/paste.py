@@ -12,7 +12,7 @@ from hopback.snapshot.model import Builder, Snapshot
 from hopback.snapshot.rows import Unread
 from hopback.snapshot.table import Cite, Problem, Source
 from hopback.sources.blocks import BULLET, LOG, Block, blocks, dedent, has_shape, shape_of
-from hopback.sources.lines import Lines
+from hopback.sources.lines import COMPLAINT, Lines
 from hopback.sources.listing import Listing, add_rows, read, unread
 from hopback.sources.parse.base import Parser
 from hopback.sources.parse.commands import Command, parse_commands, says_nothing
@@ -87,6 +87,7 @@ class _Reader:
         self._used = bytearray(len(block.lines))
 
     def read(self) -> None:
+        self._complaints()
         prompt = self._block.prompt
         commands = parse_commands(prompt.command) if prompt else ()
         unheard: list[tuple[Command, Parser | None]] = []
@@ -102,6 +103,16 @@ class _Reader:
             heard = self._kernel_log() or heard
         if not heard and len(unheard) == len(commands) and self._has_text():
             self._unheard(unheard)
+
+    def _complaints(self) -> None:
+        """What programs complained of is told, and is part of no table."""
+        lines = self._block.lines
+        for at, line in enumerate(lines):
+            if line.startswith(COMPLAINT):
+                number = self._block.first + at
+                said = Problem(self._origin, number, line.removeprefix(COMPLAINT))
+                self._builder().problems.append(said)
+                lines[at] = ""
 
     def _builder(self, host: str | None = None) -> Builder:
         label = self._block.host if host is None else host

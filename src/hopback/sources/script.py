@@ -5,7 +5,9 @@ sh (dash, busybox) and takes what tools there are. It changes nothing: tools tha
 kernel module by being run are run only if the module is there already.
 """
 
-SCRIPT = r"""#!/bin/sh
+from hopback.sources.lines import COMPLAINT
+
+_SCRIPT = r"""#!/bin/sh
 # Prints what hopback reads of a host. It changes nothing and loads no kernel module.
 LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
@@ -14,7 +16,7 @@ host=$(uname -n)
 
 # A complaint is marked, so that nobody takes it for a row of a table.
 complain() {
-    sed 's/^/!! /'
+    sed 's/^/COMPLAINT/'
 }
 
 # as TITLE COMMAND...: run the command, under a prompt that shows TITLE
@@ -160,3 +162,5 @@ namespaces
 exit 0
 """
 """For ``ssh host sh -s``, or to be saved and run."""
+
+SCRIPT = _SCRIPT.replace("COMPLAINT", COMPLAINT)
