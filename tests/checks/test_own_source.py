@@ -91,5 +91,5 @@ def test_a_bridge_that_is_gone_is_history_not_news() -> None:
     finding = only(report(HYPERVISOR + log), NAME)
     assert (finding.severity, finding.details["gone"]) == ("info", True)
     assert "not there any more" in finding.summary
-    assert checks(report(HYPERVISOR + log)) == {NAME}
+    assert checks(report(HYPERVISOR + log)) == {NAME, "healthy"}
     assert only(report(log), NAME).details["gone"] is False

@@ -76,7 +76,8 @@ def _shows_traffic(network: Network) -> bool:
 
 
 def _healthy(network: Network) -> Finding:
-    bridges = ", ".join(b.name for b in network.bridges) or "what was given"
+    bridges = ", ".join(b.name for b in network.bridges)
+    about = f" about {bridges}" if bridges else ""
     return Finding(
         check="healthy",
         group="benign",
@@ -85,7 +86,7 @@ def _healthy(network: Network) -> Finding:
         confidence="certain",
         host=next(iter(network.snapshots), ""),
         subject=bridges,
-        summary=f"Nothing in what was given about {bridges} comes back or goes astray.",
+        summary=f"Nothing in what was given{about} comes back or goes astray.",
     )
 
 
