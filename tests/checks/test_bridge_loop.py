@@ -98,3 +98,10 @@ def test_a_guest_with_its_tap_s_address_is_no_second_port_of_a_ring() -> None:
     given = report(text)
     assert not of(given, NAME)
     assert only(given, "uplink-echo").subject == "eth0"
+
+
+def test_ports_of_the_same_names_in_another_namespace_are_not_cited() -> None:
+    elsewhere = links(*RING[:4], netns="red")
+    finding = only(report(elsewhere + links(*RING)), NAME)
+    assert finding.details["netns"] == ""
+    assert {e.source for e in finding.because} == {"ip -d link show"}

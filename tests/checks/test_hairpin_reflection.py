@@ -1,5 +1,7 @@
 """hairpin-reflection: a port with hairpin on returns a station's own frames."""
 
+import pytest
+
 from hopback.findings import Finding
 from tests.build import (
     BRIDGE,
@@ -102,6 +104,36 @@ def test_a_filter_on_the_port_leaves_it_to_the_gap() -> None:
     assert not of(given, NAME)
     assert any("no-mac-reflection" in gap.reason for gap in given.gaps)
     assert given.verdict == "undecided"
+
+
+def ruleset(family: str, rule: str, netns: str = "") -> str:
+    inside = f"ip netns exec {netns} " if netns else ""
+    return listing(
+        f"{inside}nft list ruleset",
+        [
+            f"table {family} guard {{",
+            "\tchain forward {",
+            "\t\ttype filter hook forward priority 0; policy accept;",
+            f"\t\t{rule}",
+            "\t}",
+            "}",
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        (ruleset("bridge", 'oifname "vnet0" drop'), False),
+        (ruleset("bridge", "ether type ip6 drop"), False),
+        (ruleset("bridge", 'oifname "vnet9" drop'), True),
+        (ruleset("ip", "drop"), True),
+        (ruleset("bridge", "ether type ip6 drop", netns="red"), True),
+    ],
+    ids=["this port", "any port", "another port", "routed packets", "another namespace"],
+)
+def test_only_a_filter_that_may_see_the_port_s_frames_matters(rules: str, told: bool) -> None:
+    assert bool(of(report(ON + rules), NAME)) is told
 
 
 TRUNK = links(

@@ -142,6 +142,23 @@ def test_what_a_kernel_lacks(release: str, lacks: set[str]) -> None:
     assert {name for name in flags if not getattr(found, name)} == lacks
 
 
+@pytest.mark.parametrize(
+    ("flag", "first"),
+    [
+        ("lldp_forwardable", "4.9"),
+        ("bcast_flood", "4.12"),
+        ("port_group_fwd_mask", "4.15"),
+        ("isolated", "4.18"),
+        ("sticky", "4.20"),
+        ("locked", "5.18"),
+    ],
+)
+def test_the_first_kernel_that_has_it(flag: str, first: str) -> None:
+    major, minor = first.split(".")
+    assert getattr(behaviour_of(first), flag) is True
+    assert getattr(behaviour_of(f"{major}.{int(minor) - 1}.99"), flag) is False
+
+
 @pytest.mark.parametrize("release", [None, "", "unknown", "linux"])
 def test_an_unknown_kernel_is_taken_to_be_a_current_one(release: str | None) -> None:
     assert behaviour_of(release) == CURRENT

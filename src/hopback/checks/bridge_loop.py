@@ -6,7 +6,7 @@ that hears its own address on two of its ports is part of a ring.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 
 from hopback.checks.case import Case, path_steps
@@ -68,8 +68,9 @@ def _cycle_finding(case: Case, journey: Trace) -> Finding:
     start = next(i for i, hop in enumerate(way) if hop.place.dev == end.dev)
     ring = way[start:]
     bridge = case.network.bridges[case.model.bridge_of[ring[0].place.dev]]
-    ports = list(dict.fromkeys(hop.place.dev.name for hop in ring))
-    refs = merge_refs(*(hop.why.refs for hop in ring if hop.why), *_port_refs(case, ports, bridge))
+    around = dict.fromkeys(hop.place.dev for hop in ring)
+    ports = [dev.name for dev in around]
+    refs = merge_refs(*(hop.why.refs for hop in ring if hop.why), *_port_refs(case, around))
     return Finding(
         check=NAME,
         group="comes-back",
@@ -97,11 +98,10 @@ def _cycle_finding(case: Case, journey: Trace) -> Finding:
     )
 
 
-def _port_refs(case: Case, ports: Sequence[str], bridge: BridgeView) -> Iterator[tuple[Ref, ...]]:
-    for view in case.network.bridges.values():
-        for id_, port in view.ports.items():
-            if id_.name in ports and id_.host == bridge.id.host:
-                yield merge_refs(port.refs, port.state.refs if port.state else ())
+def _port_refs(case: Case, around: Iterable[DevId]) -> Iterator[tuple[Ref, ...]]:
+    for dev in around:
+        port = case.network.bridges[case.model.bridge_of[dev]].ports[dev]
+        yield merge_refs(port.refs, port.state.refs if port.state else ())
 
 
 def _explained(case: Case, bridge: BridgeView) -> tuple[str, ...]:
