@@ -116,8 +116,9 @@ def test_a_possible_cause_decides_nothing() -> None:
         brctl_show("eth0", "vnet0"),
         brctl_show("eth0", "vnet0") + domiflist(f"vnet0 br0 {GUEST0}"),
         links(*(line.split("    bridge_slave")[0] for line in LINKS)),
+        brctl_show("eth0", "vnet0") + fdb("33:33:00:00:00:01 dev eth0 self permanent"),
     ],
-    ids=["brctl show", "and libvirt", "ip link without flags"],
+    ids=["brctl show", "and libvirt", "ip link without flags", "a NIC's filter list"],
 )
 def test_wiring_alone_decides_nothing(text: str) -> None:
     given = report(text)

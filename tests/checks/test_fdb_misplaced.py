@@ -146,6 +146,7 @@ def test_a_number_that_cannot_be_matched_is_a_gap_and_no_finding() -> None:
 def test_a_port_known_by_number_alone_is_still_not_the_station_s() -> None:
     finding = misplaced(WIRED + showmacs(f"2 {TWIN0} yes 0.00", f"7 {GUEST0} no 1.35"))
     assert finding.details["actual_port"] == "port 7"
+    assert "on port 7, but that station is behind vnet0 (port 2)" in finding.summary
 
 
 def test_a_certain_name_needs_no_number_of_the_station_s_own_port() -> None:

@@ -86,3 +86,11 @@ def test_open_vswitch_has_ports_that_no_bridge_lists() -> None:
         link(5, "vnet0", "fe:54:00:00:00:01", slave, master="ovs-system"),
     )
     assert not of(report(text + domiflist(f"vnet0 br-int {GUEST1}")), NAME)
+
+
+def test_a_loose_tap_needs_no_whole_list_of_ports() -> None:
+    cut = brctl_show("eth0", "vnet1").replace("brctl show", "brctl show | grep -A1 br0")
+    loose = links(link(4, "vnet0", "fe:54:00:00:00:01", TUN)).replace("show", "show dev vnet0")
+    assert kind(cut + loose + PLUGGED) == ("vnet0", "not-enslaved")
+    taken = loose.replace(" state UP", " master vrf9 state UP")
+    assert not of(report(cut + taken + PLUGGED), NAME)
