@@ -29,6 +29,7 @@ README = ROOT / "README.md"
 _SESSION = re.compile(r"(?<=```console\n)(\$ (hopback [^\n]*)\n)(.*?)(?=```\n)", re.DOTALL)
 _AREAS = {
     "bridge": "Rules of the bridge. The test against the running kernel has to reach every one.",
+    "vlan": "VLAN filtering of the bridge. Compared with a kernel that has it, frame for frame.",
     "device": "Rules of single devices.",
     "assumed": "What no table tells: it is assumed, and the output says so.",
 }

@@ -66,7 +66,7 @@ def test_a_listing_that_was_not_read_forbids_clear() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "what"), [("vlan_filtering 1", "VLAN filtering"), ("mcast_querier 1", "a querier")]
+    ("setting", "what"), [("vlan_filtering 1", "filters VLANs"), ("mcast_querier 1", "a querier")]
 )
 def test_a_setting_that_is_not_evaluated_forbids_clear(setting: str, what: str) -> None:
     assert what in gap(HEALTHY.replace("stp_state 0", f"stp_state 0 {setting}"))

@@ -37,10 +37,10 @@ def bridge(*, p1: Any = None, p2: Any = None, p3: Any = None, **settings: Any) -
         for id_, flags in ((P1, p1), (P2, p2), (P3, p3))
     }
     fdb = {
-        ANN: FdbEntry(P1),
-        BOB: FdbEntry(P2),
-        PORT_MAC: FdbEntry(P1, local=True),
-        BRIDGE_MAC: FdbEntry(None, local=True),
+        (ANN, 0): FdbEntry(P1),
+        (BOB, 0): FdbEntry(P2),
+        (PORT_MAC, 0): FdbEntry(P1, local=True),
+        (BRIDGE_MAC, 0): FdbEntry(None, local=True),
     }
     usual = {"mac": BRIDGE_MAC, "mcast_snooping": False}
     return BridgeState(HOST, ports, fdb, **{**usual, **settings})
@@ -154,7 +154,7 @@ def test_the_last_frame_wins() -> None:
     learnt = receive(bridge(), {}, P1, frame(EVE, BOB))[0]
     assert isinstance(learnt, Learn)
     assert (learnt.why.rule, learnt.before, learnt.port) == ("learn-move", P2, P1)
-    assert applied(bridge(), learnt).fdb[BOB].port == P1
+    assert applied(bridge(), learnt).fdb[BOB, 0].port == P1
 
 
 def test_a_source_where_it_was_teaches_nothing() -> None:
@@ -162,7 +162,7 @@ def test_a_source_where_it_was_teaches_nothing() -> None:
 
 
 def test_a_sticky_entry_stays_in_silence() -> None:
-    pinned = replace(bridge(), fdb={BOB: FdbEntry(P2, sticky=True)})
+    pinned = replace(bridge(), fdb={(BOB, 0): FdbEntry(P2, sticky=True)})
     assert at_p1(pinned, EVE, BOB) == FLOODED
     old = replace(pinned, kernel=replace(pinned.kernel, sticky=False))
     assert ("learn", "p1", "learn-move") in at_p1(old, EVE, BOB)
@@ -201,7 +201,7 @@ def test_a_known_destination_gets_it_whatever_the_flood_flags() -> None:
 
 
 def test_a_destination_on_the_port_it_came_by() -> None:
-    state = replace(bridge(), fdb={ANN: FdbEntry(P1), BOB: FdbEntry(P1)})
+    state = replace(bridge(), fdb={(ANN, 0): FdbEntry(P1), (BOB, 0): FdbEntry(P1)})
     assert at_p1(state, BOB) == [("drop", "p1", "same-port")]
     on = replace(bridge(p1={"hairpin": True}), fdb=state.fdb)
     assert at_p1(on, BOB) == [("send", "p1", "hairpin")]

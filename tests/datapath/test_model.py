@@ -27,7 +27,7 @@ def state(text: str) -> BridgeState:
 
 
 def where(text: str, mac: str = GUEST0) -> str | None:
-    entry = state(text).fdb.get(parse_mac(mac))
+    entry = state(text).fdb.get((parse_mac(mac), 0))
     return entry.port.name if entry and entry.port else None
 
 
@@ -41,8 +41,8 @@ def test_flags_and_their_citations() -> None:
 
 def test_own_addresses_are_local_entries() -> None:
     found = state(HYPERVISOR)
-    assert found.fdb[parse_mac(TWIN0)].local
-    assert found.fdb[parse_mac(TWIN0)].port == dev("vnet0")
+    assert found.fdb[parse_mac(TWIN0), 0].local
+    assert found.fdb[parse_mac(TWIN0), 0].port == dev("vnet0")
     assert found.mac == parse_mac("0c:c4:7a:00:00:01")
 
 
@@ -50,7 +50,7 @@ def test_the_last_whole_listing_replaces_what_came_before() -> None:
     first = fdb(f"{GUEST0} dev vnet0 master br0")
     second = fdb(f"{GUEST1} dev vnet1 master br0")
     found = state(HYPERVISOR + first + second)
-    assert (M0 in found.fdb, M1 in found.fdb) == (False, True)
+    assert ((M0, 0) in found.fdb, (M1, 0) in found.fdb) == (False, True)
     assert found.table_complete
 
 
@@ -69,7 +69,7 @@ def test_entries_of_a_vlan_are_not_looked_up() -> None:
 
 def test_sticky_entries() -> None:
     pinned = state(HYPERVISOR + fdb(f"{GUEST0} dev vnet0 master br0 sticky static"))
-    assert pinned.fdb[M0].sticky
+    assert pinned.fdb[M0, 0].sticky
 
 
 @pytest.mark.parametrize(("release", "found"), [("4.9.0", None), ("4.14.0", "eth0")])
@@ -86,7 +86,7 @@ def test_an_entry_that_does_not_age_is_found_by_old_kernels_too() -> None:
 @pytest.mark.parametrize(
     ("changed", "what"),
     [
-        (("stp_state 0", "stp_state 0 vlan_filtering 1"), "VLAN filtering"),
+        (("stp_state 0", "stp_state 0 vlan_filtering 1"), "VLAN filtering, and no listing"),
         (("neigh_suppress off", "neigh_suppress on"), "neigh_suppress on eth0"),
         (("eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500", "eth0: <UP> mtu 1500 xdp"), None),
     ],
@@ -95,7 +95,7 @@ def test_an_entry_that_does_not_age_is_found_by_old_kernels_too() -> None:
 def test_what_cannot_be_evaluated_blinds(changed: tuple[str, str], what: str | None) -> None:
     blind = state(HYPERVISOR.replace(*changed, 1)).blind
     assert blind is not None
-    assert what is None or blind[0] == what
+    assert what is None or blind[0].startswith(what)
     assert blind[1] != ()
 
 

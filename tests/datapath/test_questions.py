@@ -16,7 +16,7 @@ P1, P2 = DevId("", "", "p1"), DevId("", "", "p2")
 ANN, EVE = Mac(0x0200_0000_00A1), Mac(0x0200_0000_00EE)
 FLAGS = Question(HOST, "do the flags have their usual values?", ("yes", "no"), "yes")
 BRIDGE = BridgeState(
-    HOST, {P1: PortConfig(P1), P2: PortConfig(P2)}, {ANN: FdbEntry(P1)}, mcast_snooping=False
+    HOST, {P1: PortConfig(P1), P2: PortConfig(P2)}, {(ANN, 0): FdbEntry(P1)}, mcast_snooping=False
 )
 
 
@@ -65,7 +65,9 @@ def test_a_table_that_is_not_whole_may_know_the_address(answer: str) -> None:
 
 def test_a_whole_table_is_not_asked_about_nor_a_known_address() -> None:
     assert isinstance(at_p1(BRIDGE, EVE)[0], Send)
-    filtered = replace(BRIDGE, table_complete=False, fdb={ANN: FdbEntry(P1), EVE: FdbEntry(P2)})
+    filtered = replace(
+        BRIDGE, table_complete=False, fdb={(ANN, 0): FdbEntry(P1), (EVE, 0): FdbEntry(P2)}
+    )
     assert isinstance(at_p1(filtered, EVE)[0], Send)
     assert isinstance(at_p1(filtered, BROADCAST)[0], Send), "a broadcast is not looked up"
 

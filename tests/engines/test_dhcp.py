@@ -74,7 +74,7 @@ def test_a_server_on_the_host_sends_it_out_of_the_wrong_port() -> None:
 
 
 def test_the_echo_of_the_discover_moves_the_entry_away() -> None:
-    move = exchange(AT_HOME).moved_by_echo
+    move = exchange(AT_HOME).taught
     assert move is not None
     assert (move.before, move.port) == (dev("vnet0"), dev("eth0"))
 
@@ -84,7 +84,8 @@ def test_an_entry_that_is_away_already_moves_home_with_each_discover() -> None:
     found = exchange(AWAY)
     assert found.echo is not None
     assert [m.port for m in found.echo.learnt] == [dev("vnet0")]
-    assert found.moved_by_echo is None
+    assert found.taught is not None, "with the guest at home a moment before"
+    assert (found.taught.before, found.taught.port) == (dev("vnet0"), dev("eth0"))
 
 
 @pytest.mark.parametrize(
@@ -98,13 +99,13 @@ def test_an_entry_that_is_away_already_moves_home_with_each_discover() -> None:
 def test_an_echo_that_moves_nothing(text: str) -> None:
     found = exchange(text)
     assert found.echo is not None
-    assert found.moved_by_echo is None
+    assert found.taught is None
 
 
 def test_without_an_uplink_there_is_nothing_to_echo() -> None:
     found = exchange(links(*LINKS[1:]) + GUEST)
     assert found.server == ON_HOST
-    assert (found.echo, found.moved_by_echo) == (None, None)
+    assert (found.echo, found.taught) == (None, None)
 
 
 def test_with_several_ways_out_the_host_is_taken() -> None:
@@ -145,4 +146,4 @@ def test_the_kernel_decides_whether_a_pin_holds() -> None:
     pinned = AT_HOME.replace(
         f"{GUEST0} dev vnet0 master br0", f"{GUEST0} dev vnet0 master br0 sticky"
     )
-    assert exchange(pinned + listing("uname -r", ["4.19.0"])).moved_by_echo is not None
+    assert exchange(pinned + listing("uname -r", ["4.19.0"])).taught is not None

@@ -106,10 +106,10 @@ def model_of(ports: Sequence[PortConfig], entries: Sequence[StaticEntry]) -> Bri
         )
         for i, port in enumerate(ports)
     }
-    fdb = {port_mac(i): FdbEntry(dev(i), local=True) for i in range(len(ports))}
-    fdb[BRIDGE_MAC] = FdbEntry(None, local=True)
+    fdb = {(port_mac(i), 0): FdbEntry(dev(i), local=True) for i in range(len(ports))}
+    fdb[BRIDGE_MAC, 0] = FdbEntry(None, local=True)
     for entry in entries:
-        fdb[entry.mac] = FdbEntry(dev(entry.port), local=entry.local, sticky=entry.sticky)
+        fdb[entry.mac, 0] = FdbEntry(dev(entry.port), local=entry.local, sticky=entry.sticky)
     return BridgeState(
         id=HOST,
         ports=model_ports,
@@ -149,7 +149,7 @@ def table_of(state: BridgeState) -> dict[Mac, tuple[int | None, bool, bool]]:
             e.local,
             e.sticky,
         )
-        for mac, e in state.fdb.items()
+        for (mac, _), e in state.fdb.items()
     }
 
 

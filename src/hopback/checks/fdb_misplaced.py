@@ -8,11 +8,11 @@ that never arrives (net/bridge/br_fdb.c:br_fdb_update, the last frame seen wins)
 from collections.abc import Iterator
 
 from hopback.checks.case import Case, path_steps, title
-from hopback.checks.looked_up import looked_up
 from hopback.datapath.rules import RULES
 from hopback.findings import Finding
 from hopback.frames.mac import Mac, format_mac
 from hopback.network.facts import Ref, merge_refs
+from hopback.network.lookups import looked_up
 from hopback.network.model import BridgeView, Entry, Port, Station
 
 NAME = "fdb-misplaced"

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from hopback.checks.case import Case
-from hopback.checks.looked_up import looked_up
 from hopback.frames.mac import Mac, format_mac
 from hopback.network.facts import DevId, Ref
+from hopback.network.lookups import looked_up
 from hopback.snapshot.model import Snapshot
 from hopback.snapshot.rows import MacFlap
 

@@ -132,11 +132,17 @@ def _bridges(network: Network, snapshot: Snapshot) -> Iterator[Gap]:
     for bridge in network.bridges.values():
         if bridge.id.host != snapshot.host:
             continue
-        for setting, what in (("vlan_filtering", "VLAN filtering"), ("mcast_querier", "a querier")):
-            fact = bridge.settings.get(setting)
-            if fact is not None and fact.value:
-                yield Gap(snapshot.host, "bridges", f"{what} on {bridge.id.name} is not evaluated")
+        if _is_on(bridge, "mcast_querier"):
+            yield Gap(snapshot.host, "mdb", f"a querier on {bridge.id.name} is not evaluated")
+        if _is_on(bridge, "vlan_filtering") and not snapshot.port_vlans.complete(bridge.id.netns):
+            reason = f"{bridge.id.name} filters VLANs, and nobody listed which ports are in which"
+            yield Gap(snapshot.host, "port_vlans", reason)
         yield from _unplaced(network, bridge)
+
+
+def _is_on(bridge: BridgeView, setting: str) -> bool:
+    fact = bridge.settings.get(setting)
+    return fact is not None and bool(fact.value)
 
 
 def _unplaced(network: Network, bridge: BridgeView) -> Iterator[Gap]:

@@ -4,12 +4,21 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from hopback.datapath.bridge.state import BridgeState, FdbEntry, PortConfig
+from hopback.datapath.bridge.state import (
+    NO_VLANS,
+    BridgeState,
+    FdbEntry,
+    FdbKey,
+    PortConfig,
+    VlanGroup,
+)
 from hopback.datapath.effects import Question
 from hopback.datapath.kernel import Behaviour, behaviour_of
 from hopback.frames.mac import Mac
 from hopback.network.facts import DevId, Fact, Ref, merge_refs
+from hopback.network.lookups import looked_up
 from hopback.network.model import BridgeView, Listing, Network, Port, Station
 
 _FLAGS = (
@@ -33,6 +42,12 @@ class Model(Struct, frozen=True):
     bridge_of: Mapping[DevId, DevId]
     stations: Mapping[DevId, tuple[Station, ...]]
 
+    def entry_of(self, station: Station) -> FdbEntry | None:
+        """Where the station's bridge has it, in the VLAN of what it sends untagged."""
+        state = self.bridges[station.bridge]
+        vid = state.ports[station.port].vlans.pvid if state.vlan_filtering else 0
+        return state.fdb.get((station.mac, vid))
+
 
 def model_of(network: Network) -> Model:
     """The model of ``network`` with its tables as recorded last."""
@@ -51,7 +66,11 @@ def model_of(network: Network) -> Model:
 
 def _state(network: Network, bridge: BridgeView) -> BridgeState:
     kernel = behaviour_of(_release(network, bridge.id.host))
-    ports = {id_: _port(network, p) for id_, p in bridge.ports.items()}
+    filters = _filters(bridge)
+    ports = {
+        id_: _port(network, p, _vlans(network, id_) if filters else NO_VLANS)
+        for id_, p in bridge.ports.items()
+    }
     ageing = bridge.settings.get("ageing_time")
     table, complete, source = _table(network, bridge, kernel)
     return BridgeState(
@@ -63,6 +82,8 @@ def _state(network: Network, bridge: BridgeView) -> BridgeState:
         learns=ageing is None or ageing.value != 0,
         group_fwd_mask=_setting(bridge, "group_fwd_mask", 0),
         mcast_snooping=bool(_setting(bridge, "mcast_snooping", 1)),
+        vlan_filtering=filters,
+        vlans=_vlans(network, bridge.id) if filters else NO_VLANS,
         table_complete=complete,
         table_source=source,
         question=_question(bridge),
@@ -81,19 +102,35 @@ def _setting(bridge: BridgeView, name: str, default: int) -> int:
     return default if fact is None else int(fact.value)
 
 
-def _port(network: Network, port: Port) -> PortConfig:
+def _port(network: Network, port: Port, vlans: VlanGroup) -> PortConfig:
     device = network.devices.get(port.id)
-    told = {name: port.flags[name].value for name in _FLAGS if name in port.flags}
+    told: dict[str, bool] = {n: port.flags[n].value for n in _FLAGS if n in port.flags}
     refs = {name: port.flags[name].refs for name in told}
     if port.state:
         refs["state"] = port.state.refs
-    return PortConfig(
+    config = PortConfig(
         id=port.id,
         mac=device.mac.value if device and device.mac else None,
         state=port.state.value if port.state else "forwarding",
         group_fwd_mask=port.group_fwd_mask.value if port.group_fwd_mask else 0,
+        vlans=vlans,
         refs=MappingProxyType(refs),
-        **told,
+    )
+    return replace(config, **told)
+
+
+def _vlans(network: Network, id_: DevId) -> VlanGroup:
+    """The VLANs of a port or of a bridge device, as ``bridge vlan`` lists them."""
+    rows = [
+        row
+        for row in network.snapshots[id_.host].port_vlans.rows
+        if (row.netns, row.dev) == (id_.netns, id_.name)
+    ]
+    return VlanGroup(
+        vlans=MappingProxyType(dict.fromkeys((row.vid for row in rows), "forwarding")),
+        untagged=frozenset(row.vid for row in rows if row.untagged),
+        pvid=next((row.vid for row in rows if row.pvid), 0),
+        refs=tuple(Ref(id_.host, row.cite) for row in rows),
     )
 
 
@@ -107,15 +144,17 @@ def _question(bridge: BridgeView) -> Question | None:
 
 
 def _blind(network: Network, bridge: BridgeView) -> tuple[str, tuple[Ref, ...]] | None:
+    snapshot = network.snapshots[bridge.id.host]
     filtering = bridge.settings.get("vlan_filtering")
-    if filtering is not None and filtering.value:
-        return "VLAN filtering", filtering.refs
+    listed = snapshot.port_vlans.complete(bridge.id.netns)
+    if filtering is not None and filtering.value and not listed:
+        what = "VLAN filtering, and no listing of all its VLANs (bridge vlan show)"
+        return what, filtering.refs
     for port in bridge.ports.values():
         for flag in _SUPPRESSING:
             fact = port.flags.get(flag)
             if fact is not None and fact.value:
                 return f"{flag} on {port.id.name}", fact.refs
-    snapshot = network.snapshots[bridge.id.host]
     for row in snapshot.blinds.rows:
         id_ = bridge.id._replace(name=row.dev)
         if row.netns == bridge.id.netns and (not row.dev or id_ in bridge.ports):
@@ -125,9 +164,9 @@ def _blind(network: Network, bridge: BridgeView) -> tuple[str, tuple[Ref, ...]] 
 
 def _table(
     network: Network, bridge: BridgeView, kernel: Behaviour
-) -> tuple[dict[Mac, FdbEntry], bool, str]:
+) -> tuple[dict[FdbKey, FdbEntry], bool, str]:
     """The table as last seen: a whole listing replaces what came before, a filtered one adds."""
-    table: dict[Mac, FdbEntry] = {}
+    table: dict[FdbKey, FdbEntry] = {}
     complete = False
     source = ""
     limit = _setting(bridge, "ageing_time", 300_000_000_000)
@@ -135,32 +174,49 @@ def _table(
         if listing.complete:
             table.clear()
             complete = True
-        table.update(_entries(listing, limit if kernel.lookup_checks_age else None))
+        table.update(_entries(bridge, listing, limit if kernel.lookup_checks_age else None))
         source = network.snapshots[bridge.id.host].sources[listing.source].name
-    for mac, entry in _own_addresses(network, bridge):
-        table.setdefault(mac, entry)
+    for key, entry in _own_addresses(network, bridge):
+        table.setdefault(key, entry)
     return table, complete, source
 
 
-def _entries(listing: Listing, limit: int | None) -> Iterable[tuple[Mac, FdbEntry]]:
-    merged: dict[Mac, FdbEntry] = {}
-    for entry in listing.entries:
+def _filters(bridge: BridgeView) -> bool:
+    return bool(_setting(bridge, "vlan_filtering", 0))
+
+
+def _entries(
+    bridge: BridgeView, listing: Listing, limit: int | None
+) -> Iterable[tuple[FdbKey, FdbEntry]]:
+    merged: dict[FdbKey, FdbEntry] = {}
+    filters = _filters(bridge)
+    for entry in looked_up(bridge, listing):
         row = entry.row
         expired = limit is not None and row.age is not None and row.age > limit
-        if row.vlan or (expired and not (row.local or row.static)):
+        if expired and not (row.local or row.static):
             continue
-        before = merged.get(row.mac)
+        key = (row.mac, row.vlan if filters else 0)
+        before = merged.get(key)
         refs = merge_refs(before.refs if before else (), (entry.ref,))
-        merged[row.mac] = FdbEntry(entry.port, row.local, row.sticky, refs)
+        merged[key] = FdbEntry(entry.port, row.local, row.sticky, refs)
     return merged.items()
 
 
-def _own_addresses(network: Network, bridge: BridgeView) -> Iterable[tuple[Mac, FdbEntry]]:
-    """Each port's address, and the bridge's own, are local entries (br_fdb.c:fdb_add_local)."""
+def _own_addresses(network: Network, bridge: BridgeView) -> Iterable[tuple[FdbKey, FdbEntry]]:
+    """Each port's address, and the bridge's own, are local entries in each VLAN they are in.
+
+    br_fdb.c:fdb_add_local, br_vlan.c:__vlan_add.
+    """
     for id_ in bridge.ports:
         device = network.devices.get(id_)
         mac: Fact[Mac] | None = device.mac if device else None
         if mac is not None:
-            yield mac.value, FdbEntry(id_, local=True, refs=mac.refs)
+            for vid in _vids(network, bridge, id_):
+                yield (mac.value, vid), FdbEntry(id_, local=True, refs=mac.refs)
     if bridge.mac is not None:
-        yield bridge.mac.value, FdbEntry(None, local=True, refs=bridge.mac.refs)
+        for vid in _vids(network, bridge, bridge.id):
+            yield (bridge.mac.value, vid), FdbEntry(None, local=True, refs=bridge.mac.refs)
+
+
+def _vids(network: Network, bridge: BridgeView, id_: DevId) -> tuple[int, ...]:
+    return (0, *_vlans(network, id_).vlans) if _filters(bridge) else (0,)

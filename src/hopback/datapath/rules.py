@@ -20,6 +20,7 @@ class RuleInfo(Struct, frozen=True):
 _INPUT = "net/bridge/br_input.c"
 _FORWARD = "net/bridge/br_forward.c"
 _FDB = "net/bridge/br_fdb.c"
+_VLAN = "net/bridge/br_vlan.c"
 
 RULES = MappingProxyType(
     {
@@ -46,6 +47,17 @@ RULES = MappingProxyType(
         "locked-drop": RuleInfo(
             f"{_INPUT}:br_handle_frame_finish",
             "the port is locked and its table does not have this source there: dropped",
+        ),
+        "vlan-ingress": RuleInfo(
+            f"{_VLAN}:__allowed_ingress",
+            "the port does not let the frame's VLAN in, or has no PVID for a frame without one",
+            "vlan",
+        ),
+        "vlan-egress": RuleInfo(
+            f"{_VLAN}:br_allowed_egress", "the frame's VLAN may not leave by this port", "vlan"
+        ),
+        "vlan-local": RuleInfo(
+            f"{_INPUT}:br_pass_frame_up", "the host itself is not in the frame's VLAN", "vlan"
         ),
         "learn-new": RuleInfo(
             f"{_FDB}:br_fdb_update", "an unknown source is entered with the port it came in by"

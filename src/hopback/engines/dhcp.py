@@ -8,6 +8,7 @@ from msgspec import Struct
 from hopback.datapath.effects import Learn, Place, World
 from hopback.datapath.model import Model
 from hopback.datapath.path import nic_of, uplink_question
+from hopback.engines.echo import taught_by_echo
 from hopback.engines.trace import End, Fate, Trace, trace
 from hopback.frames import dhcp
 from hopback.frames.build import dhcp_message
@@ -42,26 +43,20 @@ class Leg(Struct, frozen=True):
 class Exchange(Struct, frozen=True):
     """The four legs, and on which side of the bridge the server was taken to be.
 
-    ``echo`` is the DISCOVER again in the world in which the uplink returns what it gets.
+    ``echo`` is the DISCOVER again in the world in which the uplink returns what it gets, and
+    ``taught`` what the returned frame does to the station's entry.
     """
 
     station: Station
     server: Place
     legs: tuple[Leg, ...]
     echo: Trace | None = None
+    taught: Learn | None = None
 
     @property
     def first_lost(self) -> Leg | None:
         """The first message that does not arrive."""
         return next((leg for leg in self.legs if leg.lost), None)
-
-    @property
-    def moved_by_echo(self) -> Learn | None:
-        """How a returned frame moves the station's entry, where its table has that at home."""
-        mine = (self.station.bridge, self.station.mac)
-        moves = self.echo.learnt if self.echo else ()
-        away = (m for m in moves if (m.bridge, m.mac) == mine and m.port != self.station.port)
-        return next(away, None)
 
     @property
     def ring(self) -> End | None:
@@ -84,13 +79,14 @@ def follow(
     """The exchange as the recorded tables would carry it, in the world of default answers."""
     place = server or server_place(model, station)
     legs = tuple(_leg(model, station, place, message, world) for message in MESSAGES)
-    return Exchange(station, place, legs, _echo(model, station, place, world))
+    if place.way != "in":
+        return Exchange(station, place, legs)
+    taught = taught_by_echo(model, station, place.dev, _message("DISCOVER", station.mac))
+    return Exchange(station, place, legs, _echo(model, station, place, world), taught)
 
 
-def _echo(model: Model, station: Station, server: Place, world: World | None) -> Trace | None:
+def _echo(model: Model, station: Station, server: Place, world: World | None) -> Trace:
     """The DISCOVER once more, the far side of the server's uplink returning it."""
-    if server.way != "in":
-        return None
     returning = {**(world or {}), uplink_question(server.dev): "returns"}
     origin = Place(station.port, "in")
     frame = _message("DISCOVER", station.mac)

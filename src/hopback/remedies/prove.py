@@ -52,7 +52,7 @@ def _judged(model: Model, finding: Finding, fix: Fix) -> Fix:
         return replace(fix, rejected_because=f"the {leg.message} is lost even with it in place")
     if exchange.echo is None:
         return replace(fix, proved=True, keeps=("DHCP both ways",))
-    if exchange.moved_by_echo is not None:
+    if exchange.taught is not None:
         return replace(fix, rejected_because="the entry moves all the same")
     kept = "DHCP both ways, also while the way out returns frames"
     return replace(fix, proved=True, keeps=(kept,))

@@ -7,7 +7,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hopback.checks.case import Case, title
-from hopback.datapath.bridge.learn import applied, learn
 from hopback.datapath.effects import Learn, Why
 from hopback.datapath.rules import RULES
 from hopback.engines.dhcp import Exchange, Leg, Message
@@ -191,7 +190,7 @@ def loss_at(case: Case, trace: Trace, end: End) -> LossView:
 def _table(case: Case, exchange: Exchange) -> tuple[str, str]:
     """What the bridge's table has for the guest, and what it should have; "" when it is right."""
     station = exchange.station
-    entry = case.model.bridges[station.bridge].fdb.get(station.mac)
+    entry = case.model.entry_of(station)
     if entry is None or entry.port in (None, station.port):
         return "", ""
     assert entry.port is not None  # noqa: S101  (just excluded)
@@ -233,8 +232,8 @@ def _echo(case: Case, exchange: Exchange) -> EchoView | None:
         return None
     station = exchange.station
     uplink = exchange.server.dev
-    move = _taught(case, exchange)
-    recorded = case.model.bridges[station.bridge].fdb.get(station.mac)
+    move = exchange.taught
+    recorded = case.model.entry_of(station)
     explains = None if recorded is None else move is not None and recorded.port == uplink
     heard = any(e.fate == "returned" for e in echo.ends)
     return EchoView(
@@ -251,20 +250,6 @@ def _comes_back(exchange: Exchange, echo: Trace) -> bool:
         hop.place == exchange.server and hop.why and hop.why.rule == "beyond-returns"
         for hop in echo.hops
     )
-
-
-def _taught(case: Case, exchange: Exchange) -> Learn | None:
-    """What the returned frame does to a table that has the guest at home.
-
-    It has: the guest's own frame came in by its own port a moment before.
-    """
-    station = exchange.station
-    state = case.model.bridges[station.bridge]
-    for effect in learn(state, state.ports[station.port], station.mac):
-        if isinstance(effect, Learn):
-            state = applied(state, effect)
-    taught = learn(state, state.ports[exchange.server.dev], station.mac)
-    return next((e for e in taught if isinstance(e, Learn)), None)
 
 
 def _story(case: Case, exchange: Exchange, move: Learn | None, heard: bool) -> tuple[str, ...]:

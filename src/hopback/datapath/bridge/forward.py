@@ -1,10 +1,11 @@
 """Where a bridge sends a frame (net/bridge/br_forward.c, br_device.c; Linux 6.12)."""
 
-from hopback.datapath.bridge.state import BridgeState, PortConfig
+from hopback.datapath.bridge.state import BridgeState, FdbEntry, PortConfig
+from hopback.datapath.bridge.vlan import Admitted, emit
 from hopback.datapath.effects import Ask, Deliver, Drop, Effect, PacketType, Question, Send, Why
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import BROADCAST, Mac, format_mac, is_group
-from hopback.network.facts import DevId, Ref
+from hopback.network.facts import Ref
 
 _FLOOD_FLAG = {"unicast": "flood", "multicast": "mcast_flood", "broadcast": "bcast_flood"}
 _IPV4_LOCAL_GROUPS = 0x01005E_0000
@@ -35,19 +36,20 @@ def refusal(
     return None
 
 
-def flood(state: BridgeState, source: PortConfig | None, frame: Frame) -> tuple[Effect, ...]:
+def flood(state: BridgeState, source: PortConfig | None, inside: Admitted) -> tuple[Effect, ...]:
     """Every port that takes a copy, newest port first (br_flood walks the list from its head)."""
-    kind = kind_of(frame.dst)
+    kind = kind_of(inside.frame.dst)
     effects: list[Effect] = []
     for port in reversed(tuple(state.ports.values())):
         off = _not_flooded(state, port, kind, from_host=source is None)
         refused = off or refusal(state, port, source, flooding=True)
-        if refused is None:
+        frame = emit(state, port.vlans, inside)
+        if refused is None and frame is not None:
             looped = source is not None and port.id == source.id
             why = Why("hairpin", port.why("hairpin")) if looped else Why("flood")
             effects.append(Send(port.id, frame, why))
-        elif refused.rule != "same-port":
-            effects.append(Drop(refused, port.id))
+        elif refused is None or refused.rule != "same-port":
+            effects.append(Drop(refused or Why("vlan-egress", port.vlans.refs), port.id))
     if not any(isinstance(e, Send) for e in effects) and kind == "unicast":
         effects.append(Drop(Why("no-port")))
     return tuple(effects)
@@ -67,26 +69,37 @@ def _not_flooded(state: BridgeState, port: PortConfig, kind: str, *, from_host: 
 
 
 def unicast(
-    state: BridgeState,
-    source: PortConfig | None,
-    frame: Frame,
-    to: DevId,
-    refs: tuple[Ref, ...],
+    state: BridgeState, source: PortConfig | None, inside: Admitted, entry: FdbEntry
 ) -> tuple[Effect, ...]:
     """Out of the one port that the table names (br_forward)."""
-    port = state.ports[to]
+    if entry.port is None:
+        return (Drop(Why("host-to-nowhere", entry.refs)),)
+    port = state.ports[entry.port]
     refused = refusal(state, port, source, flooding=False)
     if refused is not None:
-        return (Drop(Why(refused.rule, refs + refused.refs), to),)
-    looped = source is not None and source.id == to
-    rule = "hairpin" if looped else "fdb-hit"
-    return (Send(to, frame, Why(rule, refs + (port.why("hairpin") if looped else ()))),)
+        return (Drop(Why(refused.rule, entry.refs + refused.refs), port.id),)
+    frame = emit(state, port.vlans, inside)
+    if frame is None:
+        return (Drop(Why("vlan-egress", entry.refs + port.vlans.refs), port.id),)
+    if source is not None and source.id == port.id:
+        return (Send(port.id, frame, Why("hairpin", entry.refs + port.why("hairpin"))),)
+    return (Send(port.id, frame, Why("fdb-hit", entry.refs)),)
 
 
 def pass_up(
-    state: BridgeState, source: PortConfig, frame: Frame, rule: str, refs: tuple[Ref, ...] = ()
-) -> Deliver:
-    """Up the stack on the bridge device (br_pass_frame_up); the packet type is the port's view."""
+    state: BridgeState,
+    source: PortConfig,
+    inside: Admitted,
+    rule: str,
+    refs: tuple[Ref, ...] = (),
+) -> Deliver | Drop:
+    """Up the stack on the bridge device (br_pass_frame_up), which has VLANs like a port.
+
+    The packet type is the ingress port's view.
+    """
+    frame = emit(state, state.vlans, inside)
+    if frame is None:
+        return Drop(Why("vlan-local", state.vlans.refs), state.id)
     return Deliver(state.id, frame, packet_type(state, source, frame.dst), Why(rule, refs))
 
 

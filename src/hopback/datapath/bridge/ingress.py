@@ -14,9 +14,10 @@ from hopback.datapath.bridge.forward import (
 )
 from hopback.datapath.bridge.learn import applied, learn
 from hopback.datapath.bridge.state import BridgeState, PortConfig
+from hopback.datapath.bridge.vlan import Admitted, admit, learnable
 from hopback.datapath.effects import Ask, Blind, Deliver, Drop, Effect, Learn, Send, Why, World
 from hopback.frames.ethernet import Frame
-from hopback.frames.mac import ZERO, Mac, is_group, is_link_local
+from hopback.frames.mac import ZERO, is_group, is_link_local
 from hopback.network.facts import DevId
 
 _PAUSE = 0x01
@@ -39,13 +40,17 @@ def receive(state: BridgeState, world: World, at: DevId, frame: Frame) -> tuple[
             return kept
     if port.state not in ("learning", "forwarding"):
         return (Drop(Why("state-drop", port.why("state"))),)
-    locked = _locked(state, port, frame.src)
+    inside = admit(state, port.vlans, frame, forwarding=port.state == "forwarding")
+    if isinstance(inside, Why):
+        return (Drop(inside),)
+    locked = _locked(state, port, inside)
     if locked is not None:
         return (locked,)
-    learnt = learn(state, port, frame.src)
-    if port.state == "learning":
-        return (*learnt, Drop(Why("learning-drop", port.why("state"))))
-    return learnt + _forward(_after(state, learnt, frame), world, port, frame)
+    learnt = learn(state, port, frame.src, inside.vid)
+    if port.state == "learning" or inside.learn_only:
+        refs = port.why("state") + (port.vlans.refs if inside.learn_only else ())
+        return (*learnt, Drop(Why("learning-drop", refs)))
+    return learnt + _forward(_after(state, learnt, frame), world, port, inside)
 
 
 def _after(state: BridgeState, learnt: tuple[Effect, ...], frame: Frame) -> BridgeState:
@@ -87,60 +92,59 @@ def _link_local(state: BridgeState, port: PortConfig, frame: Frame) -> tuple[Eff
     if forwarded:
         return None
     learnt: tuple[Effect, ...] = ()
-    if port.state in ("learning", "forwarding"):
-        learnt = learn(state, port, frame.src)
+    vid = learnable(state, port.vlans, frame)
+    if port.state in ("learning", "forwarding") and vid is not None:
+        learnt = learn(state, port, frame.src, vid)
     return (*learnt, Deliver(port.id, frame, "multicast", Why("link-local-up")))
 
 
-def _locked(state: BridgeState, port: PortConfig, source: Mac) -> Drop | None:
+def _locked(state: BridgeState, port: PortConfig, inside: Admitted) -> Drop | None:
     if not port.locked or not state.kernel.locked:
         return None
-    entry = state.fdb.get(source)
+    entry = state.fdb.get((inside.frame.src, inside.vid))
     if entry is not None and entry.port == port.id and not entry.local:
         return None
     return Drop(Why("locked-drop", port.why("locked") + (entry.refs if entry else ())))
 
 
 def _forward(
-    state: BridgeState, world: World, port: PortConfig, frame: Frame
+    state: BridgeState, world: World, port: PortConfig, inside: Admitted
 ) -> tuple[Effect, ...]:
     """br_handle_frame_finish from the lookup on."""
-    if kind_of(frame.dst) != "unicast":
-        return _group(state, world, port, frame)
-    entry = state.fdb.get(frame.dst)
+    if kind_of(inside.frame.dst) != "unicast":
+        return _group(state, world, port, inside)
+    entry = state.fdb.get((inside.frame.dst, inside.vid))
     if entry is None:
-        return _unknown(state, world, port, frame)
+        return _unknown(state, world, port, inside)
     if entry.local:
-        return (pass_up(state, port, frame, "local-unicast", entry.refs),)
-    if entry.port is None:
-        return (Drop(Why("host-to-nowhere", entry.refs)),)
-    return unicast(state, port, frame, entry.port, entry.refs)
+        return (pass_up(state, port, inside, "local-unicast", entry.refs),)
+    return unicast(state, port, inside, entry)
 
 
 def _unknown(
-    state: BridgeState, world: World, port: PortConfig | None, frame: Frame
+    state: BridgeState, world: World, port: PortConfig | None, inside: Admitted
 ) -> tuple[Effect, ...]:
     """A unicast that the table does not know is flooded, if the table is known to lack it."""
-    asked = table_question(state, frame.dst)
+    asked = table_question(state, inside.frame.dst)
     if asked is not None:
         if asked.question not in world:
             return (asked,)
         if world[asked.question] == "yes":
             return (Blind("a forwarding entry that the listing given lacks", ()),)
-    return flood(state, port, frame)
+    return flood(state, port, inside)
 
 
 def _group(
-    state: BridgeState, world: World, port: PortConfig | None, frame: Frame
+    state: BridgeState, world: World, port: PortConfig | None, inside: Admitted
 ) -> tuple[Effect, ...]:
-    asked = querier_question(state, frame)
+    asked = querier_question(state, inside.frame)
     if asked is not None:
         if asked.question not in world:
             return (asked,)
         if world[asked.question] == "yes":
             return (Blind("multicast snooping with a querier", ()),)
-    copies = flood(state, port, frame)
-    return copies if port is None else (*copies, pass_up(state, port, frame, "local-group"))
+    copies = flood(state, port, inside)
+    return copies if port is None else (*copies, pass_up(state, port, inside, "local-group"))
 
 
 def transmit(state: BridgeState, world: World, frame: Frame) -> tuple[Effect, ...]:
@@ -151,14 +155,15 @@ def transmit(state: BridgeState, world: World, frame: Frame) -> tuple[Effect, ..
     unclear = open_issue(state, world)
     if unclear is not None:
         return (unclear,)
+    inside = admit(state, state.vlans, frame)
+    if isinstance(inside, Why):
+        return (Drop(inside),)
     if kind_of(frame.dst) != "unicast":
-        return _group(state, world, None, frame)
-    entry = state.fdb.get(frame.dst)
+        return _group(state, world, None, inside)
+    entry = state.fdb.get((frame.dst, inside.vid))
     if entry is None:
-        return _unknown(state, world, None, frame)
-    if entry.port is None:
-        return (Drop(Why("host-to-nowhere", entry.refs)),)
-    effects = unicast(state, None, frame, entry.port, entry.refs)
+        return _unknown(state, world, None, inside)
+    effects = unicast(state, None, inside, entry)
     if not entry.local:
         return effects
     return tuple(

@@ -7,11 +7,27 @@ from msgspec import Struct
 
 from hopback.datapath.effects import Question
 from hopback.datapath.kernel import CURRENT, Behaviour
+from hopback.frames.ethernet import DOT1Q
 from hopback.frames.mac import Mac
 from hopback.network.facts import DevId, Ref
 from hopback.snapshot.rows import PortStateName
 
 NO_REFS: Mapping[str, tuple[Ref, ...]] = MappingProxyType({})
+
+
+class VlanGroup(Struct, frozen=True):
+    """The VLANs of a port, or of the bridge device itself, with their spanning-tree states."""
+
+    vlans: Mapping[int, PortStateName] = MappingProxyType({})
+    untagged: frozenset[int] = frozenset()
+    pvid: int = 0
+    refs: tuple[Ref, ...] = ()
+
+
+NO_VLANS = VlanGroup()
+
+FdbKey = tuple[Mac, int]
+"""An address and its VLAN, 0 where the bridge does not filter."""
 
 
 class PortConfig(Struct, frozen=True):
@@ -32,6 +48,7 @@ class PortConfig(Struct, frozen=True):
     locked: bool = False
     proxyarp: bool = False
     group_fwd_mask: int = 0
+    vlans: VlanGroup = NO_VLANS
     refs: Mapping[str, tuple[Ref, ...]] = NO_REFS
 
     def why(self, flag: str) -> tuple[Ref, ...]:
@@ -58,12 +75,15 @@ class BridgeState(Struct, frozen=True):
 
     id: DevId
     ports: Mapping[DevId, PortConfig]
-    fdb: Mapping[Mac, FdbEntry]
+    fdb: Mapping[FdbKey, FdbEntry]
     mac: Mac | None = None
     stp: bool = False
     learns: bool = True  # False when the ageing time is 0 (br_fdb.c:hold_time)
     group_fwd_mask: int = 0
     mcast_snooping: bool = True
+    vlan_filtering: bool = False
+    vlan_protocol: int = DOT1Q
+    vlans: VlanGroup = NO_VLANS
     table_complete: bool = True
     table_source: str = ""
     question: Question | None = None

@@ -1,0 +1,1 @@
+"""Networks rebuilt on a real kernel, away from everything that matters."""

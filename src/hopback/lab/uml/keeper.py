@@ -1,0 +1,72 @@
+"""Sees to it that nothing of a user-mode kernel is left, whatever becomes of who asked for it.
+
+usage: python -m hopback.lab.uml.keeper FOLDER SECONDS OUT ERR -- LINUX [OPTION ...]
+
+User-mode Linux is a handful of processes: the kernel, its helpers, and one for each address space
+inside. When the kernel is killed the others stay behind, and may run on. They keep to one process
+group, though, so the keeper ends that whole group: when the kernel halts, when SECONDS have passed,
+and when the keeper's standard input ends, because the caller closed it or died. Only then is FOLDER
+removed. OUT and ERR are the descriptors that carry the serial lines; they end when all is over, and
+FOLDER/ended then holds "halt" or "time".
+
+Only the standard library is imported: this stands between the caller and the boot.
+"""
+
+import ctypes
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_libc = ctypes.CDLL(None)
+
+
+def _die_with_keeper() -> None:
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _await(kernel: "subprocess.Popen[bytes]", seconds: float) -> str:
+    halted = os.pidfd_open(kernel.pid)
+    ready, _, _ = select.select([halted, 0], [], [], seconds)
+    return "halt" if halted in ready else "gone" if ready else "time"
+
+
+def _end_all(group: int) -> None:
+    # Its leader has not been waited for, so the number is still its own.
+    os.killpg(group, signal.SIGKILL)
+    # The orphans are ours to collect, too: we asked for them below.
+    try:
+        while True:
+            os.wait()
+    except ChildProcessError:
+        pass
+
+
+def main(folder: Path, seconds: float, lines: Sequence[int], argv: Sequence[str]) -> None:
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    with (folder / "console").open("wb") as console:
+        kernel = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=console,
+            pass_fds=lines,
+            start_new_session=True,
+            preexec_fn=_die_with_keeper,
+        )
+    ended = _await(kernel, seconds)
+    _end_all(kernel.pid)
+    (folder / "ended").write_text(ended)
+    for line in lines:
+        os.close(line)
+    sys.stdin.read()
+    shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), float(sys.argv[2]), [int(fd) for fd in sys.argv[3:5]], sys.argv[6:])
