@@ -6,7 +6,7 @@ import shutil
 import pytest
 from hypothesis import settings
 
-from tests.kernel.namespace import refusal
+from tests.kernel.refusal import refusal
 
 # The machine's speed is no property of the code: nothing here has a deadline.
 settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, print_blob=True)

@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import Any
 
 from hopback.frames.mac import Mac, format_mac, parse_mac
-from tests.kernel.namespace import Namespace
-from tests.kernel.observer import Observer, Seen
+from hopback.lab.netns.namespace import Namespace
+from hopback.lab.netns.observer import Observer, Seen
 from tests.kernel.rig import CommandFailed, wait_until
 
 TUN = "/dev/net/tun"

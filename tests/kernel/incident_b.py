@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Literal
 
 from hopback.frames.mac import BROADCAST, format_mac, mac_to_bytes, parse_mac, tap_twin
-from tests.kernel.observer import Observer
+from hopback.lab.netns.observer import Observer
 from tests.kernel.rig import Rig, wait_until
 
 Upstream = Literal["silent", "reflector", "two-link-loop"]

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tests.kernel.namespace import Namespace
+from hopback.lab.netns.namespace import Namespace
 
 GUARD = Path(__file__).with_name("guard.py")
 

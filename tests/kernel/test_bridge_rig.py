@@ -6,6 +6,7 @@ Kernel functions in brackets are those of net/bridge, Linux 6.18; all of this ho
 import pytest
 
 from hopback.frames.mac import BROADCAST, ZERO, Mac, mac_to_bytes, parse_mac
+from hopback.lab.netns.observer import PacketType, Seen
 from tests.kernel.bridge_rig import (
     BRIDGE_MAC,
     TUN,
@@ -16,7 +17,6 @@ from tests.kernel.bridge_rig import (
     StaticEntry,
     port_mac,
 )
-from tests.kernel.observer import PacketType, Seen
 
 pytestmark = pytest.mark.kernel(TUN)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.namespace import OWN, Namespace
+from hopback.lab.netns.namespace import OWN, Namespace
 from tests.kernel.rig import CommandFailed, Rig, wait_until
 
 pytestmark = pytest.mark.kernel("sleep")

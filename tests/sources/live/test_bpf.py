@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from hopback.lab.netns.namespace import Namespace
 from hopback.snapshot.rows import Blind
 from hopback.sources.live import bpf, read
-from tests.kernel.namespace import Namespace
 from tests.sources.live.conftest import Lab
 
 pytestmark = pytest.mark.kernel

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from hopback.lab.netns.namespace import Namespace
 from hopback.snapshot.rows import PacketFilter
 from hopback.sources.live import read, xtables
 from hopback.sources.live.xtables import IPV4, IPV6, Layout
-from tests.kernel.namespace import Namespace
 
 pytestmark = pytest.mark.kernel
 
