@@ -81,6 +81,28 @@ def test_bare_prompt_belongs_to_last_named_host() -> None:
     assert (second.host, len(second.links.rows), len(second.fdb.rows)) == ("h1", 0, 2)
 
 
+@pytest.mark.parametrize(
+    "typed", ["brctl showmacs br0", "> brctl showmacs br0", "#brctl showmacs br0"]
+)
+def test_command_without_a_prompt_before_its_listing(typed: str) -> None:
+    snapshot = one(f"{typed}\n{SHOWMACS}")
+    assert snapshot.fdb.complete(dev="br0")
+
+
+def test_command_in_prose_is_no_command() -> None:
+    assert not one(f"ip link shows this:\n{SHOWMACS}").fdb.complete(dev="br0")
+
+
+def test_forum_tags_before_a_prompt() -> None:
+    snapshot = one(f'[FONT="Courier"][b]# brctl showmacs br0\n{SHOWMACS}[/FONT]\n')
+    assert snapshot.fdb.complete(dev="br0")
+
+
+def test_message_that_a_mail_program_broke() -> None:
+    text = f"> It says: {ECHO.replace(' on bond0', chr(10) + '> on bond0')}\n> (addr:02:00,\n"
+    assert [(row.bridge, row.dev) for row in one(text).own_sources.rows] == [("br0", "bond0")]
+
+
 def test_heading_names_a_host() -> None:
     assert hosts(f"=== h1 ===\n{LINK}\n=== h2 ===\n{LINK}") == ["h1", "h2"]
     assert hosts(f"Host A:\n\n$ ip link\n{LINK}") == ["A"]

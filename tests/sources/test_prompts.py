@@ -21,6 +21,13 @@ from hopback.sources.prompts import Prompt, read_heading, read_prompt
         ("root@host ~ # ip a", "host", "ip a"),
         ("(venv) user@host:~$ ls", "host", "ls"),
         ("[root@host ~]#", "host", ""),
+        ("hv-2:/home/op # bridge monitor fdb", "hv-2", "bridge monitor fdb"),
+        ("LAB01:~$ brctl showmacs br0", "LAB01", "brctl showmacs br0"),
+        ("worker-7 ~ # ip a", "worker-7", "ip a"),
+        ("bash-5.1# bridge fdb", None, "bridge fdb"),
+        ("sh-4.2$ ip a", None, "ip a"),
+        ("/ # ip link", None, "ip link"),
+        ("~ # brctl show", None, "brctl show"),
         ("(pod) # ip a", "pod", "ip a"),
         ("(client container) $ curl", "client container", "curl"),
         ("$ ip a", None, "ip a"),
@@ -52,6 +59,8 @@ def test_indent_is_told() -> None:
         "12:00:00.1 IP 10.0.0.1.68 > 10.0.0.2.67: BOOTP",
         "  -> 172.17.0.3:80  Masq  1  0  0",
         "Bug #1011134 reported",
+        "note: /etc/issue # says hello",
+        "dial 10 / # 3",
     ],
 )
 def test_no_prompt(line: str) -> None:

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from hopback.sources.parse.base import Parser
-from hopback.sources.parse.registry import LOOK, for_line, parser
-from hopback.sources.prompts import Prompt, read_heading, read_prompt
+from hopback.sources.parse.commands import parse_commands
+from hopback.sources.parse.registry import LOOK, for_command, for_line, parser
+from hopback.sources.prompts import Prompt, is_command, read_heading, read_prompt
 
 LOG = "kernel_log"
 """The parser whose lines may stand anywhere."""
@@ -14,6 +16,8 @@ LOG = "kernel_log"
 BULLET = re.compile(r"\s*[•*·‣–-]\s+")
 _QUOTE = re.compile(r"(?:>\s?)+")
 _FENCE = re.compile(r"\s*(?:```|~~~)\s*[\w-]*\s*")
+_BEGUN = re.compile(r"\breceived packet\b|\bduplicate address\b")
+_TAGS = re.compile(r"(?:\[/?(?:code|font|size|color|quote|b|i|u)(?:=[^\]]*)?\])+", re.IGNORECASE)
 
 
 class Block(NamedTuple):
@@ -30,9 +34,11 @@ def blocks(lines: Iterable[str], host: str = "") -> Iterator[Block]:
     """Cut a text at its prompts and headings; prose before the first listing is let go."""
     hosts: set[str] = set()
     block = Block(host, None, "", 1, [])
-    for number, raw in enumerate(lines, 1):
-        line = _unquote(raw)
-        found = read_prompt(line, hosts) or read_heading(line)
+    cleaned = map(_unquote, chain(lines, ("",)))
+    for number, (line, following) in enumerate(pairwise(cleaned), 1):
+        if _BEGUN.search(line[:LOOK]):
+            line = _rejoined(line, following)
+        found = read_prompt(line, hosts) or read_heading(line) or _without_prompt(line, following)
         if found is None:
             block = _extend(block, line, number)
             continue
@@ -44,10 +50,31 @@ def blocks(lines: Iterable[str], host: str = "") -> Iterator[Block]:
 
 
 def _unquote(line: str) -> str:
-    """Without the marks of quoted mail; the fences of Markdown become blank lines."""
+    """Without the marks of quoted mail and forums; the fences of Markdown become blank lines."""
     if line[:1] == ">":
         line = line[_QUOTE.match(line).end() :]  # type: ignore[union-attr]
+    if line[:1] == "[" and (tags := _TAGS.match(line)):
+        line = line[tags.end() :]
     return "" if _FENCE.fullmatch(line) else line
+
+
+def _rejoined(line: str, following: str) -> str:
+    """A kernel message that a mail program broke over two lines, whole again on the first."""
+    log, whole = parser(LOG), f"{line.rstrip()} {following.lstrip()}"
+    broken = not has_shape(log, line) and not has_shape(log, following)
+    return whole if broken and has_shape(log, whole) else line
+
+
+def _without_prompt(line: str, following: str) -> Prompt | None:
+    """A command whose prompt was left out or is no known one: its listing follows at once."""
+    typed = line.strip().lstrip("#$%> ")
+    if not is_command(typed):
+        return None
+    for command in parse_commands(typed):
+        found = for_command(command.words)
+        if found is not None and has_shape(found, following):
+            return Prompt(None, typed)
+    return None
 
 
 def _extend(block: Block, line: str, number: int) -> Block:

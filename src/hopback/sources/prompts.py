@@ -44,8 +44,10 @@ _USER_AT = re.compile(
     r"\s*(.*)"
 )
 _PARENTHESES = re.compile(r"\(([^()]{1,60})\)\s*[#$%>](?:\s+(.*)|)")
+_PLACED = re.compile(rf"({_NAME}?)[: ][~/][^#$%>\s]*\s?[#$%]\s*(.*)")
 _NAMED = re.compile(rf"({_NAME})(?:([#$>])\s?|\s(%)\s)(?![#$%>])(.*)")
-_BARE = re.compile(r"[#$%]\s+(.*)")
+_BARE = re.compile(r"(?:[~/]\S*\s)?[#$%]\s+(.*)")
+_SHELL = re.compile(r"(?:ba|da|a|z|k|c|tc|fi)?sh(?:-\d[\d.]*)?")
 _NETNS = re.compile(r"(?:ip )?netns (\S+)")
 _VENV = re.compile(r"\([\w.-]+\)\s+(?=\S*@|\[)")
 
@@ -82,12 +84,15 @@ def _labelled(line: str) -> Prompt | None:
 
 
 def _named(line: str, hosts: Container[str]) -> Prompt | None:
-    match = _NAMED.fullmatch(line)
-    if match is None:
+    """``host# ``, ``host:/path # ``, ``host ~ # ``; a shell without settings gives its own name."""
+    if match := _PLACED.fullmatch(line):
+        host, mark, command = match[1], "#", match[2].strip()
+    elif match := _NAMED.fullmatch(line):
+        host, mark, command = match[1], match[2], match[4].strip()
+    else:
         return None
-    command = match[4].strip()
-    if is_command(command) or (match[1] in hosts and match[2] in ("#", "$")):
-        return Prompt(match[1], command)
+    if is_command(command) or (host in hosts and mark in ("#", "$")):
+        return Prompt(None if _SHELL.fullmatch(host) else host, command)
     return None
 
 
