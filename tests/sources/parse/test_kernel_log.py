@@ -65,6 +65,12 @@ OWN = "received packet on eth4 with own address as source address"
             f"kernel: br1: {OWN} (addr:02:00:00:00:00:01, vlan:7)",
             {"bridge": "br1", "dev": "eth4", "mac": parse_mac("02:00:00:00:00:01"), "vlan": 7},
         ),
+        (
+            "interface,warning ether2: bridge port received packet with own address as source"
+            " address (02:00:00:00:00:01), probably loop",
+            {"dev": "ether2", "mac": parse_mac("02:00:00:00:00:01")},
+        ),
+        (f"日志里有br1: {OWN}，没有影响", {"bridge": "br1", "dev": "eth4"}),
         ("eth0: received packet with  own address as source address", {"dev": "eth0"}),
         (f'we only saw "{OWN}" there', {"dev": "eth4"}),
     ],
@@ -150,3 +156,8 @@ def test_long_lines_take_no_time() -> None:
     kernel_log.parse(pasted("a" * 200_000))
     assert kernel_log.SHAPE is not None
     assert not kernel_log.SHAPE.match("a" * 20_000)
+
+
+def test_format_string_is_no_message() -> None:
+    code = 'br_warn(br, "received packet on %s with own address as source address (addr:%pM)\\n",'
+    assert not kernel_log.parse(listing(code)).rows

@@ -18,14 +18,17 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("guest", "console"),
     ("cat|tail|head|zcat", "/var/log/"),
 )
-_DEV = r"[^\s:()\[\]\"'`,]{1,64}"  # a bound, because it is searched for in lines of any length
+# A bound, because it is searched for in lines of any length. Only a format string in source code
+# has a "%" here, and prose in scripts without blanks stands right before the message it quotes.
+_DEV = r"[^\s:()\[\]\"'`,%\u0080-\U0010ffff]{1,64}"
 _STATE = r"disabled|listening|learning|forwarding|blocking"
 
 # net/bridge/br_fdb.c:br_fdb_update; 2.6 put the port in front and named no bridge, and from 4.14
-# on the address and VLAN follow.
+# on the address and VLAN follow. RouterOS names the port alone and says "bridge port".
 _OWN_SOURCE = re.compile(
-    rf"(?:(?P<bridge>{_DEV}): +)?received packet (?:on (?P<dev>{_DEV}) )?with +own address as "
-    r"source address(?: \(addr: ?(?P<mac>[^\s,)]*)(?:, ?vlan: ?(?P<vlan>\d{1,4}))?)?"
+    rf"(?:(?P<bridge>{_DEV}): +)?(?:bridge port )?received packet (?:on (?P<dev>{_DEV}) )?with +own"
+    r" address as source address(?: \((?:addr: ?)?(?P<mac>[^\s,)]*)"
+    r"(?:, ?vlan: ?(?P<vlan>\d{1,4}))?)?"
 )
 # net/bridge/br_stp.c:br_log_state; "entering" up to 2.6.
 _PORT = re.compile(
