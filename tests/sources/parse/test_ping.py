@@ -35,6 +35,14 @@ def test_healthy() -> None:
     assert not ping.parse(listing(text, "ping 192.0.2.1")).rows
 
 
+@pytest.mark.parametrize("command", ["ping6 ff02::2 -I eth0", ""])
+def test_target_is_what_ping_says(command: str) -> None:
+    reply = "64 bytes from fe80::2: icmp_seq=1 ttl=64 time=0.9 ms (DUP!)"
+    text = f"PING ff02::2(ff02::2) from fe80::1%eth0 eth0: 56 data bytes\n{reply}"
+    (row,) = rows(ping.parse(listing(text, command)), PingSign)
+    assert (row.kind, row.target) == ("duplicate", "ff02::2")
+
+
 def test_router_that_answers_twice() -> None:
     parsed = ping.parse(
         listing(

@@ -22,6 +22,7 @@ _SIGNS: tuple[tuple[re.Pattern[str], PingSignKind], ...] = (
     (re.compile(r"[Uu]nreachable|No route to host|!H\b|!N\b"), "unreachable"),
     (re.compile(r"\b100% packet loss"), "no-reply"),
 )
+_PINGED = re.compile(r"\s*PING \S+? ?\((?P<target>[0-9A-Fa-f:.]+)")
 _PEER = re.compile(r"\b[Ff]rom (?P<peer>[0-9A-Fa-f][\w.:%]*[\w%])")
 _HOP = re.compile(r"\s*(?P<hop>\d{1,3})(?::|\?:)?\s+(?P<answers>\S.*)")
 _ROUTER = re.compile(r"(?<![\w.:(])(\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]*:[0-9a-f:]+)(?![\w.:%])")
@@ -41,7 +42,7 @@ def parse(text: Text) -> Parsed:
         for router in _met_again(line, first_hop) if traced else ():
             if router not in text.command:
                 found.setdefault(("router-again", router), index)
-    target = _target(text.command)
+    target = _target(text)
     return Parsed(
         [
             PingSign(cite=text.cite(index), netns=text.netns, kind=kind, target=target, peer=peer)
@@ -55,9 +56,12 @@ def _peer(line: str) -> str | None:
     return match["peer"].rstrip(":") if match else None
 
 
-def _target(command: tuple[str, ...]) -> str | None:
-    """The last word that is an address or a name; None where no command is known."""
-    words = [word for word in command[1:] if not word.startswith("-")]
+def _target(text: Text) -> str | None:
+    """What ping says it pings, else the command's last word that is an address or a name."""
+    for _, line in text.numbered():
+        if pinged := _PINGED.match(line):
+            return pinged["target"]
+    words = [word for word in text.command[1:] if not word.startswith("-")]
     return words[-1] if words else None
 
 
