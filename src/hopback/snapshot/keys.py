@@ -15,6 +15,7 @@ from hopback.snapshot.rows import (
     PacketFilter,
     PortVlan,
     Route,
+    RouterPort,
     Row,
     Rule,
     Sysctl,
@@ -26,7 +27,8 @@ _NOWHERE = Cite(-1, 0)
 _FIELDS: dict[type[Row], tuple[str, ...]] = {
     Fdb: ("bridge", "vlan", "mac", "on_device"),
     PortVlan: ("dev", "vid"),
-    Mdb: ("bridge", "dev", "group", "vlan"),
+    Mdb: ("bridge", "dev", "group", "vlan", "source"),
+    RouterPort: ("bridge", "dev", "family"),
     Address: ("dev", "address"),
     Neighbour: ("dev", "address"),
     Route: ("destination", "family", "table", "metric"),

@@ -33,6 +33,7 @@ from hopback.snapshot.rows import (
     PortEvent,
     PortVlan,
     Route,
+    RouterPort,
     Row,
     Rule,
     Sighting,
@@ -71,6 +72,7 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     mac_flaps: Rows[MacFlap] | Missing = _missing("the switch's log")
     port_vlans: Rows[PortVlan] | Missing = _missing("bridge vlan show")
     mdb: Rows[Mdb] | Missing = _missing("bridge mdb show")
+    router_ports: Rows[RouterPort] | Missing = _missing("bridge -d mdb show")
     addresses: Rows[Address] | Missing = _missing("ip addr show")
     neighbours: Rows[Neighbour] | Missing = _missing("ip neigh show")
     routes: Rows[Route] | Missing = _missing("ip route show table all")
@@ -115,6 +117,7 @@ TABLES: MappingProxyType[type[Row], str] = MappingProxyType(
         MacFlap: "mac_flaps",
         PortVlan: "port_vlans",
         Mdb: "mdb",
+        RouterPort: "router_ports",
         Address: "addresses",
         Neighbour: "neighbours",
         Route: "routes",

@@ -19,6 +19,7 @@ from hopback.snapshot.rows import (
     NextHop,
     PortVlan,
     Route,
+    RouterPort,
     Rule,
     Sysctl,
 )
@@ -304,6 +305,17 @@ def test_groups(lab: Lab) -> None:
     } <= ours
     said = {(e["dev"], e["port"], e["grp"]) for e in lab.json("bridge -j mdb")[0]["mdb"]}
     assert {(bridge, dev, group) for bridge, dev, group, _ in ours} == said
+
+
+def test_router_ports_and_queriers(lab: Lab) -> None:
+    """A port that an administrator made a router's is one for both families; nobody asked here."""
+    lab.run("ip link set p0 type bridge_slave mcast_router 2")
+    snapshots = read_live((lab.host,))
+    found = {(r.bridge, r.dev, r.family) for r in of(snapshots, RouterPort, lab.host)}
+    assert {("br0", "p0", 4), ("br0", "p0", 6)} <= found
+    (bridge,) = (r for r in of(snapshots, Bridge, lab.host) if r.name == "br0")
+    assert (bridge.igmp_querier_heard, bridge.mld_querier_heard) == (False, False)
+    lab.run("ip link set p0 type bridge_slave mcast_router 1")
 
 
 def test_port_vlans(lab: Lab, snapshot: Snapshot) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hopback.snapshot.rows import Mdb
+from hopback.snapshot.rows import Mdb, RouterPort
 from hopback.sources.parse import bridge_mdb
 from tests.sources.parse.given import facts, listing, recorded, rows
 
@@ -40,7 +40,30 @@ def test_dialect_of_2018() -> None:
     assert [facts(row) for row in rows(parsed, Mdb)] == [
         {"bridge": "br0", "dev": "vnet0", "group": "239.1.1.1", "vlan": 7, "permanent": False}
     ]
+    assert [row.dev for row in rows(parsed, RouterPort)] == ["eth0"]
     assert [problem.line for problem in parsed.problems] == [3]
+
+
+@pytest.mark.parametrize("name", ["bridge-d-mdb.txt", "bridge-s-d-mdb.txt", "bridge-d-j-mdb.json"])
+def test_recorded_router_ports(name: str) -> None:
+    parsed = bridge_mdb.parse(recorded(f"vm61-iproute/{name}"))
+    assert [facts(row) for row in rows(parsed, RouterPort)] == [{"bridge": "br0", "dev": "v0"}]
+    assert RouterPort not in bridge_mdb.FILLS, "a listing without -d shows none of them"
+
+
+def test_several_router_ports() -> None:
+    told = "router ports on br0: eth0 vnet1 \nrouter ports on br1: v0    0.00 permanent\n"
+    parsed = bridge_mdb.parse(listing(told + "router ports on br2: \n"))
+    found = [(row.bridge, row.dev) for row in rows(parsed, RouterPort)]
+    assert found == [("br0", "eth0"), ("br0", "vnet1"), ("br1", "v0")]
+    assert parsed.problems == []
+
+
+def test_a_source_specific_entry() -> None:
+    sources = {
+        said.get("source") for said in members("bridge-mdb.txt") if said["group"] == "239.1.1.3"
+    }
+    assert sources == {"10.0.0.3"}
 
 
 def test_truncated_json_keeps_whole_members() -> None:

@@ -30,6 +30,7 @@ from hopback.snapshot.rows.forwarding import (
     NextHop,
     PortVlan,
     Route,
+    RouterPort,
     Rule,
 )
 from hopback.snapshot.rows.guests import Guest, GuestNic, PacketFilter
@@ -77,6 +78,7 @@ __all__ = [
     "PortStateName",
     "PortVlan",
     "Route",
+    "RouterPort",
     "Row",
     "Rule",
     "Sighting",

@@ -47,6 +47,9 @@ class Bridge(Row, frozen=True, kw_only=True, omit_defaults=True):
     group_fwd_mask: int | None = None
     mcast_snooping: bool | None = None
     mcast_querier: bool | None = None
+    igmp_querier_heard: bool | None = None  # another one's, IFLA_BR_MCAST_QUERIER_STATE
+    mld_querier_heard: bool | None = None
+    mcast_router: int | None = None
     nf_call_iptables: bool | None = None
     topology_change: bool | None = None
 

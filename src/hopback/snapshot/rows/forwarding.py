@@ -78,13 +78,28 @@ class PortVlan(Row, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Mdb(Row, frozen=True, kw_only=True, omit_defaults=True):
-    """A multicast group member (``bridge mdb``)."""
+    """A multicast group member (``bridge mdb``); ``dev`` is the bridge itself for the host.
+
+    ``source`` is the one sender that a source-specific entry is about, None for all senders.
+    """
 
     bridge: str
     dev: str
     group: str
     vlan: int = 0
     permanent: bool = False
+    source: str | None = None
+
+
+class RouterPort(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A port on which a bridge knows a multicast router (``bridge -d mdb``, MDBA_ROUTER).
+
+    ``family`` is None where the listing does not tell IPv4 from IPv6.
+    """
+
+    bridge: str
+    dev: str
+    family: Literal[4, 6] | None = None
 
 
 class Address(Row, frozen=True, kw_only=True, omit_defaults=True):

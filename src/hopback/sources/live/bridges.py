@@ -6,11 +6,14 @@ attribute that the kernel is too old to send leaves None: it was not said.
 
 from hopback.snapshot.rows import PORT_STATES, Bridge, BridgePort, PortStateName
 from hopback.snapshot.table import Cite
-from hopback.sources.live.netlink import TICK, Attributes, number_of
+from hopback.sources.live.netlink import TICK, Attributes, attributes, number_of
 from hopback.sources.live.reading import Names
 
 _FORWARD_DELAY, _AGEING_TIME, _STP, _VLAN_FILTERING, _GROUP_FWD_MASK = 1, 4, 5, 7, 9
-_BRIDGE_ID, _TOPOLOGY_CHANGE, _SNOOPING, _QUERIER, _NF_IPTABLES, _PVID = 11, 14, 23, 25, 36, 39
+_BRIDGE_ID, _TOPOLOGY_CHANGE, _NF_IPTABLES, _PVID = 11, 14, 36, 39
+_MCAST_ROUTER_BRIDGE, _SNOOPING, _QUERIER, _QUERIER_STATE = 22, 23, 25, 47
+_LEARNED_COUNT = 48  # since 6.7, and always sent
+_IGMP_TIMER, _MLD_TIMER = 3, 7  # BRIDGE_QUERIER_IP_OTHER_TIMER, …_IPV6_OTHER_TIMER
 
 _STATE, _PRIORITY, _COST, _NO, _MCAST_ROUTER, _PORT_FWD_MASK, _BACKUP = 1, 2, 3, 18, 25, 31, 34
 _FLAGS = {
@@ -47,6 +50,9 @@ def bridge(cite: Cite, netns: str, name: str, data: Attributes) -> Bridge:
         group_fwd_mask=number_of(data, _GROUP_FWD_MASK),
         mcast_snooping=_flag(data, _SNOOPING),
         mcast_querier=_flag(data, _QUERIER),
+        igmp_querier_heard=_heard(data, _IGMP_TIMER),
+        mld_querier_heard=_heard(data, _MLD_TIMER),
+        mcast_router=number_of(data, _MCAST_ROUTER_BRIDGE),
         nf_call_iptables=_flag(data, _NF_IPTABLES),
         topology_change=_flag(data, _TOPOLOGY_CHANGE),
     )
@@ -87,6 +93,18 @@ def _bridge_id(raw: bytes | None) -> str | None:
 def _flag(data: Attributes, kind: int) -> bool | None:
     raw = data.get(kind)
     return None if raw is None else any(raw)
+
+
+def _heard(data: Attributes, timer: int) -> bool | None:
+    """Whether another's query was heard of late (``br_multicast_dump_querier_state``).
+
+    A timer is sent only while it runs, and the state only if it holds anything: without one, a
+    kernel that is known to be newer than 5.15, the first to send it, has heard nobody.
+    """
+    state = data.get(_QUERIER_STATE)
+    if state is None:
+        return False if _LEARNED_COUNT in data else None
+    return timer in attributes(state)
 
 
 def _time(data: Attributes, kind: int) -> int | None:

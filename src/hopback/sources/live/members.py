@@ -1,10 +1,11 @@
 """What is allowed through a port: VLANs (RTM_GETLINK of AF_BRIDGE) and groups (RTM_GETMDB)."""
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
 
 from hopback.frames.mac import format_mac, mac_from_bytes
-from hopback.snapshot.rows import Mdb, PortVlan
+from hopback.snapshot.rows import Mdb, PortVlan, RouterPort
 from hopback.sources.live.addresses import format_ip
 from hopback.sources.live.netlink import Netlink, attribute_list, attributes, pack_attribute
 from hopback.sources.live.reading import Origin, Reading
@@ -19,7 +20,10 @@ _VLAN_INFO = struct.Struct("=HH")  # flags, vid
 _PVID, _UNTAGGED = 2, 4
 
 _PORT_MSG = struct.Struct("=BxxxI")  # br_port_msg: family, ifindex of the bridge
-_MDBA_MDB = 1
+_MDBA_MDB, _MDBA_ROUTER = 1, 2
+_MDB_SOURCE = 4  # MDBA_MDB_EATTR_SOURCE
+_ROUTER_INDEX = struct.Struct("=I")
+_ROUTER_FAMILIES: dict[int, Literal[4, 6]] = {3: 4, 4: 6}  # MDBA_ROUTER_PATTR_INET_TIMER, …INET6
 _MDB_ENTRY = struct.Struct("=IBBH16sHxx")  # port, state, flags, vid, address, protocol (be16)
 _PROTOCOLS = {0x0800: 4, 0x86DD: 16}
 
@@ -32,6 +36,7 @@ def read(reading: Reading, link: Netlink) -> None:
     reading.take(link, _RTM_GETLINK, [(name, body)], decode_vlans, PortVlan)
     request = ("RTM_GETMDB (bridge mdb show)", _PORT_MSG.pack(_AF_BRIDGE, 0))
     reading.take(link, _RTM_GETMDB, [request], decode_groups, Mdb)
+    reading.take(link, _RTM_GETMDB, [request], decode_routers, RouterPort)
 
 
 def decode_vlans(origin: Origin, messages: Iterable[bytes]) -> Iterator[PortVlan]:
@@ -69,7 +74,36 @@ def decode_groups(origin: Origin, messages: Iterable[bytes]) -> Iterator[Mdb]:
                     group=_group(address, protocol),
                     vlan=vid,
                     permanent=state == 1,
+                    source=_source(attribute_list(info, _MDB_ENTRY.size), protocol),
                 )
+
+
+def decode_routers(origin: Origin, messages: Iterable[bytes]) -> Iterator[RouterPort]:
+    """One row for each port and family on which a multicast router is known.
+
+    ``br_mdb.c:br_rports_fill_info``: a family's timer is sent if the port is on its list; kernels
+    before 5.14 have one list for both.
+    """
+    for line, message in enumerate(messages, 1):
+        bridge = origin.names[_PORT_MSG.unpack_from(message)[1]]
+        routers = attributes(message, _PORT_MSG.size).get(_MDBA_ROUTER, b"")
+        for _, raw in attribute_list(routers):
+            told = attributes(raw, _ROUTER_INDEX.size)
+            families = tuple(f for kind, f in _ROUTER_FAMILIES.items() if kind in told)
+            for family in families or (None,):
+                yield RouterPort(
+                    cite=origin.cite(line),
+                    netns=origin.netns,
+                    bridge=bridge,
+                    dev=origin.names[_ROUTER_INDEX.unpack_from(raw)[0]],
+                    family=family,
+                )
+
+
+def _source(told: Sequence[tuple[int, bytes]], protocol: int) -> str | None:
+    """The sender of a source-specific entry (MDBA_MDB_EATTR_SOURCE)."""
+    raw = dict(told).get(_MDB_SOURCE)
+    return None if raw is None or protocol == 0 else format_ip(raw)
 
 
 def _group(address: bytes, protocol: int) -> str:

@@ -118,6 +118,7 @@ def bridge_row(link: Link, facts: Facts) -> Bridge:
         forward_delay=_centiseconds(said.get("forward_delay")),
         ageing_time=_centiseconds(said.get("ageing_time")),
         group_fwd_mask=number(said.get("group_fwd_mask")),
+        mcast_router=number(said.get("mcast_router")),
         **values,
     )
 
