@@ -87,8 +87,11 @@ def test_evpn_mobility_sequences() -> None:
     def evpn(sequences: str) -> str:
         return listing('vtysh -c "show evpn mac vni 100"', [EVPN.format(sequences)])
 
-    finding = only(report(evpn("7/6")), NAME)
-    assert finding.details["ports"] == ["bond9"]
+    given = report(evpn("7/6"))
+    assert only(given, NAME).details["ports"] == ["bond9"]
+    assert given.sentence.startswith("What 52:54:00:00:00:99 sends by bond9 comes in again")
+    assert given.next[-1].host == "the switch"
+    assert not [step for step in given.next if "tcpdump" in step.command]
     assert not of(report(evpn("7/1")), NAME)
     assert not of(report(evpn("0/0")), NAME)
 
@@ -98,11 +101,18 @@ def test_a_switch_that_says_flapping_is_believed_at_once() -> None:
         "%SW_MATM-4-MACFLAP_NOTIF: Host 5254.0000.0011 in vlan 10 is flapping between port Gi1/0/1"
         " and port Po2"
     )
-    finding = only(report(listing("show logging", [line])), NAME)
+    given = report(listing("show logging", [line]))
+    finding = only(given, NAME)
     assert (finding.subject, finding.details["ports"]) == (
         "52:54:00:00:00:11",
         ["Gi1/0/1", "Po2"],
     )
+    # A bond that sends by all legs into ports that are no LAG looks the same, and returns nothing.
+    assert (checks(given), given.verdict) == ({NAME}, "undecided")
+    assert [step.host for step in given.next][:2] == [
+        "the switch",
+        "the host that has 52:54:00:00:00:11",
+    ]
 
 
 def test_a_switch_that_tells_of_moves_has_to_tell_of_the_way_back() -> None:

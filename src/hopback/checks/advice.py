@@ -64,6 +64,8 @@ def _for_finding(network: Network, finding: Finding) -> Iterator[NextStep]:
                 f"shows when {bridge} moves the entry: right after the station's own frame means"
                 " that the frame came back",
             )
+        case "mac-move" if finding.details["told_by"] == "switch":
+            yield from _flapping(finding)
         case "own-source" if finding.severity != "info":
             yield NextStep(
                 finding.host,
@@ -94,7 +96,7 @@ def _legs(network: Network, finding: Finding, netns: str) -> Iterator[NextStep]:
         yield NextStep(finding.host, _in(netns, f"brctl showstp {finding.details['bridge']}"), why)
         return
     legs = _bond_legs(network, DevId(finding.host, netns, base_device(uplink)))
-    for leg in legs or [uplink]:
+    for leg in legs or ([uplink] if finding.details["bridge"] else []):
         yield NextStep(
             finding.host,
             _capture(netns, leg, _own_address(finding)),
@@ -113,6 +115,21 @@ def _legs(network: Network, finding: Finding, netns: str) -> Iterator[NextStep]:
     )
 
 
+def _flapping(finding: Finding) -> Iterator[NextStep]:
+    """A switch names two ports; what hangs on them tells a loop from a bond without a LAG."""
+    ports = " and ".join(sorted(finding.details["ports"]))
+    yield NextStep(
+        "the switch",
+        f"show what is connected to {ports}, and the LAG and spanning-tree state of both",
+        "two legs of one host that are no LAG, or two ways to it that form a loop",
+    )
+    yield NextStep(
+        f"the host that has {finding.subject}",
+        "cat /proc/net/bonding/*; dmesg | grep 'own address'",
+        "a bond that sends by both legs needs a LAG; its own frames heard again mean a loop",
+    )
+
+
 def _bond_legs(network: Network, bond: DevId) -> list[str]:
     view = network.bonds.get(bond)
     return list(view.legs) if view else []
@@ -126,6 +143,7 @@ def _for_gap(gap: Gap) -> Iterator[NextStep]:
         "own_sources": "dmesg | grep 'own address'",
         "addresses": "ip -6 addr show; sysctl net.ipv6.conf.all.enhanced_dad; bridge -d link show",
         "filters": "nft list ruleset; ebtables-save",
+        "port_vlans": "bridge vlan show",
     }
     if gap.table in commands:
         yield NextStep(gap.host, commands[gap.table], gap.reason)

@@ -8,7 +8,7 @@ table (RFC 7432 §7.7). A virtual router's address moves by design: expected-dup
 from collections.abc import Iterator
 
 from hopback.checks.case import Case
-from hopback.checks.moves import moves
+from hopback.checks.moves import Move, moves
 from hopback.checks.shared_macs import is_virtual_router
 from hopback.findings import Finding
 from hopback.frames.mac import format_mac
@@ -35,6 +35,13 @@ def check(case: Case) -> Iterator[Finding]:
                 "bridge": move.bridge.name or None,
                 "netns": move.bridge.netns,
                 "ports": list(move.ports),
+                "told_by": move.told_by,
             },
-            alternatives=("a bond or a guest failing over", "two machines with one MAC"),
+            alternatives=_alternatives(move),
         )
+
+
+def _alternatives(move: Move) -> tuple[str, ...]:
+    usual = ("a bond or a guest failing over", "two machines with one MAC")
+    bond = "a host whose bond or team sends by several legs into ports that are no LAG"
+    return (bond, *usual) if move.told_by == "switch" else usual

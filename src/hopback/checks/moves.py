@@ -5,7 +5,7 @@ One change of place is no move in turn: the address has to come back.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from hopback.checks.case import Case
 from hopback.frames.mac import Mac, format_mac
@@ -19,13 +19,14 @@ EVPN_MOVES = 5
 
 
 class Move(NamedTuple):
-    """``bridge`` has no name where a switch that we do not see tells of the move."""
+    """``bridge`` has no name where an EVPN table or a switch that we do not see tells of it."""
 
     bridge: DevId
     mac: Mac
     ports: tuple[str, ...]
     refs: tuple[Ref, ...]
     summary: str
+    told_by: Literal["bridge", "evpn", "switch"]
 
 
 class _Place(NamedTuple):
@@ -51,7 +52,7 @@ def _move(bridge: DevId, mac: Mac, turns: Sequence[_Place]) -> Move:
     ports = tuple(dict.fromkeys(t.port for t in turns))
     what = f"{bridge.name} learns {format_mac(mac)}"
     summary = f"{what} on {_and(ports)} in turn and does not settle."
-    return Move(bridge, mac, ports, tuple(t.ref for t in turns), summary)
+    return Move(bridge, mac, ports, tuple(t.ref for t in turns), summary, "bridge")
 
 
 _Watched = dict[tuple[DevId, Mac, int], list[_Place]]
@@ -102,7 +103,8 @@ def _mobile(snapshot: Snapshot) -> Iterator[Move]:
                 f" mobility sequence {row.local_sequence}/{row.remote_sequence}."
             )
             nowhere = DevId(snapshot.host, row.netns, "")
-            yield Move(nowhere, row.mac, (row.where,), (Ref(snapshot.host, row.cite),), summary)
+            ref = Ref(snapshot.host, row.cite)
+            yield Move(nowhere, row.mac, (row.where,), (ref,), summary, "evpn")
 
 
 def _flapping(snapshot: Snapshot) -> Iterator[Move]:
@@ -118,7 +120,8 @@ def _flapping(snapshot: Snapshot) -> Iterator[Move]:
             ports = (shown[0].before, shown[0].after)
             summary = f"A switch sees {format_mac(mac)} on {_and(ports)} in turn."
             refs = tuple(Ref(snapshot.host, r.cite) for r in shown)
-            yield Move(DevId(snapshot.host, shown[0].netns, ""), mac, ports, refs, summary)
+            nowhere = DevId(snapshot.host, shown[0].netns, "")
+            yield Move(nowhere, mac, ports, refs, summary, "switch")
 
 
 def _and(names: Sequence[str]) -> str:

@@ -35,7 +35,9 @@ def check(case: Case) -> Iterator[Finding]:
     told = set()
     for (host, netns, bridge), found in symptoms.items():
         if (host, netns, bridge) not in looped:
-            finding = _finding(case, DevId(host, netns, bridge or found[0].subject), found)
+            own = any(f.check == "own-source" for f in found)
+            name = bridge or (found[0].subject if own else "")
+            finding = _finding(case, DevId(host, netns, name), found)
             told.add((host, finding.subject))
             yield finding
     for snapshot in case.network.snapshots.values():
@@ -52,6 +54,8 @@ def _points_out(case: Case, finding: Finding) -> bool:
             return outward and bool(finding.details["learned"])
         case "own-source":
             return not (finding.details["station_uses_it"] or finding.details["gone"])
+        case _ if finding.details["told_by"] == "switch":
+            return False  # a bond without a LAG makes a switch say the same, and returns nothing
         case _:
             bridge = DevId(finding.host, finding.details["netns"], finding.details["bridge"] or "")
             view = case.network.bridges.get(bridge)
@@ -76,13 +80,13 @@ def _finding(case: Case, bridge: DevId, found: Sequence[Finding]) -> Finding:
         host=bridge.host,
         subject=uplink,
         summary=(
-            f"What leaves {bridge.name} by {uplink} comes in again on it: something beyond"
+            f"What {_sender(bridge, found)} by {uplink} comes in again on it: something beyond"
             f" {uplink} (a loop, a mis-cabled LAG, a promiscuous switch) returns frames."
         ),
         because=tuple(e for f in found for e in f.because),
         path=_round_trip(bridge, uplink, found),
         details={
-            "bridge": bridge.name,
+            "bridge": bridge.name or None,
             "netns": bridge.netns,
             "uplink": uplink,
             "stations": [f.subject for f in found if f.check == "fdb-misplaced"],
@@ -91,6 +95,11 @@ def _finding(case: Case, bridge: DevId, found: Sequence[Finding]) -> Finding:
         explains=names,
         alternatives=_alternatives(found),
     )
+
+
+def _sender(bridge: DevId, found: Sequence[Finding]) -> str:
+    """Who sends: the bridge, or the station where only other endpoints tell of its frames."""
+    return f"leaves {bridge.name}" if bridge.name else f"{found[0].subject} sends"
 
 
 def _addresses(found: Sequence[Finding]) -> list[str]:
