@@ -43,6 +43,19 @@ def test_a_leg_that_hears_no_partner() -> None:
     assert given.verdict == "clear"
 
 
+def head(partner: str, *legs: str) -> str:
+    """What others than root see: the partner once, and nothing of it in the legs."""
+    shown = [f"    Partner Mac Address: {partner}", ""]
+    plain = [leg.partition("details")[0] for leg in legs]
+    return bond("802.3ad info", "Active Aggregator Info:", *shown, *plain)
+
+
+def test_partner_that_only_the_head_shows() -> None:
+    legs = leg("eth0"), leg("eth1", aggregator=2)
+    assert kinds(head(NOBODY, *legs)) == {"no-partner": ["eth0", "eth1"]}
+    assert kinds(head(SWITCH, *legs)) == {"split": ["eth0", "eth1"]}
+
+
 def test_legs_in_different_aggregators() -> None:
     other = "00:1c:73:00:00:02"
     assert kinds(bond(leg("eth0"), leg("eth1", other, aggregator=2))) == {"split": ["eth0", "eth1"]}

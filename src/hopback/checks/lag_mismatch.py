@@ -12,7 +12,7 @@ from hopback.findings import Finding
 from hopback.frames.mac import ZERO
 from hopback.network.facts import DevId, Ref
 from hopback.network.model import BondView
-from hopback.snapshot.rows import BondLeg
+from hopback.snapshot.rows import Bond, BondLeg
 
 NAME = "lag-mismatch"
 
@@ -32,7 +32,8 @@ def check(case: Case) -> Iterator[Finding]:
         linked = [rows for name, rows in bond.legs.items() if name not in names]
         legs = [told for rows in linked for told in _newest(rows, _has_lacp)]
         yield from _no_partner(case, bond, legs)
-        yield from _split(case, bond, legs)
+        # Legs that hear nobody have an aggregator each: that tells nothing more.
+        yield from list(_nobody(case, bond, legs)) or _split(case, bond, legs)
         yield from _down(case, bond, down)
 
 
@@ -58,6 +59,20 @@ def _no_partner(case: Case, bond: BondView, legs: list[_LegTold]) -> Iterator[Fi
             " the switch ports are not a LAG, or not this one."
         )
         yield _finding(case, bond.id, "no-partner", names, summary, deaf)
+
+
+def _nobody(case: Case, bond: BondView, legs: list[_LegTold]) -> Iterator[Finding]:
+    """The head of the file has a partner too: old kernels, and all but root, show no other."""
+    told = [(ref, row) for ref, row in bond.rows if row.partner_mac is not None][-1:]
+    if not told or told[0][1].partner_mac != ZERO or any(_shows_partner(leg) for _, leg in legs):
+        return
+    summary = f"{bond.id.name} hears no LACP partner: the switch ports are not a LAG."
+    names = list(dict.fromkeys(leg.name for _, leg in legs))
+    yield _finding(case, bond.id, "no-partner", names, summary, told)
+
+
+def _shows_partner(leg: BondLeg) -> bool:
+    return leg.actor_state is not None or leg.partner_mac is not None
 
 
 def _is_deaf(leg: BondLeg) -> bool:
@@ -89,7 +104,12 @@ def _down(case: Case, bond: BondView, down: list[_LegTold]) -> Iterator[Finding]
 
 
 def _finding(
-    case: Case, bond: DevId, kind: str, legs: list[str], summary: str, told: list[_LegTold]
+    case: Case,
+    bond: DevId,
+    kind: str,
+    legs: list[str],
+    summary: str,
+    told: Sequence[tuple[Ref, BondLeg | Bond]],
 ) -> Finding:
     return Finding(
         check=NAME,
