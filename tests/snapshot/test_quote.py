@@ -27,6 +27,7 @@ from hopback.snapshot.rows import (
     Row,
     Sysctl,
     VlanDevice,
+    Vxlan,
 )
 from hopback.snapshot.table import Cite, Rows, Source
 from tests.snapshot.samples import any_row, snapshots
@@ -103,6 +104,14 @@ def test_an_object_of_json_is_quoted_by_its_own_rows() -> None:
         (
             VlanDevice(cite=HERE, name="bond0.10", vid=10, lower="bond0"),
             "bond0.10@bond0: vlan protocol 802.1Q id 10",
+        ),
+        (
+            Vxlan(cite=HERE, name="vx7", vni=7, remote="10.0.0.9", port=4789, learning=False),
+            "vx7: vxlan id 7 remote 10.0.0.9 dstport 4789 nolearning",
+        ),
+        (
+            Link(cite=HERE, name="mv0", lower="eth0", kind="macvtap", macvlan_mode="vepa"),
+            "mv0@eth0: macvtap mode vepa",
         ),
         (
             GuestNic(cite=HERE, guest="vm1", target="vnet7", source="br0", source_kind="bridge"),

@@ -40,6 +40,7 @@ from hopback.snapshot.rows import (
     Sysctl,
     Unread,
     VlanDevice,
+    Vxlan,
 )
 from hopback.snapshot.table import Extent, Missing, Problem, Rows, Source
 
@@ -65,6 +66,7 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     bonds: Rows[Bond] | Missing = _missing("cat /proc/net/bonding/*")
     bond_legs: Rows[BondLeg] | Missing = _missing("cat /proc/net/bonding/*")
     vlan_devices: Rows[VlanDevice] | Missing = _missing("ip -d link show type vlan")
+    vxlans: Rows[Vxlan] | Missing = _missing("ip -d link show type vxlan")
     blinds: Rows[Blind] | Missing = _missing("ip -d link show; tc filter show dev DEV ingress")
     fdb: Rows[Fdb] | Missing = _missing("bridge fdb show")
     fdb_events: Rows[FdbEvent] | Missing = _missing("bridge -t monitor fdb")
@@ -110,6 +112,7 @@ TABLES: MappingProxyType[type[Row], str] = MappingProxyType(
         Bond: "bonds",
         BondLeg: "bond_legs",
         VlanDevice: "vlan_devices",
+        Vxlan: "vxlans",
         Blind: "blinds",
         Fdb: "fdb",
         FdbEvent: "fdb_events",

@@ -21,6 +21,7 @@ from hopback.snapshot.rows import (
     Row,
     Sysctl,
     VlanDevice,
+    Vxlan,
 )
 
 _MAC_FIELDS = frozenset({"mac", "perm_mac", "partner_mac", "source_mac", "target_mac", "used_by"})
@@ -61,6 +62,7 @@ def _fdb(row: Any) -> Iterable[str]:
     yield format_mac(row.mac)
     yield _opt("dev", row.dev) or _opt("port", row.port)
     yield _opt("dst", row.dst)
+    yield _opt("vni", row.vni)
     yield _opt("vlan", row.vlan or None)
     yield _opt("master", row.bridge)
     yield "self" if row.on_device else ""
@@ -97,6 +99,7 @@ def _link(row: Any) -> Iterable[str]:
     yield _opt("master", row.master)
     yield _opt("link/ether", row.mac if row.mac is None else format_mac(row.mac))
     yield row.kind or ""
+    yield _opt("mode", row.macvlan_mode)
 
 
 def _port(row: Any) -> Iterable[str]:
@@ -149,10 +152,23 @@ def _vlan_device(row: Any) -> Iterable[str]:
     yield f"vlan protocol {row.protocol or '802.1Q'} id {row.vid}"
 
 
+def _vxlan(row: Any) -> Iterable[str]:
+    yield f"{row.name}: vxlan"
+    yield "external" if row.collect_metadata else ""
+    yield _opt("id", row.vni)
+    for name in ("group", "remote", "local"):
+        yield _opt(name, getattr(row, name))
+    yield _opt("dev", row.lower)
+    yield _opt("dstport", row.port)
+    yield "nolearning" if row.learning is False else ""
+    yield "proxy" if row.proxy else ""
+
+
 def _guest_nic(row: Any) -> Iterable[str]:
     yield _opt("guest", row.guest)
     yield _opt("target", row.target)
     yield _opt(row.source_kind or "source", row.source)
+    yield _opt("mode", row.source_mode)
     yield row.model or ""
     yield _opt("mac", row.mac if row.mac is None else format_mac(row.mac))
     yield _opt("filter", row.filter)
@@ -201,6 +217,7 @@ _RENDERERS: dict[type[Row], Callable[[Any], Iterable[str]]] = {
     Route: _route,
     PortVlan: _port_vlan,
     VlanDevice: _vlan_device,
+    Vxlan: _vxlan,
     GuestNic: _guest_nic,
     OwnSource: _own_source,
     PortEvent: _port_event,

@@ -140,6 +140,13 @@ def test_fdb_vlan_offload_and_tunnel_remote() -> None:
     assert (second.bridge, second.age, second.netns, second.cite) == (None, None, "x", Cite(3, 2))
 
 
+def test_fdb_entry_that_sends_to_another_vni() -> None:
+    """Only such an entry of a VXLAN device carries NDA_VNI."""
+    own = neigh(9, 0x80, 0x02, a(2, MAC), a(1, bytes([192, 0, 2, 1])))
+    other = neigh(9, 0x80, 0x02, a(2, MAC), a(1, bytes([192, 0, 2, 1])), a(7, u32(77)))
+    assert [row.vni for row in rows_of(own, other)] == [None, 77]
+
+
 def test_fdb_messages_of_one_length_may_differ_in_layout() -> None:
     """A remembered layout is checked, not trusted."""
     one = neigh(2, 0x2, 0, a(2, MAC), a(9, u32(1)))

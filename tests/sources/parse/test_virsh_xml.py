@@ -111,6 +111,7 @@ def test_several_whole_interfaces_without_a_root() -> None:
     one, two = rows(parsed, GuestNic)
     assert (one.filter, one.guest, one.cite.line) == ("", None, 3)
     assert (two.source, two.source_kind, two.target) == ("eth0", "direct", "macvtap0")
+    assert (one.source_mode, two.source_mode) == (None, "vepa")
     assert not parsed.problems
 
 

@@ -18,6 +18,7 @@ from hopback.snapshot.rows.devices import (
     Link,
     PortStateName,
     VlanDevice,
+    Vxlan,
 )
 from hopback.snapshot.rows.forwarding import (
     Address,
@@ -85,4 +86,5 @@ __all__ = [
     "Sysctl",
     "Unread",
     "VlanDevice",
+    "Vxlan",
 ]

@@ -32,6 +32,7 @@ class Link(Row, frozen=True, kw_only=True, omit_defaults=True):
     lower_netnsid: int | None = None
     peer_netns: str | None = None
     xdp: bool | None = None  # a BPF program sits on the device's receive path
+    macvlan_mode: str | None = None  # of a macvlan or macvtap: private, vepa, bridge …
 
 
 class Bridge(Row, frozen=True, kw_only=True, omit_defaults=True):
@@ -133,6 +134,25 @@ class VlanDevice(Row, frozen=True, kw_only=True, omit_defaults=True):
     vid: int
     lower: str | None = None
     protocol: str | None = None  # 802.1Q, 802.1ad
+
+
+class Vxlan(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A VXLAN device (``ip -d link``). ``remote`` is its first destination, ``group`` if multicast.
+
+    Both are "" when the listing shows that there is none, and so is ``local`` when the kernel
+    chooses the outer source address; ``vni`` is None where each packet brings its own.
+    """
+
+    name: str
+    vni: int | None = None
+    local: str | None = None
+    remote: str | None = None
+    group: str | None = None
+    port: int | None = None  # UDP
+    lower: str | None = None
+    learning: bool | None = None
+    proxy: bool | None = None
+    collect_metadata: bool | None = None
 
 
 class Blind(Row, frozen=True, kw_only=True, omit_defaults=True):

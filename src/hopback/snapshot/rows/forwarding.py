@@ -31,6 +31,7 @@ class Fdb(Row, frozen=True, kw_only=True, omit_defaults=True):
     on_device: bool = False
     age: int | None = None  # ns
     dst: str | None = None  # a VXLAN entry's remote
+    vni: int | None = None  # and its VNI, where it is not the device's own
 
 
 class FdbEvent(Row, frozen=True, kw_only=True, omit_defaults=True):

@@ -14,8 +14,9 @@ class Guest(Row, frozen=True, kw_only=True, omit_defaults=True):
 class GuestNic(Row, frozen=True, kw_only=True, omit_defaults=True):
     """A guest's interface (``virsh dumpxml``, ``virsh domiflist``).
 
-    ``source`` is the bridge (or libvirt network) it is plugged into, ``target`` the tap on the
-    host; ``filter`` the nwfilter it refers to ("" when the whole definition shows none).
+    ``source`` is the bridge (or libvirt network) it is plugged into, or the device below a macvtap
+    (``direct``), whose mode is ``source_mode``; ``target`` the tap on the host; ``filter`` the
+    nwfilter it refers to ("" when the whole definition shows none).
     """
 
     guest: str | None = None
@@ -23,6 +24,7 @@ class GuestNic(Row, frozen=True, kw_only=True, omit_defaults=True):
     target: str | None = None
     source: str | None = None
     source_kind: str | None = None  # bridge, network, direct …
+    source_mode: str | None = None  # private, vepa, bridge, passthrough
     model: str | None = None
     filter: str | None = None
 

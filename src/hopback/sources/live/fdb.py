@@ -20,7 +20,7 @@ from hopback.sources.live.reading import Origin, Reading
 _RTM_GETNEIGH = 30
 _AF_BRIDGE = 7
 _NDMSG = struct.Struct("=BxxxiHBB")  # family, ifindex, state, flags, type
-_NDA_DST, _NDA_LLADDR, _NDA_CACHEINFO, _NDA_VLAN, _NDA_MASTER = 1, 2, 3, 5, 9
+_NDA_DST, _NDA_LLADDR, _NDA_CACHEINFO, _NDA_VLAN, _NDA_VNI, _NDA_MASTER = 1, 2, 3, 5, 7, 9
 _NUD_NOARP, _NUD_PERMANENT = 0x40, 0x80
 _NTF_SELF, _NTF_EXT_LEARNED, _NTF_OFFLOADED, _NTF_STICKY = 0x02, 0x10, 0x20, 0x40
 _UPDATED = 8  # nda_cacheinfo: confirmed, used, updated, refcnt
@@ -40,6 +40,7 @@ class _Layout(NamedTuple):
     age: int
     dst: int
     end: int
+    vni: int
 
 
 def read(reading: Reading, link: Netlink) -> None:
@@ -59,7 +60,7 @@ def decode(origin: Origin, messages: Iterable[bytes]) -> list[Fdb]:
         layout = layouts.get(len(message))
         if layout is None or layout.headers.unpack_from(message, 12) != layout.seen:
             layout = layouts[len(message)] = _layout(message)
-        _, _, mac, vlan, master, age, dst, end = layout
+        _, _, mac, vlan, master, age, dst, end, vni = layout
         if not mac:
             continue
         _, index, state, flags, _ = head(message)
@@ -79,6 +80,7 @@ def decode(origin: Origin, messages: Iterable[bytes]) -> list[Fdb]:
                 on_device=flags & _NTF_SELF != 0,
                 age=u32(message, age)[0] * TICK if age else None,
                 dst=format_ip(message[dst:end]) if dst else None,
+                vni=u32(message, vni)[0] if vni else None,
             )
         )
     return rows
@@ -115,4 +117,5 @@ def _layout(message: bytes) -> _Layout:
         age and age + _UPDATED,
         at(_NDA_DST, 0),
         end_of_dst,
+        at(_NDA_VNI, 0),
     )

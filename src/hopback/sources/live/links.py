@@ -17,9 +17,10 @@ from hopback.snapshot.rows import (
     Link,
     Row,
     VlanDevice,
+    Vxlan,
 )
 from hopback.snapshot.table import Cite
-from hopback.sources.live import bonds, bridges
+from hopback.sources.live import bonds, bridges, vxlans
 from hopback.sources.live.netlink import (
     Attributes,
     Netlink,
@@ -40,6 +41,7 @@ _NUM_VF, _EXT_MASK, _PHYS_SWITCH_ID, _LINK_NETNSID, _XDP, _PERM_ADDRESS = 21, 29
 _INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
 _XDP_ATTACHED = 2
 _VLAN_ID, _VLAN_PROTOCOL = 1, 5
+_MACVLAN_MODE = 1
 
 _IFF_UP, _IFF_PROMISC, _IFF_LOWER_UP = 0x1, 0x100, 0x10000
 # Virtual functions are listed only on request; the statistics that would come with them are not
@@ -47,9 +49,10 @@ _IFF_UP, _IFF_PROMISC, _IFF_LOWER_UP = 0x1, 0x100, 0x10000
 _WANTED = pack_attribute(_EXT_MASK, struct.pack("=I", 1 | 8))
 
 _PROTOCOLS = {0x8100: "802.1Q", 0x88A8: "802.1ad"}
+_MACVLAN_MODES = {1: "private", 2: "vepa", 4: "bridge", 8: "passthru", 16: "source"}
 _OVS = "openvswitch"
 
-FILLS = (Link, Bridge, BridgePort, Bond, BondLeg, VlanDevice)
+FILLS = (Link, Bridge, BridgePort, Bond, BondLeg, VlanDevice, Vxlan)
 """The tables that one RTM_GETLINK fills; of blind spots it tells some, ``tc`` the rest."""
 
 
@@ -103,6 +106,8 @@ def decode(origin: Origin, messages: Iterable[bytes]) -> Iterator[Row]:
             yield bonds.bond(device.cite, device.netns, device.name, device.data, origin.names)
         elif device.kind == "vlan":
             yield _vlan(device, origin.names)
+        elif device.kind == "vxlan":
+            yield vxlans.vxlan(device.cite, device.netns, device.name, device.data, origin.names)
         master = _master(device, origin.names)
         if device.port_of == "bridge":
             yield bridges.port(
@@ -152,7 +157,14 @@ def _link(device: Device, known: Names) -> Link:
         lower_index=lower or None,
         lower_netnsid=number_of(found, _LINK_NETNSID),
         xdp=_has_xdp(found),
+        macvlan_mode=_macvlan_mode(device),
     )
+
+
+def _macvlan_mode(device: Device) -> str | None:
+    if device.kind not in ("macvlan", "macvtap"):
+        return None
+    return _MACVLAN_MODES.get(number(device.data.get(_MACVLAN_MODE, b"")))
 
 
 def _master(device: Device, known: Names) -> str:

@@ -57,6 +57,7 @@ class Entry(Struct, frozen=True, gc=False):
     state: str = ""
     updated: int | None = None
     dst: str | None = None
+    vni: int | None = None
     flags: tuple[str, ...] = ()
 
 
@@ -159,6 +160,7 @@ def take_apart(tail: str, netns: str, shown: str | None = None) -> Rest:
             on_device="self" in alone,
             age=None if updated is None else _age(updated),
             dst=said.get("dst") or None,
+            vni=number(said.get("vni")),
         ),
         wrong,
     )
@@ -218,4 +220,5 @@ def _like(entry: Entry, netns: str, shown: str | None) -> Fdb | None:
         on_device="self" in flags,
         age=None if entry.updated is None else _age(entry.updated),
         dst=entry.dst,
+        vni=number(entry.vni),
     )

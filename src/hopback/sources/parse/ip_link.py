@@ -14,7 +14,13 @@ from hopback.snapshot.table import Problem
 from hopback.sources.parse import ip_link_json
 from hopback.sources.parse.base import Parsed, Text
 from hopback.sources.parse.fields import mac_or_none
-from hopback.sources.parse.ip_link_facts import Facts, blind_rows, detail_rows
+from hopback.sources.parse.ip_link_facts import (
+    Facts,
+    blind_rows,
+    detail_rows,
+    macvlan_mode,
+    vxlan_switches,
+)
 from hopback.sources.parse.json_objects import is_json
 from hopback.sources.parse.listing import CUT, number, pairs, stray, unreadable
 
@@ -109,7 +115,7 @@ def _belongs(line: str) -> bool:
 def device_rows(text: Text, stanza: Stanza) -> Iterator[Row]:
     """All that a stanza tells of its device, addresses apart."""
     own, as_leg = _facts(text, stanza)
-    link = _link(text, stanza, own.kind if own else None, as_leg.kind if as_leg else None)
+    link = _link(text, stanza, own, as_leg.kind if as_leg else None)
     yield link
     yield from detail_rows(link, own, as_leg)
     words = [line.split() for _, line in stanza.details]
@@ -133,11 +139,18 @@ def _facts(text: Text, stanza: Stanza) -> tuple[Facts | None, Facts | None]:
         if match := _LEG.match(line):
             as_leg = as_leg or Facts(match["kind"], pairs(line.split()), text.cite(index))
         elif match := _KIND.match(line):
-            own = own or Facts(match["kind"], pairs(line.split()[1:]), text.cite(index))
+            own = own or Facts(match["kind"], _said(match["kind"], line), text.cite(index))
     return own, as_leg
 
 
-def _link(text: Text, stanza: Stanza, kind: str | None, port_of: str | None) -> Link:
+def _said(kind: str, line: str) -> dict[str, object]:
+    words = line.split()[1:]
+    lone = vxlan_switches(words) if kind == "vxlan" and words else {}
+    return {**pairs(words), **lone}
+
+
+def _link(text: Text, stanza: Stanza, own: Facts | None, port_of: str | None) -> Link:
+    kind = own.kind if own else None
     header = stanza.header
     words = header["rest"].split()
     said = pairs(words)
@@ -167,6 +180,7 @@ def _link(text: Text, stanza: Stanza, kind: str | None, port_of: str | None) -> 
         lower_netnsid=number(hardware.get("link-netnsid")),
         peer_netns=hardware.get("link-netns"),
         xdp=xdp or _prints_xdp(stanza) or xdp,
+        macvlan_mode=macvlan_mode(own),
     )
 
 

@@ -1,10 +1,11 @@
 """Rows from what ``ip -d link`` says of a device, whether it said it in text or in JSON.
 
 The facts are keyed by the words of the text (iproute2 ``ip/iplink_bridge.c``,
-``iplink_bridge_slave.c``, ``iplink_bond.c``, ``iplink_bond_slave.c``, ``iplink_vlan.c``).
+``iplink_bridge_slave.c``, ``iplink_bond.c``, ``iplink_bond_slave.c``, ``iplink_vlan.c``,
+``iplink_vxlan.c``).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hopback.snapshot.rows import (
@@ -18,6 +19,7 @@ from hopback.snapshot.rows import (
     PortStateName,
     Row,
     VlanDevice,
+    Vxlan,
 )
 from hopback.snapshot.table import Cite
 from hopback.sources.parse.fields import mac_or_none
@@ -80,6 +82,8 @@ def detail_rows(link: Link, own: Facts | None, as_leg: Facts | None) -> Iterator
                 yield _bond_row(link, own)
             case "vlan" if (vid := number(own.said.get("id"))) is not None and 0 <= vid < 4096:
                 yield _vlan_row(link, own, vid)
+            case "vxlan" if own.said:
+                yield _vxlan_row(link, own)
             case "openvswitch":
                 yield Blind(cite=own.cite, netns=link.netns, dev=link.name, what="Open vSwitch")
     if as_leg is not None:
@@ -88,6 +92,13 @@ def detail_rows(link: Link, own: Facts | None, as_leg: Facts | None) -> Iterator
                 yield port_row(link, as_leg)
             case "bond":
                 yield _leg_row(link, as_leg)
+
+
+def macvlan_mode(own: Facts | None) -> str | None:
+    """The mode of a macvlan or macvtap (``iplink_macvlan.c``); None for any other device."""
+    if own is None or own.kind not in ("macvlan", "macvtap"):
+        return None
+    return _word(own.said.get("mode"))
 
 
 def blind_rows(link: Link, switchdev: bool, sriov: bool) -> Iterator[Row]:
@@ -200,6 +211,40 @@ def _vlan_row(link: Link, facts: Facts, vid: int) -> VlanDevice:
         lower=link.lower or None,
         protocol=_word(facts.said.get("protocol")),
     )
+
+
+def _vxlan_row(link: Link, facts: Facts) -> Vxlan:
+    said = facts.said
+    external = switch(said.get("external")) or False
+    remotes = {
+        name: _word(said.get(name)) or _word(said.get(f"{name}6")) or ""
+        for name in ("remote", "group", "local")
+    }
+    return Vxlan(
+        cite=facts.cite,
+        netns=link.netns,
+        name=link.name,
+        vni=None if external else number(said.get("id")),
+        port=number(said.get("dstport")),
+        lower=_word(said.get("dev")),
+        learning=switch(said.get("learning")),
+        proxy=switch(said.get("proxy")) or False,
+        collect_metadata=external,
+        **remotes,
+    )
+
+
+def vxlan_switches(words: Sequence[str]) -> Mapping[str, bool]:
+    """What the lone words of a VXLAN device's line switch on and off.
+
+    Learning is the default, and a line that was cut before its TTL does not tell.
+    """
+    whole = "ttl" in words
+    return {
+        **({"learning": "nolearning" not in words} if whole or "nolearning" in words else {}),
+        "proxy": "proxy" in words,
+        "external": "external" in words,
+    }
 
 
 def _word(value: object) -> str | None:

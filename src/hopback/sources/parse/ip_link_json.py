@@ -9,7 +9,7 @@ from hopback.snapshot.rows import Link, Row
 from hopback.snapshot.table import Cite
 from hopback.sources.parse.base import At, Parsed, Text
 from hopback.sources.parse.fields import mac_or_none
-from hopback.sources.parse.ip_link_facts import Facts, blind_rows, detail_rows
+from hopback.sources.parse.ip_link_facts import Facts, blind_rows, detail_rows, macvlan_mode
 from hopback.sources.parse.json_objects import objects
 from hopback.sources.parse.listing import number
 
@@ -62,15 +62,18 @@ def device_rows(text: Text, index: At, device: Device) -> Iterator[Row]:
         return
     cite = text.cite(index)
     info = device.linkinfo or LinkInfo()
-    link = _link(text, cite, device.ifname, device, info)
+    own = Facts(info.info_kind, _own(info), cite) if info.info_kind else None
+    link = _link(text, cite, device.ifname, device, own)
     yield link
-    own = Facts(info.info_kind, _own(info.info_data), cite) if info.info_kind else None
     as_leg = _as_leg(info, cite)
     yield from detail_rows(link, own, as_leg)
     yield from blind_rows(link, bool(device.phys_switch_id), bool(device.vfinfo_list))
 
 
-def _own(said: Mapping[str, Any]) -> Mapping[str, Any]:
+def _own(info: LinkInfo) -> Mapping[str, Any]:
+    said = info.info_data
+    if info.info_kind == "vxlan" and said:
+        return {**said, "dstport": said.get("port"), "dev": said.get("link")}
     aggregate = said.get("ad_info")
     if not isinstance(aggregate, dict):
         return said
@@ -88,7 +91,8 @@ def _as_leg(info: LinkInfo, cite: Cite) -> Facts | None:
     return Facts(info.info_slave_kind, said, cite)
 
 
-def _link(text: Text, cite: Cite, name: str, device: Device, info: LinkInfo) -> Link:
+def _link(text: Text, cite: Cite, name: str, device: Device, own: Facts | None) -> Link:
+    info = device.linkinfo or LinkInfo()
     flags = device.flags
     whole = device.qdisc is not None
     away = device.link_index is not None
@@ -112,4 +116,5 @@ def _link(text: Text, cite: Cite, name: str, device: Device, info: LinkInfo) -> 
         lower_netnsid=number(device.link_netnsid),
         peer_netns=device.link_netns,
         xdp=bool(device.xdp) if device.xdp is not None or whole else None,
+        macvlan_mode=macvlan_mode(own),
     )

@@ -26,6 +26,7 @@ class _Nic:
         self.mac: Mac | None = None
         self.target: str | None = None
         self.source: str | None = None
+        self.mode: str | None = None
         self.model: str | None = None
         self.filter: str | None = None
         self.seen: set[str] = set()
@@ -130,6 +131,7 @@ class LibvirtReader:
                 target=nic.target,
                 source=nic.source,
                 source_kind=nic.kind,
+                source_mode=nic.mode,
                 model=nic.model,
                 filter=unfiltered if nic.filter is None else nic.filter,
             )
@@ -158,6 +160,7 @@ def _take_source(nic: _Nic, attributes: Mapping[str, str]) -> None:
     for attribute, kind in _SOURCES:
         if attribute in attributes:
             nic.source = attributes[attribute]
+            nic.mode = attributes.get("mode") if attribute == "dev" else None
             if nic.kind is None or kind == "bridge":
                 nic.kind = kind
             return

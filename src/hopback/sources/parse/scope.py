@@ -15,6 +15,7 @@ from hopback.snapshot.rows import (
     Row,
     Rule,
     VlanDevice,
+    Vxlan,
 )
 from hopback.sources.parse.commands import Command
 
@@ -33,6 +34,7 @@ _ONE_KIND: dict[str, tuple[type[Row], ...]] = {
     "bridge": (Bridge,),
     "bond": (Bond,),
     "vlan": (VlanDevice,),
+    "vxlan": (Vxlan,),
     "bridge_slave": (),
     "bond_slave": (BondLeg,),
 }
