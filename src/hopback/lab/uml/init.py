@@ -13,19 +13,25 @@ import ctypes
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import termios
 import threading
+import traceback
 import tty
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from hopback.lab.uml.modules import Modules
+from hopback.lab.uml.modules import Modules, NoSuchModule
 
 _POWER_OFF = 0x4321_FEDC
-_NOT_FOUND = 127
+_NOT_FOUND = 127  # as a shell has it
+_OUTPUT, _ERRORS = 0, 1  # serial lines
+_ALWAYS = ("ipv6",)
+"""Loaded by the way, it would be missing where a namespace is made silent, and speak up later."""
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -36,7 +42,7 @@ def _mount(kind: str, target: str, source: str = "none", option: str = "") -> No
         raise OSError(number, f"mount {kind} on {target}: {os.strerror(number)}")
 
 
-def _mount_all(folder: str, writable: str | None) -> None:
+def _mount_all(folder: Path, writable: str | None) -> None:
     _mount("proc", "/proc")
     _mount("sysfs", "/sys")
     _mount("tmpfs", "/run")
@@ -44,28 +50,46 @@ def _mount_all(folder: str, writable: str | None) -> None:
         Path(path).mkdir(exist_ok=True)
     _mount("devpts", "/dev/pts")
     _mount("tmpfs", "/dev/shm")  # noqa: S108
-    for path in filter(None, (folder, writable)):
+    for path in filter(None, (str(folder), writable)):
         _mount("hostfs", path, option=path)
 
 
-def _load_modules(folder: str, modules_folder: str, names: list[str]) -> None:
+def _make_nodes(modules_folder: Path) -> None:
+    """Device nodes whose opening loads the module (/dev/net/tun), which elsewhere udev makes."""
+    for line in (modules_folder / "modules.devname").read_text().splitlines():
+        if line.startswith("#"):
+            continue
+        _, name, device = line.split()
+        node = Path("/dev", name)
+        node.parent.mkdir(parents=True, exist_ok=True)
+        if not node.exists():
+            kind = stat.S_IFCHR if device[0] == "c" else stat.S_IFBLK
+            major, minor = device[1:].split(":")
+            os.mknod(node, kind | 0o600, os.makedev(int(major), int(minor)))
+
+
+def _load_modules(folder: Path, names: list[str]) -> None:
     """Load what was asked for, and let the kernel load the rest when it misses it."""
     helper = Path("/run/modprobe")
     helper.write_text(
         f"#!/bin/sh\nPYTHONPATH={folder}/lib exec {folder}/python -S"
-        f" -m hopback.lab.uml.modules {folder}/modules \"$@\"\n"
+        f' -m hopback.lab.uml.modules {folder}/modules "$@"\n'
     )
     helper.chmod(0o755)
     Path("/proc/sys/kernel/modprobe").write_text(str(helper))
-    modules = Modules(Path(modules_folder))
-    for name in names:
+    modules = Modules(folder / "modules")
+    for name in (*_ALWAYS, *names):
         modules.load(name)
 
 
-def _copy(source: BinaryIO, line: str) -> None:
-    descriptor = os.open(line, os.O_RDWR | os.O_NOCTTY)
+def _open_line(number: int) -> BinaryIO:
+    descriptor = os.open(f"/dev/ttyS{number}", os.O_RDWR | os.O_NOCTTY)
     tty.setraw(descriptor)
-    with open(descriptor, "wb", buffering=0) as target:
+    return os.fdopen(descriptor, "wb", buffering=0)
+
+
+def _copy(source: BinaryIO, line: int) -> None:
+    with source, _open_line(line) as target:
         while data := os.read(source.fileno(), 1 << 16):
             while data:
                 data = data[target.write(data) :]
@@ -84,10 +108,12 @@ def _run(job: dict[str, Any]) -> int:
             stderr=subprocess.PIPE,
         )
     except OSError as error:
-        _say(f"{job['argv'][0]}: {error.strerror}")
+        _copy(_spoken(f"{error.filename}: {error.strerror}"), _ERRORS)
         return _NOT_FOUND
-    pipes = zip((process.stdout, process.stderr), ("/dev/ttyS0", "/dev/ttyS1"), strict=True)
-    copiers = [threading.Thread(target=_copy, args=pipe) for pipe in pipes]
+    copiers = [
+        threading.Thread(target=_copy, args=pipe)
+        for pipe in ((process.stdout, _OUTPUT), (process.stderr, _ERRORS))
+    ]
     for copier in copiers:
         copier.start()
     ended, status = 0, 0
@@ -100,17 +126,28 @@ def _run(job: dict[str, Any]) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def main(folder: str) -> None:
-    job = json.loads((Path(folder) / "job.json").read_text())
+def _spoken(text: str) -> BinaryIO:
+    reader, writer = os.pipe()
+    os.write(writer, text.encode() + b"\n")
+    os.close(writer)
+    return os.fdopen(reader, "rb")
+
+
+def main(folder: Path) -> None:
+    job = json.loads((folder / "job.json").read_text())
     _mount_all(folder, job["writable"])
-    _load_modules(folder, job["modules_folder"], job["modules"])
-    (Path(folder) / "code").write_text(str(_run(job)))
+    _make_nodes(folder / "modules")
+    try:
+        _load_modules(folder, job["modules"])
+        (folder / "code").write_text(str(_run(job)))
+    except (NoSuchModule, OSError) as error:
+        (folder / "failed").write_text(str(error))
 
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1])
-    finally:
-        # On failure the traceback is on the console, and no code is written.
-        sys.excepthook(*sys.exc_info()) if sys.exc_info()[0] else None
-        _libc.reboot(_POWER_OFF)
+        main(Path(sys.argv[1]))
+    except Exception:
+        # The kernel would panic if its first process ended; this is on the console, at least.
+        traceback.print_exc()
+    _libc.reboot(_POWER_OFF)

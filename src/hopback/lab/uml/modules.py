@@ -14,6 +14,9 @@ from collections.abc import Iterator
 from errno import EEXIST
 from pathlib import Path
 
+_PARAMETERS = {"bonding": b"max_bonds=0", "dummy": b"numdummies=0", "ifb": b"numifbs=0"}
+"""Else these make a device by being loaded; systemd sets the same."""
+
 _SYS_FINIT_MODULE = 313  # x86-64, the only machine for which Debian builds the package
 
 
@@ -74,7 +77,7 @@ def _insert(path: Path) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     file = os.open(path, os.O_RDONLY)
     try:
-        if libc.syscall(_SYS_FINIT_MODULE, file, b"", 0) != 0:
+        if libc.syscall(_SYS_FINIT_MODULE, file, _PARAMETERS.get(path.stem, b""), 0) != 0:
             number = ctypes.get_errno()
             if number != EEXIST:
                 raise OSError(number, f"{path.name}: {os.strerror(number)}")
