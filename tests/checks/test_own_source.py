@@ -35,6 +35,16 @@ def test_one_finding_for_a_port_however_often_it_is_said() -> None:
     assert len(finding.because) == 3
 
 
+def test_a_virtual_router_s_address_is_not_the_host_s_alone() -> None:
+    """An anycast gateway bears it on every endpoint: two ports that hear it are no ring."""
+    heard = [own_address(port, "00:00:5e:00:01:0a") for port in ("vx10", "vx20")]
+    given = report(dmesg(*heard))
+    assert (checks(given), given.verdict) == ({NAME}, "undecided")
+    assert given.findings[0].details["virtual_router"] is True
+    mixed = report(dmesg(own_address("eth0", "00:00:5e:00:01:0a"), own_address("eth0", HOST)))
+    assert mixed.verdict == "comes-back"
+
+
 def test_the_oldest_form_names_no_bridge_and_no_address() -> None:
     text = dmesg("eth0: received packet with own address as source address")
     finding = only(report(text), NAME)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 
 from hopback.checks.case import Case, path_steps
+from hopback.checks.own_source import tells_of_a_return
 from hopback.datapath.effects import Place
 from hopback.datapath.rules import RULES
 from hopback.engines.trace import Trace, trace
@@ -113,8 +114,8 @@ def _rings(case: Case, in_cycle: set[DevId]) -> Iterator[Finding]:
     heard: dict[DevId, list[Finding]] = defaultdict(list)
     for finding in case.of("own-source"):
         details = finding.details
-        if details["bridge"] and not (details["station_uses_it"] or details["gone"]):
-            bridge = DevId(finding.host, finding.details["netns"], finding.details["bridge"])
+        if details["bridge"] and tells_of_a_return(finding):
+            bridge = DevId(finding.host, details["netns"], details["bridge"])
             heard[bridge].append(finding)
     for bridge, found in heard.items():
         if len(found) < 2 or bridge in in_cycle:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from hopback.checks.case import Case
+from hopback.checks.shared_macs import is_virtual_router
 from hopback.findings import Finding
 from hopback.frames.mac import format_mac
 from hopback.network.facts import DevId, Ref, merge_refs
@@ -18,6 +19,8 @@ from hopback.network.roles import base_device
 from hopback.snapshot.rows import OwnSource
 
 NAME = "own-source"
+
+_VIRTUAL = " It is a virtual router's: others may send with it too."
 
 _Key = tuple[str, str, str | None, str]
 
@@ -32,6 +35,12 @@ def check(case: Case) -> Iterator[Finding]:
             port = DevId(host, netns, dev)
             home = _home(case, port._replace(name=bridge or dev))
             yield _finding(case, port._replace(netns=home or netns), bridge, rows, home is None)
+
+
+def tells_of_a_return(finding: Finding) -> bool:
+    """Whether nothing given explains an own-source finding otherwise."""
+    told = finding.details
+    return not (told["station_uses_it"] or told["virtual_router"] or told["gone"])
 
 
 def _home(case: Case, bridge: DevId) -> str | None:
@@ -54,6 +63,7 @@ def _finding(
     macs = sorted({format_mac(r.mac) for r in shown if r.mac is not None})
     listed = _listed_as(view, port)
     used = _in_use(case, port, macs)
+    virtual = all(r.mac is not None and is_virtual_router(r.mac) for r in rows)
     where = f"{bridge} received on {port.name}" if bridge else f"{port.name} received"
     address = f" ({macs[0]})" if len(macs) == 1 else ""
     return Finding(
@@ -67,6 +77,7 @@ def _finding(
         summary=(
             f"{where} frames whose source is its own address{address}.{_mismatch(listed, port)}"
             f"{' The station behind it uses that address.' if used else ''}"
+            f"{_VIRTUAL if virtual else ''}"
             f"{' It is not there any more.' if gone else ''}"
         ),
         because=(
@@ -82,11 +93,13 @@ def _finding(
             "repeated": len(rows) > 1,
             "listed_port": listed.name if listed else None,
             "station_uses_it": bool(used),
+            "virtual_router": virtual,
             "gone": gone,
         },
         alternatives=(
             "a station uses the address of the port itself",
             "two bridges of one network have the same address",
+            "a management controller (BMC, AMT) shares the NIC and its address",
         ),
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from hopback.checks.case import Case, path_steps
 from hopback.checks.heard_twice import Echo, echoes
+from hopback.checks.own_source import tells_of_a_return
 from hopback.datapath.rules import RULES
 from hopback.findings import Confidence, Finding, Step
 from hopback.network.facts import DevId
@@ -53,7 +54,7 @@ def _points_out(case: Case, finding: Finding) -> bool:
             outward = finding.details["actual_port_role"] != "guest"
             return outward and bool(finding.details["learned"])
         case "own-source":
-            return not (finding.details["station_uses_it"] or finding.details["gone"])
+            return tells_of_a_return(finding)
         case _ if finding.details["told_by"] == "switch":
             return False  # a bond without a LAG makes a switch say the same, and returns nothing
         case _:
