@@ -133,6 +133,29 @@ def test_nothing_to_go_by(text: str) -> None:
     assert "healthy" not in checks(given)
 
 
+@pytest.mark.parametrize(
+    ("command", "line", "said"),
+    [
+        (
+            "tcpdump -n -i eth0",
+            "10:00:00.000001 IP 192.0.2.1 > 192.0.2.2: ICMP echo request, id 1, seq 1, length 64",
+            "shows packets, and not by which ports they go",
+        ),
+        (
+            "bridge monitor fdb",
+            f"{GUEST0} dev vnet0 master br0",
+            "shows no address that was learned there and back",
+        ),
+        ("ping -c 1 192.0.2.1", "PING 192.0.2.1 (192.0.2.1) 56(84) bytes of data.", "no bridge"),
+    ],
+)
+def test_what_was_shown_is_not_denied(command: str, line: str, said: str) -> None:
+    given = report(listing(command, [line]))
+    assert given.verdict == "undecided"
+    assert said in given.sentence
+    assert given.next
+
+
 def test_the_worst_is_said_first_and_what_it_explains_after() -> None:
     echo = dmesg(own_address("eth0", "0c:c4:7a:00:00:01"))
     given = report(HYPERVISOR + fdb(*AWAY) + echo + links(DOWN))

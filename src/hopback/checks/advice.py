@@ -25,7 +25,7 @@ def next_steps(
     ]
     if verdict == "undecided":
         steps += [s for gap in gaps for s in _for_gap(gap)]
-        if not network.bridges:
+        if not network.bridges or not steps:
             steps += [_look(host) for host in network.snapshots]
     return tuple(dict.fromkeys(steps))[:_MAX_STEPS]
 

@@ -105,4 +105,8 @@ def _sentence(
         return f"Not decided: {gaps[0].reason}."
     if network.bridges:
         return "Not decided: what was given shows how it is wired, and nothing of what it forwards."
+    if any(s.sightings.rows for s in network.snapshots.values()):
+        return "Not decided: what was given shows packets, and not by which ports they go."
+    if any(s.fdb_events.rows for s in network.snapshots.values()):
+        return "Not decided: what was given shows no address that was learned there and back."
     return "Not decided: what was given shows no bridge, no forwarding table and no kernel message."
