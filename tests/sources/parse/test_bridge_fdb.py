@@ -101,6 +101,14 @@ def test_half_lines_and_redacted_addresses_are_problems() -> None:
     assert [problem.line for problem in parsed.problems] == [2, 3, 4, 6, 7, 8]
 
 
+@pytest.mark.parametrize("remark", ["← it lives there!", "<-- wrong port", "# the uplink"])
+def test_remark_behind_an_entry_is_no_part_of_it(remark: str) -> None:
+    parsed = bridge_fdb.parse(pasted(f"52:54:00:aa:bb:01 dev v1 master br0  {remark}"))
+    (row,) = rows(parsed, Fdb)
+    assert (row.dev, row.bridge) == ("v1", "br0")
+    assert not parsed.problems
+
+
 def test_prose_is_passed_over() -> None:
     parsed = bridge_fdb.parse(
         pasted("""

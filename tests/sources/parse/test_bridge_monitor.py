@@ -75,3 +75,11 @@ def test_shape() -> None:
         assert bridge_monitor.SHAPE.match(recorded(f"vm61-iproute/{name}").lines[0])
     assert not bridge_monitor.SHAPE.match(recorded("vm61-iproute/bridge-fdb.txt").lines[0])
     assert not bridge_monitor.SHAPE.match("[NEIGH] is what monitor prints")
+
+
+@pytest.mark.parametrize("clock", ["[22:05:00.456] ", "22:05:00 "])
+def test_time_of_day_that_a_shell_loop_put_in_front(clock: str) -> None:
+    parsed = bridge_monitor.parse(listing(f"{clock}02:00:00:00:00:0a dev veth1 vlan 5 master br0"))
+    (event,) = rows(parsed, FdbEvent)
+    assert (event.mac, event.dev, event.vlan, event.at) == (FLAP, "veth1", 5, None)
+    assert not parsed.problems

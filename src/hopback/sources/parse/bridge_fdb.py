@@ -37,6 +37,8 @@ _VALUED = frozenset(
     {"dev", "dst", "via", "vlan", "vni", "src_vni", "port", "used", "link-netnsid", "link-netns"}
     | {"nhid", "id", "state"}
 )
+_REMARKS = ("#", "//", "<-", "<=", "←", "⇐", "-->", "→")
+"""What people put behind a line to say what it means."""
 _WORDS = _STATES | _FLAGS | _VALUED | {"master", "activity_notify", "inactive", "blackhole"}
 
 
@@ -135,6 +137,8 @@ def take_apart(tail: str, netns: str, shown: str | None = None) -> Rest:
             alone.add(word)
         elif CUT.fullmatch(word):
             return Rest(None, "cut")
+        elif word.startswith(_REMARKS):
+            break
         elif word == words[-1] and any(known.startswith(word) for known in _WORDS):
             return Rest(None, "cut in the middle of a word")
         else:

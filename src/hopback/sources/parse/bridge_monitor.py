@@ -25,6 +25,8 @@ _LONG_STAMP = re.compile(
     r" (?P<year>\d{4}) (?P<usec>\d{1,6}) usec"
 )
 _SHORT_STAMP = re.compile(r"\s*\[(?P<second>[\d-]{10}T[\d:]{8})\.(?P<usec>\d{1,6})\]\s*")
+_CLOCK = re.compile(r"\s*\[?\d\d:\d\d:\d\d(?:\.\d{1,9})?\]?\s+(?=\[?[0-9A-Za-z])")
+"""A time of day that a shell loop put in front: of no known day, so no stamp."""
 _LABEL = re.compile(r"\s*(?:\[nsid [^\]]*\]\s*)?\[(?P<label>[A-Z]+)\]\s*")
 _OTHER = re.compile(r"\s*(?:Deleted )?(?:\d+: |dev |bridge |port )|\s{4}")
 _LEARNED = re.compile(r"\s*(?P<deleted>Deleted )?(?P<mac>[0-9a-fA-F:xX#*]{11,17}) (?P<rest>dev .*)")
@@ -43,6 +45,8 @@ def parse(text: Text) -> Parsed:
             continue
         if stamp := _SHORT_STAMP.match(line):
             at, line = _stamp(stamp), line[stamp.end() :]
+        elif clock := _CLOCK.match(line):
+            line = line[clock.end() :]
         label = _LABEL.match(line)
         line = line[label.end() :] if label else line
         if learned := _LEARNED.match(line):
