@@ -10,7 +10,7 @@ READY := .venv/.ready
 # What the kernel tests use, and its Debian package. What is missing is skipped by name.
 KERNEL_TESTS_NEED := ip=iproute2 brctl=bridge-utils dnsmasq=dnsmasq-base udhcpc=udhcpc \
 	busybox=busybox tcpdump=tcpdump sysctl=procps nft=nftables \
-	/etc/protocols=netbase
+	/etc/protocols=netbase linux.uml=user-mode-linux
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
