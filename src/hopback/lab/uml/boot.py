@@ -21,6 +21,7 @@ OUTPUT_MAX = 64 << 20
 
 _PACKAGES = Path(__file__).parents[3]
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # the user may be no root outside, but is inside
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the file in it has no name
 _CHUNK = 1 << 16
 
 
@@ -122,7 +123,7 @@ def _machine(
             *(str(folder), str(seconds), str(output_in), str(errors_in), "--"),
             *_command_line(folder, kernel, memory_mib, output_in, errors_in),
         ],
-        env={**os.environ, "PYTHONPATH": str(_PACKAGES)},
+        env={**os.environ, "PYTHONPATH": str(_PACKAGES), "TMPDIR": _memory_folder(memory_mib)},
         stdin=subprocess.PIPE,
         pass_fds=(output_in, errors_in),
         # An interrupt at the terminal is for the caller: the keeper has to outlive it.
@@ -157,6 +158,17 @@ def _command_line(
     ]
 
 
+def _memory_folder(memory_mib: int) -> str:
+    """Where the machine's memory is a file: in memory itself, unless a container allows too little.
+
+    The kernel runs code from there, and a full file system would crash it.
+    """
+    shared = os.statvfs(_SHARED_MEMORY)
+    enough = shared.f_bavail * shared.f_frsize >= memory_mib << 20
+    runnable = not shared.f_flag & os.ST_NOEXEC
+    return _SHARED_MEMORY if enough and runnable else tempfile.gettempdir()
+
+
 def _pump(lines: Sequence[int], sinks: Sequence[BinaryIO]) -> None:
     """Copy what comes until both lines end."""
     left = OUTPUT_MAX
@@ -176,7 +188,10 @@ def _pump(lines: Sequence[int], sinks: Sequence[BinaryIO]) -> None:
 
 
 def _exit_code(folder: Path, seconds: float) -> int:
-    if (folder / "ended").read_text() == "time":
+    ended = folder / "ended"
+    if not ended.exists():
+        raise UmlError("the keeper of user-mode Linux was killed")
+    if ended.read_text() == "time":
         raise TimeUp(f"not done after {seconds:g} s, and ended")
     if (folder / "failed").exists():
         raise UmlError((folder / "failed").read_text())

@@ -34,9 +34,11 @@ class Kernel(NamedTuple):
 def find() -> Kernel:
     """The kernel in $HOPBACK_UML or else in PATH; UmlMissing says how to get one."""
     program = _program()
-    release = subprocess.run(
-        [program, "--version"], capture_output=True, text=True, check=False
-    ).stdout.strip()
+    try:
+        asked = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise UmlMissing(f"{program}: {error.strerror}: {_HELP}") from None
+    release = asked.stdout.strip()
     modules = program.parents[1] / "lib" / "uml" / "modules" / release
     if not release or not (modules / "modules.dep").is_file():
         raise UmlMissing(f"{program} has no modules in {modules}: {_HELP}")
