@@ -45,6 +45,15 @@ def test_a_virtual_router_s_address_is_not_the_host_s_alone() -> None:
     assert mixed.verdict == "comes-back"
 
 
+def test_only_the_address_of_a_nic_may_be_its_controller_s() -> None:
+    def shared(mac: str) -> bool:
+        finding = only(report(dmesg(own_address("eth0", mac))), NAME)
+        return any("management controller" in other for other in finding.alternatives)
+
+    assert shared(HOST)
+    assert not shared("62:e9:db:a0:90:f3")
+
+
 def test_the_oldest_form_names_no_bridge_and_no_address() -> None:
     text = dmesg("eth0: received packet with own address as source address")
     finding = only(report(text), NAME)

@@ -20,6 +20,7 @@ from hopback.snapshot.rows import OwnSource
 
 NAME = "own-source"
 
+_LOCALLY_ADMINISTERED = 1 << 41  # no NIC's own address (IEEE 802)
 _VIRTUAL = " It is a virtual router's: others may send with it too."
 
 _Key = tuple[str, str, str | None, str]
@@ -96,12 +97,18 @@ def _finding(
             "virtual_router": virtual,
             "gone": gone,
         },
-        alternatives=(
-            "a station uses the address of the port itself",
-            "two bridges of one network have the same address",
-            "a management controller (BMC, AMT) shares the NIC and its address",
-        ),
+        alternatives=_alternatives(rows),
     )
+
+
+def _alternatives(rows: Sequence[OwnSource]) -> tuple[str, ...]:
+    usual = (
+        "a station uses the address of the port itself",
+        "two bridges of one network have the same address",
+    )
+    if all(r.mac is not None and r.mac & _LOCALLY_ADMINISTERED for r in rows):
+        return usual
+    return (*usual, "a management controller (BMC, AMT) shares the NIC and its address")
 
 
 def _listed_as(view: BridgeView | None, port: DevId) -> DevId | None:
