@@ -14,6 +14,7 @@ from tests.kernel.bridge_rig import (
     KernelBridge,
     Observation,
     PortConfig,
+    Settings,
     StaticEntry,
     port_mac,
 )
@@ -110,12 +111,13 @@ def test_static_entry_moves_and_sticky_entry_stays(sticky: bool, port: int) -> N
 
 def test_link_local_frame_is_not_forwarded_but_teaches() -> None:
     with KernelBridge([PLAIN] * 2) as bridge:
-        assert bridge.inject(0, frame(ANNA, LLDP)) == Observation()
+        sent = frame(ANNA, LLDP)
+        assert bridge.inject(0, sent) == Observation(kept={0: (Seen(PacketType.MULTICAST, sent),)})
         assert bridge.fdb()[ANNA] == FdbEntry(0)
 
 
 def test_group_fwd_mask_lets_lldp_through() -> None:
-    with KernelBridge([PLAIN] * 2, group_fwd_mask=1 << 14) as bridge:
+    with KernelBridge([PLAIN] * 2, settings=Settings(group_fwd_mask=1 << 14)) as bridge:
         assert bridge.inject(0, frame(ANNA, LLDP)).egress.keys() == {1}
     with KernelBridge([PortConfig(group_fwd_mask=1 << 14), PLAIN]) as bridge:
         assert bridge.inject(0, frame(ANNA, LLDP)).egress.keys() == {1}
@@ -185,7 +187,7 @@ def test_locked_port_admits_only_stations_known_there() -> None:
 
 
 def test_without_ageing_time_the_bridge_is_a_hub() -> None:
-    with KernelBridge([PLAIN] * 3, ageing_time=0) as bridge:
+    with KernelBridge([PLAIN] * 3, settings=Settings(ageing_time=0)) as bridge:
         bridge.inject(0, frame(ANNA, BROADCAST))
         assert ANNA not in bridge.fdb()
         assert bridge.inject(1, frame(BERT, ANNA)).egress.keys() == {0, 2}

@@ -1,0 +1,82 @@
+"""What an area of the model has to offer to be held against a kernel."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from hopback.datapath.effects import PacketType
+from tests.fidelity.mutants import Mutation
+
+
+class Received(NamedTuple):
+    """A frame that went up the stack, and its ``skb->pkt_type``."""
+
+    type: PacketType
+    frame: bytes
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a case led to; the kernel's has to equal the model's.
+
+    ``egress``: for each port that transmitted, its frames in order. ``local``: for each device on
+    which frames went up the host's stack, those in order. ``table``: the tables afterwards, keyed
+    and valued as the area likes. The frames of a case differ, so none can stand for another.
+    """
+
+    egress: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
+    local: Mapping[str, tuple[Received, ...]] = field(default_factory=dict)
+    table: Mapping[Any, Any] = field(default_factory=dict)
+
+
+class Prediction(NamedTuple):
+    """The model's result, and the rules that led to it."""
+
+    result: Result
+    fired: frozenset[str]
+
+
+class Case(Protocol):
+    """A network and the frames it gets: a frozen dataclass, printed as Python by ``source``."""
+
+    @property
+    def frames(self) -> Sequence[object]: ...
+
+
+C = TypeVar("C", bound=Case)
+
+
+class Area(Protocol[C]):
+    """One part of the model. ``AREA`` of each module in ``tests.fidelity.areas`` is one."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def rules(self) -> frozenset[str]:
+        """The rules of the registry whose mutants have to be caught here."""
+
+    @property
+    def not_covered(self) -> tuple[str, ...]:
+        """What of the area no case has, for people."""
+
+    @property
+    def enumerated(self) -> Sequence[C]:
+        """Cases for what chance would not find; they come first."""
+
+    def refusal(self) -> str | None:
+        """Why the running kernel cannot be asked about this area; None if it can."""
+
+    def generate(self, chance: Random) -> C:
+        """A random case."""
+
+    def smaller(self, case: C) -> Iterator[C]:
+        """Cases that are simpler by one step, the boldest steps first."""
+
+    def kernel(self) -> AbstractContextManager[Callable[[C], Result]]:
+        """What the running kernel makes of a case; its networks are gone afterwards."""
+
+    def model(self, case: C, mutation: Mutation) -> Prediction:
+        """What the model makes of a case when ``mutation`` falsifies its effects."""

@@ -1,0 +1,42 @@
+"""What a run found, in words, in one line, and as a row of docs/fidelity.json."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from tests.fidelity.area import Area
+from tests.fidelity.run import Tally
+
+
+class AreaRun(Struct, frozen=True):
+    """One area on one kernel. ``kernel`` is host or uml; ``date`` as in ISO 8601."""
+
+    kernel: str
+    release: str
+    area: str
+    cases: int
+    frames: int
+    mismatches: int
+    caught: int
+    mutants: int
+    date: str
+    not_covered: tuple[str, ...]
+
+
+def verdict(area: Area[Any], tally: Tally[Any], seconds: float) -> str:
+    """One area in one line, with the names of the mutants that got by."""
+    rates = f"{tally.cases / seconds:.0f} cases/s, {tally.frames / seconds:.0f} frames/s"
+    missed = sorted(area.rules - tally.caught)
+    return f"{area.name}: {rates}" + (f"; not caught: {', '.join(missed)}" if missed else "")
+
+
+def last_line(kernel: str, area: str, runs: Sequence[AreaRun]) -> str:
+    """The sums, as scripts read them."""
+
+    def total(name: str) -> int:
+        return sum(getattr(run, name) for run in runs)
+
+    numbers = " ".join(f"{name}={total(name)}" for name in ("cases", "frames", "mismatches"))
+    mutants = f"{total('caught')}/{total('mutants')}"
+    return f"fidelity kernel={kernel} area={area} {numbers} mutants={mutants}"
