@@ -136,6 +136,7 @@ class Row(NamedTuple):
 class KernelBridge:
     """A bridge (multicast snooping and VLAN filtering off) with one tap for each port.
 
+    ``mac`` None: the bridge takes an address of its ports', as it does if nobody gives it one.
     CommandFailed or ``netlink.Refused`` when the kernel refuses a setting.
     """
 
@@ -145,7 +146,7 @@ class KernelBridge:
         static: Sequence[StaticEntry] = (),
         settings: Settings = DEFAULT,
         *,
-        mac: Mac = BRIDGE_MAC,
+        mac: Mac | None = BRIDGE_MAC,
     ) -> None:
         self._ports = ports
         self._static = static
@@ -305,8 +306,9 @@ class KernelBridge:
         # Without a default PVID: where VLAN filtering is compiled in, each entry that is added
         # gets a twin in VLAN 1, which is never looked up, and stays behind when the entry moves.
         options = "stp_state 0 forward_delay 0 mcast_snooping 0 vlan_default_pvid 0"
+        address = f"address {format_mac(self._mac)}" if self._mac else ""
         lines = [
-            f"link add {BRIDGE} address {format_mac(self._mac)} type bridge {options}",
+            f"link add {BRIDGE} {address} type bridge {options}",
             f"link set {BRIDGE} up",
         ]
         for index, mac in enumerate(self._port_macs()):

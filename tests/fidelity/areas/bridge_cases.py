@@ -49,9 +49,13 @@ _LENGTHS = (4, 46, 46, 46, 46, 300, 1490)
 
 @dataclass(frozen=True)
 class BridgeCase:
-    """A bridge, and frames by the port they come in by (None: the host's own)."""
+    """A bridge, and frames by the port they come in by (None: the host's own).
+
+    ``inherits``: the bridge has no address but that of its first port.
+    """
 
     ports: tuple[PortConfig, ...]
+    inherits: bool = False
     entries: tuple[StaticEntry, ...] = ()
     settings: Settings = DEFAULT
     frames: tuple[tuple[int | None, bytes], ...] = ()
@@ -62,6 +66,7 @@ def random_case(chance: Random) -> BridgeCase:
     count = chance.randint(PORTS_MIN, PORTS_MAX)
     return BridgeCase(
         _ports(chance, count),
+        chance.random() < 0.3,
         _entries(chance, count),
         _settings(chance),
         tuple((_arrival(chance, count), _frame(chance, count, number)) for number in range(FRAMES)),
@@ -153,6 +158,8 @@ def smaller_case(case: BridgeCase) -> Iterator[BridgeCase]:
     for index, port in enumerate(case.ports):
         for plain in plainer(port):
             yield replace(case, ports=changed_at(case.ports, index, plain))
+    if case.inherits:
+        yield replace(case, inherits=False)
     for settings in plainer(case.settings):
         yield replace(case, settings=settings)
     for index, entry in enumerate(case.entries):
