@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench docs
+.PHONY: help demo test lint types bench docs fidelity fidelity-release
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -13,7 +13,7 @@ KERNEL_TESTS_NEED := ip=iproute2 brctl=bridge-utils dnsmasq=dnsmasq-base udhcpc=
 	/etc/protocols=netbase linux.uml=user-mode-linux
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 DHCP_CASE := tests/fixtures/incident-b/paste.txt
 DAD_CASE := tests/fixtures/libvirt
@@ -41,6 +41,23 @@ types: $(READY) ## mypy, strict
 
 bench: $(READY) ## Run the benchmarks
 	@shopt -s nullglob; for bench in bench/bench_*.py; do $(BIN)/python "$$bench"; done
+
+SECONDS ?= 30
+SEED ?= 1
+KERNEL ?= host
+AREA ?= all
+
+fidelity: $(READY) ## The model against a kernel: SECONDS=30 SEED=1 KERNEL=host|uml AREA=all
+	@tools/need ip=iproute2
+	@[ "$(KERNEL)$${HOPBACK_UML:-}" != uml ] || tools/need linux.uml=user-mode-linux
+	@$(BIN)/python -m tests.fidelity --seconds $(SECONDS) --seed $(SEED) --kernel $(KERNEL) \
+		--area $(AREA)
+
+fidelity-release: $(READY) ## The same for a release, on both kernels, recorded in docs/
+	@tools/need ip=iproute2
+	@[ -n "$${HOPBACK_UML:-}" ] || tools/need linux.uml=user-mode-linux
+	nice $(BIN)/python -m tests.fidelity.record
+	$(BIN)/python docs/generate.py
 
 docs: $(READY) ## Refresh the generated pages and build the site in build/docs
 	$(BIN)/python docs/generate.py

@@ -30,6 +30,7 @@ docs/checks
 docs/cli
 docs/json
 docs/rules
+docs/fidelity
 docs/adr/README
 CHANGELOG
 ```
