@@ -5,6 +5,7 @@ import pytest
 from hopback.datapath.effects import Place
 from hopback.engines.dhcp import MESSAGES, Exchange, follow, server_place
 from tests.build import (
+    BRIDGE,
     GUEST0,
     HYPERVISOR,
     LINKS,
@@ -147,3 +148,60 @@ def test_the_kernel_decides_whether_a_pin_holds() -> None:
         f"{GUEST0} dev vnet0 master br0", f"{GUEST0} dev vnet0 master br0 sticky"
     )
     assert exchange(pinned + listing("uname -r", ["4.19.0"])).taught is not None
+
+
+VLAN_ON_BOND = links(
+    link(2, "eth0", "0c:c4:7a:00:00:0a", master="bond0"),
+    link(3, "eth1", "0c:c4:7a:00:00:0a", master="bond0"),
+    link(4, "bond0", "0c:c4:7a:00:00:0a", "bond mode active-backup"),
+    link(
+        5,
+        "bond0.2222@bond0",
+        "0c:c4:7a:00:00:0a",
+        "vlan protocol 802.1Q id 2222 <REORDER_HDR>",
+        master="br0",
+        port="",
+    ),
+    link(6, "br0", "0c:c4:7a:00:00:0a", BRIDGE),
+    link(7, "vnet0", TWIN0, TUN, master="br0", port=""),
+)
+
+
+def bonding(mode: str, active: str, *, up: str = "up") -> str:
+    return listing(
+        "cat /proc/net/bonding/bond0",
+        [
+            "Ethernet Channel Bonding Driver: v6.1.0",
+            f"Bonding Mode: fault-tolerance ({mode})",
+            f"Currently Active Slave: {active}",
+            "Slave Interface: eth0",
+            f"MII Status: {up}",
+            "Slave Interface: eth1",
+            f"MII Status: {up}",
+        ],
+    )
+
+
+def test_over_a_vlan_device_and_a_bond_down_to_the_leg() -> None:
+    text = (
+        VLAN_ON_BOND
+        + bonding("active-backup", "eth1")
+        + GUEST
+        + fdb(f"{GUEST0} dev vnet0 master br0")
+    )
+    found = exchange(text)
+    assert found.first_lost is None
+    discover, offer = found.legs[0].trace, found.legs[1].trace
+    names = [hop.place.dev.name for hop in discover.path(found.legs[0].arrived)]
+    assert names == ["vnet0", "bond0.2222", "bond0", "eth1"]
+    names = [hop.place.dev.name for hop in offer.path(found.legs[1].arrived)]
+    assert names == ["eth1", "bond0", "bond0.2222", "vnet0"]
+    assert found.taught is not None
+    assert found.taught.port == dev("bond0.2222")
+
+
+def test_a_bond_without_a_link_loses_what_the_guest_asks() -> None:
+    text = VLAN_ON_BOND + GUEST + bonding("active-backup", "None", up="down")
+    lost = exchange(text).legs[0].lost
+    assert lost is not None
+    assert lost.why.rule == "bond-no-leg"

@@ -99,7 +99,7 @@ class Blind(Struct, frozen=True):
 
 
 class Cross(Struct, frozen=True):
-    """The frame crosses a wire and enters by ``dev``."""
+    """The frame enters by ``dev``: over a wire, or up from the device below."""
 
     dev: DevId
     frame: Frame

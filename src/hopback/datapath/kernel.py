@@ -20,6 +20,12 @@ class Behaviour(Struct, frozen=True):
     ``locked``: ports can be locked (5.18). ``bcast_flood``: a flag of its own (4.12).
     ``lookup_checks_age``: an entry past its time is not found (before 4.11, bfd0aeac52f7);
     later kernels forward by it until the collector removes it.
+    ``bond_link_local_on_leg``: an inactive leg keeps link-local frames to itself (5.0; before,
+    only sockets bound to the leg see them, and 4.19 copies them to the bond, which is not
+    modelled). ``bond_l2_hostorder``: the transmit hash takes the EtherType in host order (5.15).
+    ``bond_halves_hash``: its lowest bit is dropped (4.9), ``bond_halves_l34_alone``: but only that
+    of layer3+4 (5.15). ``bond_hashes_icmp``: echoes are spread by their
+    identifier, errors go with what they quote (5.5).
     """
 
     lldp_forwardable: bool = True
@@ -29,6 +35,11 @@ class Behaviour(Struct, frozen=True):
     locked: bool = True
     bcast_flood: bool = True
     lookup_checks_age: bool = False
+    bond_link_local_on_leg: bool = True
+    bond_l2_hostorder: bool = True
+    bond_halves_hash: bool = True
+    bond_halves_l34_alone: bool = True
+    bond_hashes_icmp: bool = True
 
 
 CURRENT = Behaviour()
@@ -49,4 +60,9 @@ def behaviour_of(release: str | None) -> Behaviour:
         locked=version >= (5, 18),
         bcast_flood=version >= (4, 12),
         lookup_checks_age=version < (4, 11),
+        bond_link_local_on_leg=version >= (5, 0),
+        bond_l2_hostorder=version >= (5, 15),
+        bond_halves_hash=version >= (4, 9),
+        bond_halves_l34_alone=version >= (5, 15),
+        bond_hashes_icmp=version >= (5, 5),
     )

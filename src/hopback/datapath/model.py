@@ -6,6 +6,7 @@ from types import MappingProxyType
 from msgspec import Struct
 from msgspec.structs import replace
 
+from hopback.datapath.bond_state import BondState, bond_states
 from hopback.datapath.bridge.state import (
     NO_VLANS,
     BridgeState,
@@ -16,6 +17,7 @@ from hopback.datapath.bridge.state import (
 )
 from hopback.datapath.effects import Question
 from hopback.datapath.kernel import Behaviour, behaviour_of
+from hopback.datapath.vlan_device import VlanDevices, vlan_devices
 from hopback.frames.mac import Mac
 from hopback.network.facts import DevId, Fact, Ref, merge_refs
 from hopback.network.lookups import looked_up
@@ -41,6 +43,9 @@ class Model(Struct, frozen=True):
     bridges: Mapping[DevId, BridgeState]
     bridge_of: Mapping[DevId, DevId]
     stations: Mapping[DevId, tuple[Station, ...]]
+    bonds: Mapping[DevId, BondState]
+    bond_of: Mapping[DevId, DevId]
+    vlans: VlanDevices
 
     def entry_of(self, station: Station) -> FdbEntry | None:
         """Where the station's bridge has it, in the VLAN of what it sends untagged."""
@@ -54,6 +59,7 @@ def model_of(network: Network) -> Model:
     stations: dict[DevId, tuple[Station, ...]] = {}
     for station in network.stations:
         stations[station.port] = (*stations.get(station.port, ()), station)
+    bonds = bond_states(network)
     return Model(
         network=network,
         bridges=MappingProxyType({id_: _state(network, b) for id_, b in network.bridges.items()}),
@@ -61,11 +67,14 @@ def model_of(network: Network) -> Model:
             {port: id_ for id_, bridge in network.bridges.items() for port in bridge.ports}
         ),
         stations=MappingProxyType(stations),
+        bonds=MappingProxyType(bonds),
+        bond_of=MappingProxyType({leg.id: b.id for b in bonds.values() for leg in b.legs}),
+        vlans=vlan_devices(network),
     )
 
 
 def _state(network: Network, bridge: BridgeView) -> BridgeState:
-    kernel = behaviour_of(_release(network, bridge.id.host))
+    kernel = behaviour_of(network.release(bridge.id.host))
     filters = _filters(bridge)
     ports = {
         id_: _port(network, p, _vlans(network, id_) if filters else NO_VLANS)
@@ -90,11 +99,6 @@ def _state(network: Network, bridge: BridgeView) -> BridgeState:
         blind=_blind(network, bridge),
         kernel=kernel,
     )
-
-
-def _release(network: Network, host: str) -> str | None:
-    rows = network.snapshots[host].kernels.rows
-    return rows[-1].release if rows else None
 
 
 def _setting(bridge: BridgeView, name: str, default: int) -> int:

@@ -22,16 +22,29 @@ from hopback.network.model import Station
 def step(model: Model, world: World, place: Place, frame: Frame) -> tuple[Effect, ...]:
     """What happens to ``frame`` at ``place``."""
     if place.way == "in":
-        return _enter(model, world, place.dev, frame)
-    if place.dev in model.bridges:
-        return ingress.transmit(model.bridges[place.dev], world, frame)
-    return _leave(model, world, place.dev, frame)
+        effects = _enter(model, world, place.dev, frame)
+    elif place.dev in model.bridges:
+        effects = ingress.transmit(model.bridges[place.dev], world, frame)
+    else:
+        effects = _leave(model, world, place.dev, frame)
+    return tuple(e for effect in effects for e in _above(model, world, effect))
+
+
+def _above(model: Model, world: World, effect: Effect) -> tuple[Effect, ...]:
+    return (effect,)
 
 
 def _enter(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Effect, ...]:
+    """net/core/dev.c:__netif_receive_skb_core: VLAN devices first, then a bridge or a bond."""
+    taken = vlan_device.taken(model.vlans, dev, frame)
+    if taken is not None:
+        return (taken,)
     bridge = model.bridge_of.get(dev)
     if bridge is not None:
         return ingress.receive(model.bridges[bridge], world, dev, frame)
+    master = model.bond_of.get(dev)
+    if master is not None:
+        return bond.receive(model.bonds[master], world, dev, frame)
     device = model.network.devices.get(dev)
     if device and device.master and device.master.value:
         return (Blind(f"{dev.name} is a leg of {device.master.value}", device.master.refs),)
@@ -51,15 +64,51 @@ def _received(dev: DevId, frame: Frame, mac: int | None) -> Deliver:
 
 
 def _leave(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Effect, ...]:
+    vlan = model.vlans.by_id.get(dev)
+    if vlan is not None:
+        return (vlan_device.tagged(vlan, frame),)
+    if dev in model.bonds:
+        return bond.transmit(model.bonds[dev], world, frame)
+        return _tunnelled(model, world, dev, frame)
     device = model.network.devices.get(dev)
     if device and device.peer:
         return (Cross(device.peer.value, frame, Why("veth", device.peer.refs)),)
     stations = model.stations.get(dev, ())
     if stations:
         return tuple(_received(nic_of(s), frame, s.mac) for s in stations)
-    if world.get(uplink_question(dev)) == "returns":
-        return (Leave(dev, Why("beyond")), Cross(dev, frame, Why("beyond-returns")))
-    return (Leave(dev, Why("beyond")),)
+    return _beyond(model, world, dev, frame)
+
+
+def _tunnelled(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Effect, ...]:
+    left = any(isinstance(effect, Leave) for effect in effects)
+    if left and world.get(uplink_question(dev)) == "returns":
+        return (*effects, Cross(dev, frame, Why("beyond-returns")))
+    return effects
+
+
+def _beyond(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Effect, ...]:
+    """Out of what we see; perhaps it comes back, by the same cable or by a bond's others."""
+    left = Leave(dev, Why("beyond"))
+    returns = world.get(uplink_question(outlet(model, dev))) == "returns"
+    again = (Cross(dev, frame, Why("beyond-returns")),) if returns else ()
+    master = model.bond_of.get(dev)
+    if master is None:
+        return (left, *again)
+    return (left, *again, *bond.beyond(model.bonds[master], world, dev, frame))
+
+
+def entrance(model: Model, dev: DevId, frame: Frame) -> tuple[Place, Frame]:
+    """Where a frame that is to come in by ``dev`` first enters the host, and how it looks there.
+
+    Of a bond's legs it is the first that takes frames; if none does, the first.
+    """
+    vlan = model.vlans.by_id.get(dev)
+    if vlan is not None:
+        down = vlan_device.tagged(vlan, frame)
+        return entrance(model, down.dev, down.frame)
+    if dev in model.bonds:
+        return entrance(model, bond.taking_leg(model.bonds[dev]), frame)
+    return Place(dev, "in"), frame
 
 
 def nic_of(station: Station) -> DevId:
@@ -69,7 +118,14 @@ def nic_of(station: Station) -> DevId:
     return station.port._replace(name=f"NIC {format_mac(station.mac)}")
 
 
+def outlet(model: Model, dev: DevId) -> DevId:
+    """What ``uplink_question`` is about: the device below VLAN devices, and a bond as a whole."""
+    while (vlan := model.vlans.by_id.get(dev)) is not None:
+        dev = vlan.lower
+    return model.bond_of.get(dev, dev)
+
+
 def uplink_question(dev: DevId) -> Question:
-    """What lies beyond ``dev`` does with a frame it gets; unasked, it keeps it."""
+    """What lies beyond the ``outlet`` does with a frame it gets; unasked, it keeps it."""
     text = "does what lies beyond it return the frames it gets?"
     return Question(dev, text, ("keeps", "returns"), "keeps")

@@ -21,6 +21,7 @@ _INPUT = "net/bridge/br_input.c"
 _FORWARD = "net/bridge/br_forward.c"
 _FDB = "net/bridge/br_fdb.c"
 _VLAN = "net/bridge/br_vlan.c"
+_BOND = "drivers/net/bonding/bond_main.c"
 
 RULES = MappingProxyType(
     {
@@ -108,6 +109,64 @@ RULES = MappingProxyType(
             "net/bridge/br_device.c:br_dev_xmit",
             "the host sends to the bridge's own address, which has no port: dropped",
         ),
+        "bond-lacp": RuleInfo(
+            "drivers/net/bonding/bond_3ad.c:bond_3ad_lacpdu_recv",
+            "a LACPDU is for the bond itself: it goes no further",
+            "bond",
+        ),
+        "bond-inactive": RuleInfo(
+            f"{_BOND}:bond_should_deliver_exact_match",
+            "the leg is inactive: only a socket bound to it sees the frame",
+            "bond",
+        ),
+        "bond-link-local": RuleInfo(
+            f"{_BOND}:bond_handle_frame",
+            "a link-local frame that comes in by an inactive leg stays on the leg",
+            "bond",
+        ),
+        "bond-up": RuleInfo(
+            f"{_BOND}:bond_handle_frame", "what comes in by the leg is the bond's", "bond"
+        ),
+        "bond-alb-host": RuleInfo(
+            f"{_BOND}:bond_handle_frame",
+            "balance-alb below a bridge: a frame to a leg's own address gets the bond's",
+            "bond",
+        ),
+        "bond-rr": RuleInfo(
+            f"{_BOND}:bond_xmit_roundrobin_slave_get", "the legs take turns", "bond"
+        ),
+        "bond-igmp": RuleInfo(
+            f"{_BOND}:bond_xmit_roundrobin_slave_get",
+            "IGMP does not take turns: it goes by the active leg",
+            "bond",
+        ),
+        "bond-active": RuleInfo(
+            f"{_BOND}:bond_xmit_activebackup_slave_get", "by the active leg", "bond"
+        ),
+        "bond-hash": RuleInfo(
+            f"{_BOND}:bond_xmit_hash",
+            "addresses (and ports) pick the leg, counted in the order in which legs are listed",
+            "bond",
+        ),
+        "bond-broadcast": RuleInfo(
+            f"{_BOND}:bond_xmit_broadcast", "a copy by every leg that has a link", "bond"
+        ),
+        "bond-balance": RuleInfo(
+            "drivers/net/bonding/bond_alb.c:bond_do_alb_xmit",
+            "the load picks the leg, whose address becomes the source if it is not the active one",
+            "bond",
+        ),
+        "bond-no-leg": RuleInfo(f"{_BOND}:bond_tx_drop", "no leg can send: dropped", "bond"),
+        "vlan-up": RuleInfo(
+            "net/8021q/vlan_core.c:vlan_do_receive",
+            "a VLAN device takes its VLAN's frames off the device below, before a bridge or a bond",
+            "device",
+        ),
+        "vlan-down": RuleInfo(
+            "net/8021q/vlan_dev.c:vlan_dev_hard_start_xmit",
+            "a VLAN device tags the frame and hands it to the device below",
+            "device",
+        ),
         "veth": RuleInfo(
             "drivers/net/veth.c:veth_xmit", "what enters one end leaves the other", "device"
         ),
@@ -120,6 +179,12 @@ RULES = MappingProxyType(
         "beyond": RuleInfo("", "what lies beyond the uplink is not in the tables", "assumed"),
         "beyond-returns": RuleInfo(
             "", "assumed: the uplink's far side returns what it gets", "assumed"
+        ),
+        "bond-separate": RuleInfo(
+            "",
+            "assumed: the switch does not know that the legs are one link, and floods from one"
+            " to the others",
+            "assumed",
         ),
     }
 )

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from hopback.datapath.effects import Learn, Place, World
 from hopback.datapath.model import Model
-from hopback.datapath.path import nic_of, uplink_question
+from hopback.datapath.path import entrance, nic_of, outlet, uplink_question
 from hopback.engines.echo import taught_by_echo
 from hopback.engines.trace import End, Fate, Trace, trace
 from hopback.frames import dhcp
@@ -87,7 +87,7 @@ def follow(
 
 def _echo(model: Model, station: Station, server: Place, world: World | None) -> Trace:
     """The DISCOVER once more, the far side of the server's uplink returning it."""
-    returning = {**(world or {}), uplink_question(server.dev): "returns"}
+    returning = {**(world or {}), uplink_question(outlet(model, server.dev)): "returns"}
     origin = Place(station.port, "in")
     frame = _message("DISCOVER", station.mac)
     return trace(model, origin, frame, sender=nic_of(station), world=returning)[0]
@@ -102,7 +102,10 @@ def _leg(
         journey = trace(model, Place(station.port, "in"), frame, sender=nic, world=world)[0]
         hop = _reached(journey, server)
     else:
-        journey = trace(model, server, frame, world=world)[0]
+        origin, frame = (
+            entrance(model, server.dev, frame) if server.way == "in" else (server, frame)
+        )
+        journey = trace(model, origin, frame, world=world)[0]
         end = journey.delivered_to(nic)
         hop = end.hop if end else None
     return Leg(message, journey, hop, None if hop is not None else _loss(journey))
@@ -111,10 +114,23 @@ def _leg(
 def _reached(journey: Trace, server: Place) -> int | None:
     """The hop at which the message is on its way to the server, or has come to the host."""
     if server.way == "in":
-        out = Place(server.dev, "out")
-        return next((i for i, hop in enumerate(journey.hops) if hop.place == out), None)
+        return _outermost(journey, Place(server.dev, "out"))
     end = journey.delivered_to(server.dev)
     return end.hop if end else None
+
+
+def _outermost(journey: Trace, out: Place) -> int | None:
+    """The last hop on the way down from ``out``, by VLAN device and bond; None if lost there."""
+    last = next((i for i, hop in enumerate(journey.hops) if hop.place == out), None)
+    while last is not None:
+        if any(end.hop == last and end.fate in ("lost", "blind") for end in journey.ends):
+            return None
+        below = (i for i, h in enumerate(journey.hops) if h.parent == last and h.place.way == "out")
+        lower = next(below, None)
+        if lower is None:
+            break
+        last = lower
+    return last
 
 
 def _message(message: Message, client: Mac) -> Frame:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from hopback.datapath.effects import Place, World
 from hopback.datapath.model import Model
-from hopback.datapath.path import nic_of, uplink_question
+from hopback.datapath.path import nic_of, outlet, uplink_question
 from hopback.engines.trace import Trace, trace
 from hopback.frames.build import arp_probe, dad_ns
 from hopback.frames.ethernet import Frame
@@ -44,7 +44,8 @@ def probe(model: Model, station: Station, kind: ProbeKind, world: World | None =
 
     told = world or {}
     ways_out = [port.id for port in model.network.ways_out(station.bridge)]
-    echoes = tuple((way, sent({**told, uplink_question(way): "returns"})) for way in ways_out)
+    asked = {way: uplink_question(outlet(model, way)) for way in ways_out}
+    echoes = tuple((way, sent({**told, asked[way]: "returns"})) for way in ways_out)
     return Probe(station, kind, sent(told), echoes)
 
 

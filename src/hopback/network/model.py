@@ -128,6 +128,11 @@ class Network(Struct, frozen=True):
         """The bridge that ``port`` is enslaved to."""
         return next((b for b in self.bridges.values() if port in b.ports), None)
 
+    def release(self, host: str) -> str | None:
+        """The kernel's release on ``host``, as told last."""
+        rows = self.snapshots[host].kernels.rows
+        return rows[-1].release if rows else None
+
     def ways_out(self, bridge: DevId) -> tuple[Port, ...]:
         """The ports of ``bridge`` that lead neither to a guest nor to a station we know."""
         taken = {s.port for s in self.stations}

@@ -228,7 +228,7 @@ def answers(traces: Iterable[Trace]) -> tuple[str, ...]:
 def _echo(case: Case, exchange: Exchange) -> EchoView | None:
     """The DISCOVER goes out, comes back, and teaches the bridge where the guest is not."""
     echo = exchange.echo
-    if echo is None or not _comes_back(exchange, echo):
+    if echo is None or not _comes_back(echo):
         return None
     station = exchange.station
     uplink = exchange.server.dev
@@ -245,11 +245,8 @@ def _echo(case: Case, exchange: Exchange) -> EchoView | None:
     )
 
 
-def _comes_back(exchange: Exchange, echo: Trace) -> bool:
-    return any(
-        hop.place == exchange.server and hop.why and hop.why.rule == "beyond-returns"
-        for hop in echo.hops
-    )
+def _comes_back(echo: Trace) -> bool:
+    return any(hop.why and hop.why.rule == "beyond-returns" for hop in echo.hops)
 
 
 def _story(case: Case, exchange: Exchange, move: Learn | None, heard: bool) -> tuple[str, ...]:
