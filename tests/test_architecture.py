@@ -33,10 +33,10 @@ LAYERS = (
 STRANGERS = {("network", "sources"), ("network", "sources.parse")}
 """Pairs that may not import each other although the order would let them."""
 
-WORLDLY = ("sources", "lab", "remedies.apply", "cli")
-"""Where I/O, clocks and chance are at home; ``sources.parse`` and ``lab.plan`` stay pure."""
+WORLDLY = ("sources", "lab.netns", "lab.uml", "remedies.apply", "cli")
+"""Where I/O, clocks and chance are at home; ``sources.parse`` stays pure."""
 
-PURE_WITHIN = ("sources.parse", "lab.plan")
+PURE_WITHIN = ("sources.parse",)
 
 WORLDLY_MODULES = frozenset(
     {

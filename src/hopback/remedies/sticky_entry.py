@@ -21,13 +21,22 @@ def plan(finding: Finding) -> Fix:
     """The remedy for a finding of fdb-misplaced; not proved yet."""
     details = finding.details
     tool = f"bridge -n {details['netns']}" if details["netns"] else "bridge"
-    vlan = f" vlan {details['vlan']}" if details["vlan"] else ""
-    entry = f"{finding.subject} dev {details['expected_port']} master{vlan}"
+    entry = (finding.subject, details["expected_port"], details["vlan"])
     return Fix(
         name=NAME,
         host=finding.host,
-        commands=(f"{tool} fdb replace {entry} static sticky",),
-        undo=(f"{tool} fdb del {entry}",),
+        commands=(f"{tool} {line(*entry)}",),
+        undo=(f"{tool} fdb del {_entry(*entry)}",),
         afterwards=("ask for a lease again: dhclient -r && dhclient, or udhcpc",),
         limits=LIMITS,
     )
+
+
+def line(mac: str, port: str, vlan: int = 0) -> str:
+    """The remedy as ``bridge`` takes it: a sticky entry for ``mac`` on ``port``."""
+    return f"fdb replace {_entry(mac, port, vlan)} static sticky"
+
+
+def _entry(mac: str, port: str, vlan: int) -> str:
+    tagged = f" vlan {vlan}" if vlan else ""
+    return f"{mac} dev {port} master{tagged}"

@@ -71,5 +71,9 @@ class Namespace:
         _call("setns", self._back, CLONE_NEWNET)
         os.close(self._back)
 
+    def fileno(self) -> int:
+        """The descriptor that holds it."""
+        return self._fd
+
     def close(self) -> None:
         os.close(self._fd)

@@ -1,0 +1,205 @@
+"""Holds what a kernel did against what the model says, message by message, hop by hop."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from hopback.lab.observed import Observed, SceneSeen, Sight, Way
+from hopback.lab.plan import GUEST_SPOT, Design
+from hopback.lab.predict import Expected, Passing
+from hopback.lab.scenes import FIXED, LIVE, recorded_name
+
+Outcome = Literal["reproduced", "not-reproduced", "deaf"]
+
+BEYOND = "the neighbour"
+
+
+class Played(Struct, frozen=True):
+    """One message, foretold and seen. ``sent`` is False for one that nobody had reason to send.
+
+    ``seen`` are its sights in the order of time, those of the host and the guest only.
+    """
+
+    expected: Expected
+    sent: bool
+    arrived: bool
+    lost_at: str
+    seen: tuple[Sight, ...]
+    differences: tuple[str, ...] = ()
+
+
+class Result(Struct, frozen=True):
+    """What the lab showed. ``outcome`` is about what was recorded, ``why`` says it in a sentence.
+
+    ``mended`` tells whether everything arrives with the remedy in place, None without one.
+    """
+
+    outcome: Outcome
+    why: str
+    kernel: str
+    recorded: tuple[Played, ...]
+    live: tuple[Played, ...]
+    fixed: tuple[Played, ...] | None
+    mended: bool | None
+    differences: tuple[str, ...]
+    deaf: tuple[str, ...]
+
+    @property
+    def arrives(self) -> bool:
+        """Whether in the last scene every message arrived."""
+        return _all_arrive(self.live if self.fixed is None else self.fixed)
+
+
+def compare(design: Design, observed: Observed) -> Result:
+    """The verdict on an observation of ``design.plan``."""
+    recorded = tuple(
+        _against_tables(design, expected, _scene(observed, recorded_name(expected.message)))
+        for expected in design.recorded
+    )
+    live = _story(design, design.live, _scene(observed, LIVE))
+    fixed = None
+    if design.fixed is not None:
+        fixed = _story(design, design.fixed, _scene(observed, FIXED))
+    told = (*recorded, *live, *(fixed or ()))
+    differences = tuple(d for played in told for d in played.differences)
+    deaf = tuple(dict.fromkeys(spot for scene in observed.scenes for spot in scene.deaf))
+    outcome, why = _outcome(design, observed, live, differences, deaf)
+    return Result(
+        outcome=outcome,
+        why=why,
+        kernel=observed.kernel,
+        recorded=recorded,
+        live=live,
+        fixed=fixed,
+        mended=None if fixed is None else _all_arrive(fixed),
+        differences=differences,
+        deaf=deaf,
+    )
+
+
+def _scene(observed: Observed, name: str) -> SceneSeen:
+    return observed.scene(name) or SceneSeen(name, (), (), ())
+
+
+def _all_arrive(played: Sequence[Played]) -> bool:
+    return all(p.arrived for p in played)
+
+
+def _first_lost(played: Sequence[Played]) -> Played | None:
+    return next((p for p in played if not p.arrived), None)
+
+
+def _outcome(
+    design: Design,
+    observed: Observed,
+    live: Sequence[Played],
+    differences: Sequence[str],
+    deaf: Sequence[str],
+) -> tuple[Outcome, str]:
+    if deaf:
+        return "deaf", f"the observer on {', '.join(deaf)} missed a frame that was surely sent"
+    lost = sum(scene.lost for scene in observed.scenes)
+    if lost and differences:
+        return "deaf", f"{lost} frames came faster than they could be written down"
+    if differences:
+        return "not-reproduced", f"the kernel differs from the model: {differences[0]}"
+    told = next((e for e in design.recorded if not e.arrives), None)
+    seen = _first_lost(live)
+    if told is None:
+        return "reproduced", _as_foretold(seen)
+    if seen is None:
+        return "not-reproduced", f"the {told.message} arrives: nothing beyond returns frames"
+    if seen.expected.sure and (told.message, told.lost_at) != (seen.expected.message, seen.lost_at):
+        where = f"the {seen.expected.message} is lost at {seen.lost_at}"
+        return "not-reproduced", f"{where}, not the {told.message} at {told.lost_at}"
+    return "reproduced", _as_foretold(seen)
+
+
+def _as_foretold(lost: Played | None) -> str:
+    if lost is None:
+        return "all messages arrive, as the model says"
+    return f"the {lost.expected.message} is lost at {lost.lost_at}, as the model says"
+
+
+def _against_tables(design: Design, expected: Expected, scene: SceneSeen) -> Played:
+    """One message against the recorded tables: every copy counts."""
+    played = _played(design, expected, scene)
+    foretold = Counter((p.spot, p.way) for p in expected.everywhere or ())
+    seen = Counter((s.spot, s.way) for s in played.seen)
+    found = [
+        f"{expected.message} against the recorded tables: {_count(foretold[key])} foretold"
+        f" {_way(key[1])} {key[0]}, {_count(seen[key])} seen"
+        for key in dict.fromkeys((*foretold, *seen))
+        if min(foretold[key], design.plan.copies) != seen[key]
+    ]
+    return Played(expected, played.sent, played.arrived, played.lost_at, played.seen, tuple(found))
+
+
+def _count(number: int) -> str:
+    return "none" if number == 0 else "once" if number == 1 else f"{number} times"
+
+
+def _way(way: Way) -> str:
+    return "in by" if way == "in" else "out of"
+
+
+def _story(design: Design, expected: Sequence[Expected], scene: SceneSeen) -> tuple[Played, ...]:
+    """The messages of a story; what follows a lost one is not sent, and not compared."""
+    told = []
+    for one in expected:
+        played = _played(design, one, scene)
+        found = tuple(_missteps(scene.name, played)) if one.sure else ()
+        told.append(Played(one, played.sent, played.arrived, played.lost_at, played.seen, found))
+        if not (one.arrives and played.arrived):
+            break
+    if not all(e.sure for e in expected) and _all_arrive(told):
+        last = told[-1]
+        surprise = f"{scene.name}: every message arrives, though the ring should mislead one"
+        told[-1] = Played(
+            last.expected, last.sent, last.arrived, last.lost_at, last.seen, (surprise,)
+        )
+    return tuple(told)
+
+
+def _missteps(scene: str, played: Played) -> Iterator[str]:
+    expected = played.expected
+    message = f"{scene}: the {expected.message}"
+    if expected.arrives != played.arrived:
+        foretold = "arrive" if expected.arrives else f"be lost at {expected.lost_at}"
+        seen = "arrives" if played.arrived else f"is lost at {played.lost_at}"
+        yield f"{message} should {foretold}, and {seen}"
+    elif not expected.arrives and expected.lost_at != played.lost_at:
+        yield f"{message} should be lost at {expected.lost_at}, and is at {played.lost_at}"
+    else:
+        missing = _first_missing(expected.path, played.seen)
+        if missing is not None:
+            yield f"{message} was not seen {_way(missing.way)} {missing.spot}"
+
+
+def _first_missing(path: Sequence[Passing], seen: Sequence[Sight]) -> Passing | None:
+    """The first hop of ``path`` that was not seen after the ones before it."""
+    left = iter(seen)
+    for passing in path:
+        if not any((s.spot, s.way) == (passing.spot, passing.way) for s in left):
+            return passing
+    return None
+
+
+def _played(design: Design, expected: Expected, scene: SceneSeen) -> Played:
+    names = set(design.segment.names().values())
+    every = [s for s in scene.sights if s.message == expected.message]
+    seen = tuple(s for s in every if s.spot in names or (s.spot, s.way) == (GUEST_SPOT, "in"))
+    arrived = _arrival(design, expected.message) in {(s.spot, s.way) for s in seen}
+    lost_at = "" if arrived else seen[-1].spot if seen else BEYOND
+    return Played(expected, bool(every), arrived, lost_at, seen)
+
+
+def _arrival(design: Design, message: str) -> tuple[str, Way]:
+    """Where ``message`` is when it counts as arrived, as the model counts it."""
+    if message in ("OFFER", "ACK"):
+        return GUEST_SPOT, "in"
+    server = design.exchange.server
+    name = design.segment.names()[server.dev]
+    return (name, "out") if server.way == "in" else (name, "in")

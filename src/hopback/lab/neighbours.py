@@ -1,0 +1,118 @@
+"""What lies behind a way out of the lab: nobody recorded it, so it is stated.
+
+    silent          the server itself, at the end of the wire
+    switch          a switch, the server behind it
+    reflector       the same, and the switch returns what it gets (hairpin on its port)
+    two-link-loop   the same, and two links to a second switch make a ring
+
+What makes a neighbour return frames is off until a scene stirs it, so that the recorded tables can
+be tried in peace.
+"""
+
+from collections.abc import Iterator
+from typing import Literal, get_args
+
+from msgspec import Struct
+
+from hopback.frames.mac import Mac, format_mac
+from hopback.lab.devices import FAR, GUEST_DEVICE
+from hopback.lab.segment import Wire
+from hopback.lab.steps import Step
+
+Kind = Literal["silent", "switch", "reflector", "two-link-loop"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+SERVER = "server"
+
+_SWITCH = "type bridge stp_state 0 forward_delay 0 mcast_snooping 0"
+_LINKS = (0, 1)
+
+# A shaper keeps a storm alive but slow; without it two links carry 100 000 frames a second.
+_SHAPER = "root tbf rate 4mbit burst 4kb limit 20kb"
+
+
+class Neighbour(Struct, frozen=True):
+    """The far side of one way out.
+
+    ``server`` is the (space, device) at which a server is reached, ``returns`` whether frames come
+    back, ``rings`` whether they do for ever, the switch's own table being wrong too.
+    """
+
+    kind: Kind
+    space: str
+    spaces: tuple[str, ...]
+    steps: tuple[Step, ...]
+    stir: tuple[Step, ...]
+    calm: tuple[Step, ...]
+    server: tuple[str, str]
+
+    @property
+    def returns(self) -> bool:
+        """Whether what goes out comes in again."""
+        return self.kind in ("reflector", "two-link-loop")
+
+    @property
+    def rings(self) -> bool:
+        """Whether it never ends, and the neighbour's own tables are wrong as well."""
+        return self.kind == "two-link-loop"
+
+
+def neighbour(kind: Kind, wire: Wire, space: str, server: Mac | None) -> Neighbour:
+    """The neighbour of ``wire``, in ``space``; with the server of that address if it is there."""
+    steps: list[Step] = []
+    spaces: list[str] = []
+    reached = (space, FAR)
+    if kind == "silent":
+        if server is not None:
+            line = f"link set {FAR} address {format_mac(server)}"
+            steps.append(Step(space, "ip", line, "the server is the other end of the wire"))
+    else:
+        steps += _switch(space)
+        if server is not None:
+            spaces.append(SERVER)
+            reached = (SERVER, GUEST_DEVICE)
+            steps += _attach(space, server)
+    if kind == "two-link-loop":
+        steps += _second_switch(space)
+    return Neighbour(
+        kind=kind,
+        space=space,
+        spaces=tuple(spaces),
+        steps=tuple(steps),
+        stir=tuple(_returning(kind, space, on=True)),
+        calm=tuple(_returning(kind, space, on=False)),
+        server=reached,
+    )
+
+
+def _switch(space: str) -> Iterator[Step]:
+    yield Step(space, "ip", f"link add outer up {_SWITCH}", "the switch outside")
+    yield Step(space, "ip", f"link set {FAR} master outer", "the wire ends on it")
+
+
+def _attach(space: str, server: Mac) -> Iterator[Step]:
+    far = f"{GUEST_DEVICE} address {format_mac(server)} netns {SERVER} up"
+    yield Step(space, "ip", f"link add {far} type veth peer name srv", "the server")
+    yield Step(space, "ip", "link set srv master outer up")
+
+
+def _second_switch(space: str) -> Iterator[Step]:
+    yield Step(space, "ip", f"link add second up {_SWITCH}", "the switch behind the switch")
+    for n in _LINKS:
+        yield Step(space, "ip", f"link add near{n} type veth peer name far{n}", "a link, not up")
+        yield Step(space, "ip", f"link set near{n} master outer")
+        yield Step(space, "ip", f"link set far{n} master second up")
+    for n in _LINKS:
+        for end in ("near", "far"):
+            line = f"qdisc add dev {end}{n} {_SHAPER}"
+            yield Step(space, "tc", line, "so that a storm stays a breeze")
+
+
+def _returning(kind: Kind, space: str, on: bool) -> Iterator[Step]:
+    if kind == "reflector":
+        why = "it returns what it gets" if on else "it keeps what it gets"
+        yield Step(space, "bridge", f"link set dev {FAR} hairpin {'on' if on else 'off'}", why)
+    if kind == "two-link-loop":
+        for n in _LINKS:
+            why = "the ring is closed" if on else "the ring is cut"
+            yield Step(space, "ip", f"link set near{n} {'up' if on else 'down'}", why)

@@ -1,0 +1,124 @@
+"""Builds the namespaces and steps of a plan, and holds them until it is closed."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from itertools import groupby
+from types import TracebackType
+from typing import Any
+
+from hopback.frames.mac import parse_mac
+from hopback.lab.netns.isolate import give_name
+from hopback.lab.netns.namespace import Namespace
+from hopback.lab.observed import Learned
+from hopback.lab.steps import Plan, Refused, Step
+
+_FORWARDING_SECONDS = 5.0
+_TOOL_SECONDS = 30.0
+
+
+class Lab:
+    """A built plan. Its process has been isolated, and holds the only references there are."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._undo = ExitStack()
+        self.spaces: dict[str, Namespace] = {}
+
+    def __enter__(self) -> "Lab":
+        with ExitStack() as undo:
+            for name in self._plan.spaces:
+                space = Namespace.anonymous()
+                undo.callback(space.close)
+                give_name(space, name)
+                self.spaces[name] = space
+            self._post_guard(undo)
+            self.take(self._plan.steps)
+            self.wait_for_forwarding()
+            self.take(self._plan.late)
+            self._undo = undo.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._undo.close()
+
+    def take(self, steps: Iterable[Step]) -> None:
+        """Take steps, those in a row for one tool and namespace at once. Refused if one fails."""
+        for (space, tool), group in groupby(steps, key=lambda s: (s.space, s.tool)):
+            _run(tool, "-n", space, "-batch", "-", script="\n".join(s.line for s in group))
+
+    def tables(self) -> tuple[Learned, ...]:
+        """What the plan's bridges have in their tables, their own addresses left out."""
+        return tuple(
+            Learned(space, bridge, parse_mac(e["mac"]), e["ifname"], "sticky" in e["flags"])
+            for space, bridge in self._plan.bridges
+            for e in _list("bridge", "-n", space, "-j", "fdb", "show", "br", bridge)
+            if e.get("master") == bridge and e["state"] != "permanent" and "vlan" not in e
+        )
+
+    def wait_for_forwarding(self) -> None:
+        """Wait until every port forwards that can: after many link events that takes a moment."""
+        end = time.monotonic() + _FORWARDING_SECONDS
+        building = (s.space for s in self._plan.steps if " type bridge " in s.line)
+        for space in dict.fromkeys(building):
+            while not _settled(space):
+                if time.monotonic() > end:
+                    raise Refused(f"the bridge ports in {space} do not come up")
+                time.sleep(0.002)
+
+    def _post_guard(self, undo: ExitStack) -> None:
+        descriptors = [space.fileno() for space in self.spaces.values()]
+        words = [str(word) for word in (self._plan.seconds, *descriptors)]
+        # A session of its own: an interrupt at the terminal must not reach it.
+        guard = subprocess.Popen(
+            [sys.executable, "-m", "hopback.lab.netns.guard", *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            pass_fds=descriptors,
+            start_new_session=True,
+        )
+        undo.callback(guard.communicate)
+
+
+def _settled(space: str) -> bool:
+    """Whether the kernel has opened every port whose link is up; nothing here asks for 0."""
+    return all(
+        port["state"] != "disabled" or "LOWER_UP" not in port["flags"]
+        for port in _list("bridge", "-n", space, "-j", "link", "show")
+    )
+
+
+def _list(*argv: str) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = json.loads(_run(*argv) or "[]")
+    return listed
+
+
+def _run(*argv: str, script: str | None = None) -> str:
+    try:
+        done = subprocess.run(
+            argv, input=script, capture_output=True, text=True, check=False, timeout=_TOOL_SECONDS
+        )
+    except FileNotFoundError as error:
+        raise Refused(f"the lab needs {argv[0]}: install iproute2", denied=True) from error
+    except subprocess.TimeoutExpired as error:
+        raise Refused(f"{' '.join(argv)} does not end") from error
+    if done.returncode != 0:
+        raise Refused(_complaint(argv, done.stderr, script))
+    return done.stdout
+
+
+def _complaint(argv: tuple[str, ...], said: str, script: str | None) -> str:
+    """What the tool said, and about which line: it tells the number as ``Command failed -:3``."""
+    text = " ".join(said.split())
+    number = text.rpartition("-:")[2]
+    lines = script.splitlines() if script else []
+    about = lines[int(number) - 1] if number.isdigit() and int(number) <= len(lines) else ""
+    return f"{argv[0]} {about or ' '.join(argv[1:])}: {text}"

@@ -1,0 +1,157 @@
+"""What the model says each scene will show, in the terms of an observation."""
+
+from collections.abc import Collection, Iterator, Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from hopback.datapath.bridge.state import FdbEntry
+from hopback.datapath.effects import Place, Why, World
+from hopback.datapath.model import Model
+from hopback.datapath.path import nic_of, uplink_question
+from hopback.datapath.rules import RULES
+from hopback.engines.dhcp import Exchange, Leg, follow
+from hopback.engines.trace import Trace, trace
+from hopback.lab.observed import Way
+from hopback.network.facts import DevId
+from hopback.network.model import Station
+
+
+class Passing(Struct, frozen=True):
+    """A spot that a frame passes, and the rule that sent it there ("" where it starts)."""
+
+    spot: str
+    way: Way
+    why: str = ""
+
+
+class Expected(Struct, frozen=True):
+    """What becomes of one message.
+
+    ``path`` leads to where it arrives or is ``lost_at``; ``everywhere`` are all its passings, None
+    where only the path is foretold. ``sure`` is False where which message is lost is a race.
+    """
+
+    message: str
+    arrives: bool
+    path: tuple[Passing, ...]
+    lost_at: str = ""
+    why: str = ""
+    everywhere: tuple[Passing, ...] | None = None
+    sure: bool = True
+
+
+class Labels(Struct, frozen=True):
+    """How the observation calls the model's devices; those not in it are not watched."""
+
+    of: Mapping[DevId, str]
+    guest: str
+    nic: DevId
+
+    def place(self, place: Place, why: Why | None) -> Passing | None:
+        """A hop of the model as a passing."""
+        text = RULES[why.rule].text if why and why.rule in RULES else ""
+        label = self.of.get(place.dev)
+        return None if label is None else Passing(label, place.way, text)
+
+
+def labels_for(names: Mapping[DevId, str], guest: str, station: Station) -> Labels:
+    """The labels of a lab whose host devices are called ``names``."""
+    return Labels(names, guest, nic_of(station))
+
+
+def recorded(exchange: Exchange, labels: Labels) -> tuple[Expected, ...]:
+    """Each message against the recorded tables, all its copies."""
+    return tuple(_expected(leg, labels, whole=True) for leg in exchange.legs)
+
+
+def lived(
+    model: Model,
+    exchange: Exchange,
+    labels: Labels,
+    *,
+    returning: Collection[DevId],
+    rings: bool,
+    sticky: bool,
+) -> tuple[Expected, ...]:
+    """The story: the guest has spoken, and what left by the ports ``returning`` came in again.
+
+    Where it ``rings``, the switch outside has the guest on the wrong port as well, so the exchange
+    fails there, whatever this bridge's table says.
+    """
+    station = exchange.station
+    port: DevId | None = station.port
+    state = model.bridges[station.bridge]
+    if not (sticky or (state.learns and state.ports[station.port].learning)):
+        port = None
+    home = with_entry(model, station, port, sticky)
+    moved = _moved(home, exchange, returning)
+    now = home if moved is None else with_entry(model, station, moved, False)
+    legs = follow(now, station, exchange.server).legs
+    foretold = tuple(_expected(leg, labels, whole=False) for leg in legs)
+    return tuple(_astray(e) for e in foretold) if rings else foretold
+
+
+def with_entry(model: Model, station: Station, port: DevId | None, sticky: bool) -> Model:
+    """The model with the station's entry on ``port`` (None: without one)."""
+    state = model.bridges[station.bridge]
+    fdb = {key: entry for key, entry in state.fdb.items() if key[0] != station.mac}
+    if port is not None:
+        fdb[(station.mac, 0)] = FdbEntry(port, sticky=sticky)
+    changed = replace(state, fdb=fdb)
+    return replace(model, bridges={**model.bridges, station.bridge: changed})
+
+
+def _moved(model: Model, exchange: Exchange, returning: Collection[DevId]) -> DevId | None:
+    """Where the guest's own frame, returned, leaves its entry; None if it stays."""
+    station = exchange.station
+    world: World = {uplink_question(port): "returns" for port in returning}
+    frame = exchange.legs[0].trace.hops[0].frame
+    spoken = trace(model, Place(station.port, "in"), frame, sender=nic_of(station), world=world)[0]
+    moves = [
+        learnt.port
+        for learnt in spoken.learnt
+        if (learnt.bridge, learnt.mac) == (station.bridge, station.mac)
+        and learnt.port != station.port
+    ]
+    return moves[-1] if moves else None
+
+
+def _astray(expected: Expected) -> Expected:
+    """A message in the ring: only that the exchange fails is sure."""
+    why = "the ring's own switches have the guest on the wrong port"
+    to_server = expected.message in ("DISCOVER", "REQUEST")
+    if to_server:
+        return replace(expected, sure=False)
+    return Expected(expected.message, False, (), lost_at="the ring", why=why, sure=False)
+
+
+def _expected(leg: Leg, labels: Labels, *, whole: bool) -> Expected:
+    last = leg.lost.hop if leg.lost else leg.arrived
+    path = [labels.place(hop.place, hop.why) for hop in leg.trace.path(last)]
+    known = [p for p in path if p is not None]
+    to_guest = leg.message in ("OFFER", "ACK")
+    if to_guest and leg.lost is None:
+        known.append(Passing(labels.guest, "in", "received"))
+    lost_at = ""
+    why = ""
+    if leg.lost is not None:
+        lost_at = known[-1].spot if known else ""
+        rule = leg.lost.why.rule
+        why = leg.lost.what or (RULES[rule].text if rule in RULES else rule)
+    everywhere = tuple(_everywhere(leg.trace, labels)) if whole else None
+    return Expected(leg.message, leg.lost is None, tuple(known), lost_at, why, everywhere)
+
+
+def _everywhere(journey: Trace, labels: Labels) -> Iterator[Passing]:
+    for hop in journey.hops:
+        passing = labels.place(hop.place, hop.why)
+        if passing is not None:
+            yield passing
+    for end in journey.ends:
+        if end.fate not in ("delivered", "returned", "ignored") or end.dev is None:
+            continue
+        if end.dev == labels.nic:
+            yield Passing(labels.guest, "in", "received")
+        elif end.dev in labels.of:
+            yield Passing(labels.of[end.dev], "in", "received by the host itself")

@@ -1,0 +1,113 @@
+"""The plan of a lab, as data that can cross to another process or another kernel as JSON.
+
+Steps are lines of iproute2, so that a plan can be read, and typed, by a person.
+"""
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+Tool = Literal["ip", "bridge", "tc"]
+
+COPIES_MAX = 8
+SECONDS_MAX = 60.0
+MEMORY_MAX = 1 << 30
+
+
+class Refused(Exception):
+    """The lab cannot be: one sentence that says why, and what to install or to leave out.
+
+    ``denied``: for lack of privilege or of a kernel facility, not because of the source.
+    """
+
+    def __init__(self, sentence: str, *, denied: bool = False) -> None:
+        super().__init__(sentence)
+        self.denied = denied
+
+
+class Step(Struct, frozen=True):
+    """One line for ``tool -batch`` in the namespace ``space``, and what it stands for."""
+
+    space: str
+    tool: Tool
+    line: str
+    why: str = ""
+
+
+class Spot(Struct, frozen=True):
+    """An observed device. ``label`` is unique in the plan: what scenes and sights call it."""
+
+    label: str
+    space: str
+    device: str
+
+
+class Send(Struct, frozen=True):
+    """A frame sent by the device at spot ``at``.
+
+    ``after`` names the message that must have come in there before (None: sent at once); then the
+    sender takes ``delay`` seconds.
+    """
+
+    message: str
+    at: str
+    frame: bytes
+    after: str | None = None
+    delay: float = 0.0
+
+
+class Scene(Struct, frozen=True):
+    """Something that is played and watched: ``before`` prepares it, ``afterwards`` calms it down.
+
+    A message that is awaited longer than ``patience`` seconds ends the scene; ``settle`` seconds
+    after the last frame the curtain falls.
+    """
+
+    name: str
+    sends: tuple[Send, ...]
+    before: tuple[Step, ...] = ()
+    afterwards: tuple[Step, ...] = ()
+    patience: float = 1.0
+    settle: float = 0.02
+
+
+class Plan(Struct, frozen=True):
+    """A lab: its namespaces, what is built in them, what is watched, what is played.
+
+    The ``late`` steps are taken when every link is up: a link that comes up forgets what was set.
+    ``bridges`` are (space, bridge) whose tables are read before and after each scene. Nothing lives
+    longer than ``seconds``. Of a message no more than ``copies`` passings of one spot are kept: a
+    storm has no end.
+    """
+
+    spaces: tuple[str, ...]
+    steps: tuple[Step, ...]
+    spots: tuple[Spot, ...]
+    scenes: tuple[Scene, ...]
+    bridges: tuple[tuple[str, str], ...]
+    late: tuple[Step, ...] = ()
+    seconds: float = SECONDS_MAX
+    copies: int = COPIES_MAX
+    memory: int = MEMORY_MAX
+
+    def needs(self) -> tuple[str, ...]:
+        """The kernel modules that the steps use."""
+        lines = [step.line for step in self.every_step()]
+        wanted = {"bridge": "type bridge ", "veth": "type veth", "sch_tbf": " tbf "}
+        return tuple(name for name, sign in wanted.items() if any(sign in line for line in lines))
+
+    def every_step(self) -> tuple[Step, ...]:
+        """The steps of the building, then those of the scenes."""
+        scenes = (step for s in self.scenes for step in (*s.before, *s.afterwards))
+        return (*self.steps, *self.late, *scenes)
+
+
+def encode_plan(plan: Plan) -> bytes:
+    """The plan as JSON."""
+    return msgspec.json.encode(plan)
+
+
+def decode_plan(data: bytes) -> Plan:
+    """The plan in ``data``; msgspec.ValidationError if it is none."""
+    return msgspec.json.decode(data, type=Plan)
