@@ -50,8 +50,11 @@ def _filtered(snapshot: Snapshot) -> Iterator[Gap]:
 
 
 def _refused(snapshot: Snapshot) -> Iterator[Gap]:
+    """What could not be read; several tables come from one log and are missed for one reason."""
+    told: set[Missing] = set()
     for name, table in snapshot.tables():
-        if isinstance(table, Missing) and table.reason != _NOT_GIVEN:
+        if isinstance(table, Missing) and table.reason != _NOT_GIVEN and table not in told:
+            told.add(table)
             yield Gap(snapshot.host, name, f"{table.reason} ({table.command})")
 
 
@@ -132,8 +135,9 @@ def _bridges(network: Network, snapshot: Snapshot) -> Iterator[Gap]:
     for bridge in network.bridges.values():
         if bridge.id.host != snapshot.host:
             continue
-        if _is_on(bridge, "mcast_querier"):
-            yield Gap(snapshot.host, "mdb", f"a querier on {bridge.id.name} is not evaluated")
+        if _is_on(bridge, "mcast_querier") and not snapshot.mdb.complete(bridge.id.netns):
+            reason = f"{bridge.id.name} has a querier, and nobody listed its multicast groups"
+            yield Gap(snapshot.host, "mdb", reason)
         if _is_on(bridge, "vlan_filtering") and not snapshot.port_vlans.complete(bridge.id.netns):
             reason = f"{bridge.id.name} filters VLANs, and nobody listed which ports are in which"
             yield Gap(snapshot.host, "port_vlans", reason)
