@@ -64,7 +64,7 @@ def _finding(
     macs = sorted({format_mac(r.mac) for r in shown if r.mac is not None})
     listed = _listed_as(view, port)
     used = _in_use(case, port, macs)
-    virtual = all(r.mac is not None and is_virtual_router(r.mac) for r in rows)
+    virtual = all(r.mac is not None and is_virtual_router(r.mac) for r in shown)
     where = f"{bridge} received on {port.name}" if bridge else f"{port.name} received"
     address = f" ({macs[0]})" if len(macs) == 1 else ""
     return Finding(
@@ -97,7 +97,7 @@ def _finding(
             "virtual_router": virtual,
             "gone": gone,
         },
-        alternatives=_alternatives(rows),
+        alternatives=_alternatives(shown),
     )
 
 
