@@ -78,6 +78,16 @@ class Learn(Struct, frozen=True):
     why: Why
 
 
+class Snoop(Struct, frozen=True):
+    """The VXLAN device ``dev`` now has ``mac`` behind ``remote``; before behind ``before``."""
+
+    dev: DevId
+    mac: Mac
+    remote: str
+    before: str | None
+    why: Why
+
+
 class Log(Struct, frozen=True):
     """The kernel logs ``text`` (rate-limited, so its absence proves nothing)."""
 
@@ -113,4 +123,4 @@ class Leave(Struct, frozen=True):
     why: Why
 
 
-Effect = Send | Cross | Leave | Deliver | Drop | Learn | Log | Ask | Blind
+Effect = Send | Cross | Leave | Deliver | Drop | Learn | Snoop | Log | Ask | Blind

@@ -17,7 +17,9 @@ from hopback.datapath.bridge.state import (
 )
 from hopback.datapath.effects import Question
 from hopback.datapath.kernel import Behaviour, behaviour_of
+from hopback.datapath.macvlan import Macvlans, macvlans_of
 from hopback.datapath.vlan_device import VlanDevices, vlan_devices
+from hopback.datapath.vxlan_state import Vxlans, vxlans_of
 from hopback.frames.mac import Mac
 from hopback.network.facts import DevId, Fact, Ref, merge_refs
 from hopback.network.lookups import looked_up
@@ -43,6 +45,8 @@ class Model(Struct, frozen=True):
     bridges: Mapping[DevId, BridgeState]
     bridge_of: Mapping[DevId, DevId]
     stations: Mapping[DevId, tuple[Station, ...]]
+    macvlans: Macvlans
+    vxlans: Vxlans
     bonds: Mapping[DevId, BondState]
     bond_of: Mapping[DevId, DevId]
     vlans: VlanDevices
@@ -67,6 +71,8 @@ def model_of(network: Network) -> Model:
             {port: id_ for id_, bridge in network.bridges.items() for port in bridge.ports}
         ),
         stations=MappingProxyType(stations),
+        macvlans=macvlans_of(network),
+        vxlans=vxlans_of(network),
         bonds=MappingProxyType(bonds),
         bond_of=MappingProxyType({leg.id: b.id for b in bonds.values() for leg in b.legs}),
         vlans=vlan_devices(network),

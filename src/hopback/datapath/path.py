@@ -1,5 +1,6 @@
 """The order of the stages: which one a frame meets at each place. Only this file knows it."""
 
+from hopback.datapath import bond, macvlan, vlan_device, vxlan
 from hopback.datapath.bridge import ingress
 from hopback.datapath.effects import (
     Blind,
@@ -31,6 +32,9 @@ def step(model: Model, world: World, place: Place, frame: Frame) -> tuple[Effect
 
 
 def _above(model: Model, world: World, effect: Effect) -> tuple[Effect, ...]:
+    """macvlans look at a frame where the device below would take it for itself."""
+    if isinstance(effect, Deliver) and effect.dev in model.macvlans.by_lower:
+        return macvlan.receive(model.macvlans.by_lower[effect.dev], world, effect)
     return (effect,)
 
 
@@ -48,6 +52,8 @@ def _enter(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Effect
     device = model.network.devices.get(dev)
     if device and device.master and device.master.value:
         return (Blind(f"{dev.name} is a leg of {device.master.value}", device.master.refs),)
+    if dev in model.macvlans.by_id:
+        return (macvlan.delivered(model.macvlans.by_id[dev], frame),)
     mac = device.mac.value if device and device.mac else None
     return (_received(dev, frame, mac),)
 
@@ -69,6 +75,9 @@ def _leave(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Effect
         return (vlan_device.tagged(vlan, frame),)
     if dev in model.bonds:
         return bond.transmit(model.bonds[dev], world, frame)
+    if dev in model.macvlans.by_id:
+        return macvlan.transmit(model.macvlans, world, model.macvlans.by_id[dev], frame)
+    if dev in model.vxlans.by_id:
         return _tunnelled(model, world, dev, frame)
     device = model.network.devices.get(dev)
     if device and device.peer:
@@ -80,6 +89,7 @@ def _leave(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Effect
 
 
 def _tunnelled(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Effect, ...]:
+    effects = vxlan.transmit(model.vxlans, model.vxlans.by_id[dev], world, frame)
     left = any(isinstance(effect, Leave) for effect in effects)
     if left and world.get(uplink_question(dev)) == "returns":
         return (*effects, Cross(dev, frame, Why("beyond-returns")))

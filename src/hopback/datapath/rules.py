@@ -22,6 +22,8 @@ _FORWARD = "net/bridge/br_forward.c"
 _FDB = "net/bridge/br_fdb.c"
 _VLAN = "net/bridge/br_vlan.c"
 _BOND = "drivers/net/bonding/bond_main.c"
+_MACVLAN = "drivers/net/macvlan.c"
+_VXLAN = "drivers/net/vxlan/vxlan_core.c"
 
 RULES = MappingProxyType(
     {
@@ -166,6 +168,103 @@ RULES = MappingProxyType(
             "net/8021q/vlan_dev.c:vlan_dev_hard_start_xmit",
             "a VLAN device tags the frame and hands it to the device below",
             "device",
+        ),
+        "macvlan-passthru": RuleInfo(
+            f"{_MACVLAN}:macvlan_handle_frame",
+            "the child in mode passthru takes every unicast; if it is down, nobody does",
+            "macvlan",
+        ),
+        "macvlan-unicast": RuleInfo(
+            f"{_MACVLAN}:macvlan_handle_frame",
+            "the destination is a child's address: to that child, not to the device below",
+            "macvlan",
+        ),
+        "macvlan-pass": RuleInfo(
+            f"{_MACVLAN}:macvlan_handle_frame",
+            "no child's, or a group's: the device below takes it too",
+            "macvlan",
+        ),
+        "macvlan-group": RuleInfo(
+            f"{_MACVLAN}:macvlan_multicast_rx",
+            "a group frame from none of the children: a copy to each",
+            "macvlan",
+        ),
+        "macvlan-own-vepa": RuleInfo(
+            f"{_MACVLAN}:macvlan_multicast_rx",
+            "a vepa child's own group frame is back: to the other children, vepa or bridge",
+            "macvlan",
+        ),
+        "macvlan-own-bridge": RuleInfo(
+            f"{_MACVLAN}:macvlan_multicast_rx",
+            "a bridge child's own group frame is back: to vepa children, the others have seen it",
+            "macvlan",
+        ),
+        "macvlan-own-back": RuleInfo(
+            f"{_MACVLAN}:macvlan_handle_frame",
+            "a private or passthru child's own group frame is back: to that child and nobody else",
+            "macvlan",
+        ),
+        "macvlan-sibling": RuleInfo(
+            f"{_MACVLAN}:macvlan_queue_xmit",
+            "from one bridge child to another: in by the device below, and not out of it",
+            "macvlan",
+        ),
+        "macvlan-copy": RuleInfo(
+            f"{_MACVLAN}:macvlan_queue_xmit",
+            "a bridge child sends to a group: a copy to each of its siblings in mode bridge",
+            "macvlan",
+        ),
+        "macvlan-out": RuleInfo(f"{_MACVLAN}:macvlan_queue_xmit", "by the device below", "macvlan"),
+        "vxlan-known": RuleInfo(
+            f"{_VXLAN}:vxlan_xmit",
+            "the device's table knows the destination: to its remote",
+            "vxlan",
+        ),
+        "vxlan-flood": RuleInfo(
+            f"{_VXLAN}:vxlan_xmit",
+            "its table does not know the destination: a copy to each remote of the flood list",
+            "vxlan",
+        ),
+        "vxlan-no-remote": RuleInfo(
+            f"{_VXLAN}:vxlan_xmit",
+            "its table does not know the destination, and there is no flood list: dropped",
+            "vxlan",
+        ),
+        "vxlan-local": RuleInfo(
+            f"{_VXLAN}:encap_bypass_if_local",
+            "the remote is an address of this host: the frame comes in again by the device",
+            "vxlan",
+        ),
+        "vxlan-no-vni": RuleInfo(
+            f"{_VXLAN}:encap_bypass_if_local",
+            "the remote is an address of this host, which has no device of that VNI: dropped",
+            "vxlan",
+        ),
+        "vxlan-remote": RuleInfo(
+            f"{_VXLAN}:vxlan_rcv", "received by the other host's device of that VNI", "vxlan"
+        ),
+        "vxlan-own-source": RuleInfo(
+            f"{_VXLAN}:vxlan_set_mac",
+            "the source is the receiving device's own address: dropped",
+            "vxlan",
+        ),
+        "vxlan-source-invalid": RuleInfo(
+            f"{_VXLAN}:vxlan_snoop",
+            "the device learns, and the source is a group address or zero: dropped",
+            "vxlan",
+        ),
+        "vxlan-pinned": RuleInfo(
+            f"{_VXLAN}:vxlan_snoop",
+            "the device learns, and a permanent entry has the source at another remote: dropped",
+            "vxlan",
+        ),
+        "vxlan-learn-new": RuleInfo(
+            f"{_VXLAN}:vxlan_snoop",
+            "an unknown source is entered with the remote it came from",
+            "vxlan",
+        ),
+        "vxlan-learn-move": RuleInfo(
+            f"{_VXLAN}:vxlan_snoop", "a known source follows to the remote it came from", "vxlan"
         ),
         "veth": RuleInfo(
             "drivers/net/veth.c:veth_xmit", "what enters one end leaves the other", "device"
