@@ -56,8 +56,8 @@ fidelity: $(READY) ## The model against a kernel: SECONDS=30 SEED=1 KERNEL=host|
 fidelity-release: $(READY) ## The same for a release, on both kernels, recorded in docs/
 	@tools/need ip=iproute2
 	@[ -n "$${HOPBACK_UML:-}" ] || tools/need linux.uml=user-mode-linux
-	nice $(BIN)/python -m tests.fidelity.record
-	$(BIN)/python docs/generate.py
+	code=0; nice $(BIN)/python -m tests.fidelity.record || code=$$?; \
+		$(BIN)/python docs/generate.py; exit $$code
 
 docs: $(READY) ## Refresh the generated pages and build the site in build/docs
 	$(BIN)/python docs/generate.py

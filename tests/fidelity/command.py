@@ -108,8 +108,9 @@ def _inside_uml() -> bool:
 def _in_uml(seconds: float) -> int:
     """The same command on the user-mode kernel; its exit code."""
     try:
-        return boot.run(
-            [sys.executable, "-m", "tests.fidelity", *sys.argv[1:]],
+        return boot.run_python(
+            "tests.fidelity",
+            sys.argv[1:],
             seconds=2 * seconds + _UML_BOOT_SECONDS,
             output=sys.stdout.buffer,
             errors=sys.stderr.buffer,
