@@ -29,7 +29,7 @@ MAC0 = GUEST0.replace(":", "")
 def test_libvirt_defines_it() -> None:
     (station,) = network(HYPERVISOR + domiflist(f"vnet0 br0 {GUEST0}")).stations
     assert (station.name, station.port, station.bridge) == ("web1", dev("vnet0"), dev("br0"))
-    assert station.how == ("libvirt defines it there",)
+    assert station.how == ("the guest's definition puts it there",)
 
 
 def test_a_definition_whose_tap_is_on_no_bridge_places_nobody() -> None:

@@ -1,7 +1,7 @@
 """Who lives behind which port.
 
 A station is known where its MAC and its own port are told by something other than the forwarding
-table's word for it: libvirt's definition of the guest's interface, the tap's address (the guest's
+table's word for it: the definition of the guest's interface, the tap's address (the guest's
 with first byte FE), or the other end of a veth pair in another namespace.
 """
 
@@ -48,7 +48,7 @@ def _merge(one: Station, other: Station) -> Station:
 
 
 def _defined(snapshot: Snapshot, of_port: Mapping[DevId, BridgeView]) -> Iterator[Station]:
-    """Interfaces that libvirt defines, their tap being a bridge port."""
+    """Interfaces that a guest's definition shows, their tap being a bridge port."""
     for nic in snapshot.guest_nics.rows:
         port = DevId(snapshot.host, nic.netns, nic.target or "")
         bridge = of_port.get(port)
@@ -58,7 +58,7 @@ def _defined(snapshot: Snapshot, of_port: Mapping[DevId, BridgeView]) -> Iterato
                 port=port,
                 bridge=bridge.id,
                 name=nic.guest or format_mac(nic.mac),
-                how=("libvirt defines it there",),
+                how=("the guest's definition puts it there",),
                 refs=(Ref(snapshot.host, nic.cite), *bridge.ports[port].refs),
             )
 

@@ -34,6 +34,7 @@ NAMES: tuple[str, ...] = (
     "ifconfig",
     "virsh_domiflist",
     "virsh_list",
+    "pve_config",
     "packet_filter",
     "ipvs",
     "evpn",
