@@ -33,6 +33,7 @@ from hopback.sources.parse.scope import ALL, PART, Scope, scope_of
         ("bridge fdb show br br0 brport tap0", Fdb, PART),
         ("bridge -d link show", BridgePort, ALL),
         ("bridge link show dev tap0", BridgePort, PART),
+        ("bridge -d link show master br0", BridgePort, Scope("br0")),
         ("ip -d link", Link, ALL),
         ("ip link show eth0", Link, Scope("eth0")),
         ("ip link show dev eth0", Link, Scope("eth0")),

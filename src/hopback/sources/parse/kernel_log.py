@@ -57,6 +57,7 @@ _STAMPED = re.compile(rf"{_DMESG}|.{{0,80}}\bkernel: ")
 SHAPE: re.Pattern[str] | None = re.compile(
     rf".*?(?:{unnamed(_OWN_SOURCE)}|{unnamed(_PORT)}|{unnamed(_DUPLICATE)})"
     rf"|{_DMESG}"
+    r"|(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ kernel: "
 )
 FILLS: tuple[type[Row], ...] = (OwnSource, PortEvent, DadEvent, LogLine)
 

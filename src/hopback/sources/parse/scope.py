@@ -56,6 +56,8 @@ def _shown(command: Command, kind: type[Row]) -> Scope:
             return Scope(plain[2]) if len(plain) == 3 else ALL if len(plain) == 2 else PART
         case ("bridge", "fdb"):
             return _fdb(plain[2:])
+        case ("bridge", "link") if len(plain) == 5 and plain[3] == "master":
+            return Scope(plain[4])
         case ("bridge", "link" | "vlan" | "mdb"):
             return PART if _value(plain, "dev") or len(plain) > 3 else ALL
         case ("ip", "link" | "address" | "neigh"):
