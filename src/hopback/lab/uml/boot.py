@@ -52,8 +52,8 @@ def run(
     """Run ``argv`` as root in a user-mode kernel of its own, in the same working directory.
 
     The host's files are all there, as far as the user may read them, and read-only; what may be
-    written is ``writable`` (a folder, at its own path), and /run, with TMPDIR in it, which is
-    memory and gone at the end. There is no network but what the command makes, no clock but the
+    written is ``writable`` (a folder, at its own path), and /run, with TMPDIR and HOME in it, which
+    is memory and gone at the end. There is no network but what the command makes, no clock but the
     host's, one CPU, and no standard input.
 
     ``modules`` are loaded before; what the kernel then misses it loads by itself. ``env`` None: the

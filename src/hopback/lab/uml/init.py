@@ -29,8 +29,9 @@ from hopback.lab.uml.modules import Modules, NoSuchModule
 _POWER_OFF = 0x4321_FEDC
 _NOT_FOUND = 127  # as a shell has it
 _OUTPUT, _ERRORS = 0, 1  # serial lines
-_ALWAYS = ("ipv6",)
-"""Loaded by the way, it would be missing where a namespace is made silent, and speak up later."""
+_ALWAYS = ("ipv6", "configs")
+"""Loaded by the way, ipv6 would be missing where a namespace is made silent, and speak up later.
+By /proc/config.gz, which is configs, ``sources.live`` tells what is absent from what is unknown."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

@@ -3,11 +3,12 @@
 usage: python -m hopback.lab.uml.keeper FOLDER SECONDS OUT ERR -- LINUX [OPTION ...]
 
 User-mode Linux is a handful of processes: the kernel, its helpers, and one for each address space
-inside. When the kernel is killed the others stay behind, and may run on. They keep to one process
-group, though, so the keeper ends that whole group: when the kernel halts, when SECONDS have passed,
-and when the keeper's standard input ends, because the caller closed it or died. Only then is FOLDER
-removed. OUT and ERR are the descriptors that carry the serial lines; they end when all is over, and
-FOLDER/ended then holds "halt" or "time".
+inside. When the kernel is killed the others stay behind, and what they ran inside may run on
+outside. So they get a process namespace, where that is allowed: it ends with the kernel. And they
+keep to one process group: the keeper ends that whole group when the kernel halts, when SECONDS have
+passed, and when the keeper's standard input ends, because the caller closed it or died. Only then
+is FOLDER removed. OUT and ERR are the descriptors that carry the serial lines; they end when all is
+over, and FOLDER/ended then says why: "halt", "time" or "gone", the caller.
 
 Only the standard library is imported: this stands between the caller and the boot.
 """
@@ -23,7 +24,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_CLONE_NEWPID, _CLONE_NEWUSER = 0x2000_0000, 0x1000_0000
 _libc = ctypes.CDLL(None)
+
+
+def _enclose() -> None:
+    """Give the kernel a process namespace of its own, if we may: what is in it ends with the first.
+
+    An ordinary user may at most within a user namespace, where he keeps the number that he has.
+    """
+    user, group = os.getuid(), os.getgid()
+    if _libc.unshare(_CLONE_NEWPID) == 0:
+        return
+    if _libc.unshare(_CLONE_NEWUSER | _CLONE_NEWPID) != 0:
+        return
+    for name, line in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{user} {user} 1"),
+        ("gid_map", f"{group} {group} 1"),
+    ):
+        Path("/proc/self", name).write_text(line)
 
 
 def _die_with_keeper() -> None:
@@ -49,6 +69,7 @@ def _end_all(group: int) -> None:
 
 def main(folder: Path, seconds: float, lines: Sequence[int], argv: Sequence[str]) -> None:
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    _enclose()
     with (folder / "console").open("wb") as console:
         kernel = subprocess.Popen(
             argv,
