@@ -9,13 +9,14 @@ from hopback.network.roles import base_device
 
 _MAX_STEPS = 8
 _BOND_NAMES = ("bond", "team")
+_RETURNING = ("uplink-echo", "bond-reflection")
 
 
 def next_steps(
     network: Network, findings: Sequence[Finding], gaps: Sequence[Gap], verdict: Verdict
 ) -> tuple[NextStep, ...]:
     """At most eight steps, the most telling first, none twice."""
-    echoes = [f for f in findings if f.check == "uplink-echo"]
+    echoes = [f for f in findings if f.check in _RETURNING]
     explained = {(f.host, name) for f in echoes for name in f.explains}
     steps = [
         step
@@ -41,7 +42,7 @@ def _in(netns: str, command: str) -> str:
 def _for_finding(network: Network, finding: Finding) -> Iterator[NextStep]:
     netns = str(finding.details.get("netns", ""))
     match finding.check:
-        case "uplink-echo":
+        case "uplink-echo" | "bond-reflection":
             yield from _legs(network, finding, netns)
         case "hairpin-reflection" if finding.severity == "info":
             yield NextStep(

@@ -45,6 +45,9 @@ POLICY: MappingProxyType[str, Policy] = MappingProxyType(
             "a bridge port with hairpin on returns a station's own group or unknown frames",
         ),
         "bridge-loop": Policy("comes-back", "a cycle of forwarding ports, STP not cutting it"),
+        "bond-reflection": Policy(
+            "comes-back", "a static bond whose legs are not one LAG returns its own frames"
+        ),
         "uplink-echo": Policy("comes-back", "frames that left by an uplink come in again on it"),
         "expected-duplicate": Policy(
             "benign", "a copy or a message that looks like a return and is one by design"

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from hopback.checks import (
     blind_path,
+    bond_reflection,
     bridge_loop,
     duplicate_mac,
     expected_duplicate,
@@ -43,6 +44,7 @@ CHECKS: MappingProxyType[str, Check] = MappingProxyType(
             blind_path,
             hairpin_reflection,
             bridge_loop,
+            bond_reflection,
             uplink_echo,
             expected_duplicate,
         )

@@ -32,7 +32,7 @@ def with_remedies(snapshots: Sequence[Snapshot], report: Report) -> Report:
 
 def _stations(finding: Finding) -> list[_Key]:
     """The misplaced stations that this cause explains."""
-    if finding.check != "uplink-echo":
+    if finding.check not in ("uplink-echo", "bond-reflection"):
         return []
     return [(finding.host, station) for station in finding.details["stations"]]
 
