@@ -61,6 +61,21 @@ def test_it_is_plain_sh(sh: Sequence[str]) -> None:
     subprocess.run([*sh, "-n"], input=SCRIPT, text=True, check=True, timeout=10)
 
 
+def test_of_proxmox_guests_it_shows_the_plugs_alone(sh: Sequence[str], tmp_path: Path) -> None:
+    folder = tmp_path / "qemu-server"
+    folder.mkdir()
+    net = "net0: virtio=BC:24:11:00:00:{},bridge=vmbr0\n"
+    settings = f"cipassword: secret\nname: web\n{net.format(31)}[old]\n{net.format(99)}"
+    (folder / "104.conf").write_text(settings)
+    text = SCRIPT.replace("/etc/pve", str(tmp_path))
+    done = subprocess.run([*sh, "-s"], input=text, capture_output=True, text=True, check=True)
+    assert "secret" not in done.stdout
+    shown = done.stdout.replace(str(tmp_path), "/etc/pve")
+    (found,) = read_paste([line.encode() for line in shown.splitlines(keepends=True)], "collected")
+    nics = [(n.guest, n.target, n.source) for n in found.guest_nics.rows if n.source == "vmbr0"]
+    assert nics == [("web", "tap104i0", "vmbr0")]
+
+
 @pytest.mark.kernel
 def test_its_output_is_read_as_a_snapshot(lab: Lab, sh: Sequence[str]) -> None:
     """The same devices, ports and entries as the live source gives."""

@@ -103,6 +103,14 @@ guests() {
     done
 }
 
+# Of Proxmox' guests only what they are plugged into now: the rest may hold passwords.
+plugs() {
+    for path in /etc/pve/qemu-server/*.conf /etc/pve/lxc/*.conf; do
+        [ -r "$path" ] || continue
+        as "cat $path" sed -n '/^\[/q;/^net[0-9]*:/p;/^name:/p;/^hostname:/p' "$path"
+    done
+}
+
 # save PROGRAM FILE: a legacy table exists only if FILE lists it
 save() {
     command -v "$1" >/dev/null 2>&1 || return 0
@@ -154,6 +162,7 @@ tables
 bridges
 settings
 guests
+plugs
 filters
 if command -v dmesg >/dev/null 2>&1; then
     as 'dmesg | tail -n 2000' sh -c 'dmesg | tail -n 2000'

@@ -18,6 +18,7 @@ from hopback.sources.parse import (
     mac_flap,
     packet_filter,
     ping,
+    pve_config,
     sysctl,
     sysfs,
     tcpdump,
@@ -51,7 +52,8 @@ RECORDED: tuple[tuple[ModuleType, str], ...] = (
     (packet_filter, "libvirt/ebtables-t-nat-L.txt"),
     (ipvs, "vm61-director-a/ipvsadm-Ln.txt"),
 )
-PARSERS = (*dict.fromkeys(parser for parser, _ in RECORDED), evpn, hostnamectl, mac_flap, ping)
+RECORDED_PARSERS = dict.fromkeys(parser for parser, _ in RECORDED)
+PARSERS = (*RECORDED_PARSERS, evpn, hostnamectl, mac_flap, ping, pve_config)
 
 PROSE = (
     "and then I saw this:",
