@@ -70,6 +70,8 @@ OWN = "received packet on eth4 with own address as source address"
             " address (02:00:00:00:00:01), probably loop",
             {"dev": "ether2", "mac": parse_mac("02:00:00:00:00:01")},
         ),
+        (f"<4>br1: {OWN}", {"bridge": "br1", "dev": "eth4"}),
+        (f"<br>**br1: {OWN}**", {"bridge": "br1", "dev": "eth4"}),
         (f"日志里有br1: {OWN}，没有影响", {"bridge": "br1", "dev": "eth4"}),
         ("eth0: received packet with  own address as source address", {"dev": "eth0"}),
         (f'we only saw "{OWN}" there', {"dev": "eth4"}),

@@ -19,8 +19,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("cat|tail|head|zcat", "/var/log/"),
 )
 # A bound, because it is searched for in lines of any length. Only a format string in source code
-# has a "%" here, and prose in scripts without blanks stands right before the message it quotes.
-_DEV = r"[^\s:()\[\]\"'`,%\u0080-\U0010ffff]{1,64}"
+# has a "%" here; a level (<4>), a tag or prose in scripts without blanks may stand right before.
+_DEV = r"[^\s:()\[\]<>{}|*/\"'`,%\u0080-\U0010ffff]{1,64}"
 _STATE = r"disabled|listening|learning|forwarding|blocking"
 
 # net/bridge/br_fdb.c:br_fdb_update; 2.6 put the port in front and named no bridge, and from 4.14
