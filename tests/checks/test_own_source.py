@@ -86,6 +86,7 @@ def test_a_bridge_s_own_address_from_a_guest_did_come_back() -> None:
     given = report(HYPERVISOR + dmesg(own_address("vnet0", HOST)))
     assert only(given, NAME).details["station_uses_it"] is False
     assert only(given, "uplink-echo").subject == "vnet0"
+    assert "the guest behind vnet0" in given.sentence
 
 
 def test_a_bridge_that_took_the_tap_s_address_sends_with_it() -> None:

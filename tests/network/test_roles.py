@@ -12,6 +12,8 @@ from hopback.network.roles import base_device, role_of
         ("vnet7", None, "guest"),
         ("anything", "tun", "guest"),
         ("vethab12cd3", "veth", "guest"),
+        ("docker1a2b3c4", None, "guest"),  # what Synology calls a container's veth
+        ("docker0", None, "unknown"),
         ("bond0.2222", None, "uplink"),
         ("enp3s0f1", None, "uplink"),
         ("eth0", "", "uplink"),

@@ -20,7 +20,7 @@ from hopback.checks.returning import (
 from hopback.datapath.rules import RULES
 from hopback.findings import Finding, Step
 from hopback.network.facts import DevId
-from hopback.network.roles import base_device
+from hopback.network.roles import base_device, role_of
 
 NAME = "uplink-echo"
 
@@ -54,8 +54,8 @@ def _finding(case: Case, bridge: DevId, uplink: str, found: Sequence[Finding]) -
         host=bridge.host,
         subject=uplink,
         summary=(
-            f"What {_sender(bridge, found)} by {uplink} comes in again on it: something beyond"
-            f" {uplink} (a loop, a mis-cabled LAG, a promiscuous switch) returns frames."
+            f"What {_sender(bridge, found)} by {uplink} comes in again on it:"
+            f" {_returner(case, bridge, uplink)} returns frames."
         ),
         because=tuple(e for f in found for e in f.because),
         path=_round_trip(bridge, uplink, found),
@@ -74,6 +74,14 @@ def _finding(case: Case, bridge: DevId, uplink: str, found: Sequence[Finding]) -
 def _sender(bridge: DevId, found: Sequence[Finding]) -> str:
     """Who sends: the bridge, or the station where only other endpoints tell of its frames."""
     return f"leaves {bridge.name}" if bridge.name else f"{found[0].subject} sends"
+
+
+def _returner(case: Case, bridge: DevId, uplink: str) -> str:
+    view = case.network.bridges.get(bridge)
+    port = view.port(uplink) if view else None
+    if (port.role if port else role_of(uplink, None)) == "guest":
+        return f"the guest behind {uplink} (it bridges two of its interfaces, or echoes)"
+    return f"something beyond {uplink} (a loop, a mis-cabled LAG, a promiscuous switch)"
 
 
 def _round_trip(bridge: DevId, uplink: str, found: Sequence[Finding]) -> tuple[Step, ...]:

@@ -6,7 +6,9 @@ from typing import Literal
 Role = Literal["guest", "uplink", "link", "unknown"]
 """guest: a station's tap or veth; uplink: out of the host; link: to another switch we may see."""
 
-_GUEST_NAME = re.compile(r"(?:tap|vnet|vif|veth|lxc|cali|macvtap|fwpr|ovn-veth|qvo|qvm)[\w.-]*")
+_GUEST_NAME = re.compile(
+    r"(?:tap|vnet|vif|veth|lxc|cali|macvtap|fwpr|ovn-veth|qvo|qvm)[\w.-]*|docker[0-9a-f]{6,}"
+)
 _UPLINK_NAME = re.compile(
     r"(?:bond|team|eth|en[opsxd]|em|wl|ib|igb|p\d+p|venet|lan|wan|sfp|qvb|ens|eno)[\w.-]*"
 )
