@@ -44,6 +44,19 @@ def _for_finding(network: Network, finding: Finding) -> Iterator[NextStep]:
     match finding.check:
         case "uplink-echo" | "bond-reflection":
             yield from _legs(network, finding, netns)
+        case "tunnel-reflection":
+            yield NextStep(
+                finding.host,
+                _in(netns, f"bridge fdb show dev {finding.subject}; ip -br addr show"),
+                "shows which remotes are addresses of the host itself",
+            )
+        case "double-delivery" if finding.details["kind"] == "ping":
+            yield NextStep(
+                finding.host,
+                f"tcpdump -e -v -n icmp and host {finding.subject}   # on both ends",
+                "tells whether the request or the reply is doubled; the TTLs tell bridges from"
+                " routers",
+            )
         case "hairpin-reflection" if finding.severity == "info":
             yield NextStep(
                 finding.host,
@@ -143,6 +156,7 @@ def _for_gap(gap: Gap) -> Iterator[NextStep]:
         "links": "ip -d link show",
         "own_sources": "dmesg | grep 'own address'",
         "addresses": "ip -6 addr show; sysctl net.ipv6.conf.all.enhanced_dad; bridge -d link show",
+        "mdb": "bridge -d mdb show",
         "filters": "nft list ruleset; ebtables-save",
         "port_vlans": "bridge vlan show",
     }

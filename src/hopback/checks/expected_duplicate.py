@@ -6,15 +6,14 @@ whoever is master (RFC 9568 §7.3).
 """
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from hopback.checks.case import Case
 from hopback.checks.moves import moves
+from hopback.checks.ping_targets import is_many
 from hopback.checks.shared_macs import is_virtual_router
 from hopback.findings import Finding
 from hopback.frames.mac import format_mac
 from hopback.network.facts import DevId, Ref, merge_refs
-from hopback.snapshot.rows import PingSign
 
 NAME = "expected-duplicate"
 
@@ -28,7 +27,7 @@ def check(case: Case) -> Iterator[Finding]:
             if row.kind == "redirect":
                 text = f"{device.name} sent an ICMP redirect and forwarded the packet all the same."
                 yield _finding(case, device, "redirect", text, refs)
-            elif row.kind == "duplicate" and _has_many(row):
+            elif row.kind == "duplicate" and is_many(row):
                 text = f"{row.target} is many stations, and each of them answers the ping."
                 yield _finding(case, device, "duplicate", text, refs)
     for move in moves(case):
@@ -39,15 +38,6 @@ def check(case: Case) -> Iterator[Finding]:
             )
             subject = move.bridge._replace(name=format_mac(move.mac))
             yield _finding(case, subject, "virtual-router", text, merge_refs(move.refs))
-
-
-def _has_many(row: PingSign) -> bool:
-    """Whether the target is a group, or ends like the broadcast address of a /24 or larger."""
-    try:
-        target: IPv4Address | IPv6Address = ip_address((row.target or "").partition("%")[0])
-    except ValueError:
-        return False
-    return target.is_multicast or (target.version == 4 and int(target) & 0xFF == 0xFF)
 
 
 def _finding(case: Case, subject: DevId, sign: str, summary: str, refs: tuple[Ref, ...]) -> Finding:

@@ -49,6 +49,13 @@ POLICY: MappingProxyType[str, Policy] = MappingProxyType(
             "comes-back", "a static bond whose legs are not one LAG returns its own frames"
         ),
         "uplink-echo": Policy("comes-back", "frames that left by an uplink come in again on it"),
+        "tunnel-reflection": Policy(
+            "comes-back",
+            "a tunnel's flood list or FDB names its own endpoint, so what is flooded returns",
+        ),
+        "double-delivery": Policy(
+            "other-fault", "a packet arrives twice by two paths and does not return"
+        ),
         "expected-duplicate": Policy(
             "benign", "a copy or a message that looks like a return and is one by design"
         ),

@@ -8,6 +8,7 @@ from hopback.checks import (
     blind_path,
     bond_reflection,
     bridge_loop,
+    double_delivery,
     duplicate_mac,
     expected_duplicate,
     fdb_misplaced,
@@ -16,6 +17,7 @@ from hopback.checks import (
     mac_move,
     own_source,
     stp_delay,
+    tunnel_reflection,
     uplink_echo,
     wiring_broken,
 )
@@ -46,6 +48,8 @@ CHECKS: MappingProxyType[str, Check] = MappingProxyType(
             bridge_loop,
             bond_reflection,
             uplink_echo,
+            tunnel_reflection,
+            double_delivery,
             expected_duplicate,
         )
     }
