@@ -124,6 +124,8 @@ FLAGS_BY_AGE = (
     ("4.15", {"port_group_fwd_mask"}),
     ("4.12", {"bcast_flood"}),
     ("4.9", {"lldp_forwardable", "bond_halves_hash"}),
+    ("3.12", {"nd_snooped"}),
+    ("3.11", {"mcast_needs_querier"}),
 )
 """What came with which kernel, the newest first."""
 
@@ -138,7 +140,7 @@ FLAGS_BY_AGE = (
         ("4.19.0-26-amd64", 5),
         ("4.15.0-213-generic", 6),
         ("4.9.0-19-amd64", 8),
-        ("3.10.0-1160.el7.x86_64", 9),
+        ("3.10.0-1160.el7.x86_64", 11),
     ],
 )
 def test_what_a_kernel_lacks(release: str, newer: int) -> None:

@@ -7,7 +7,7 @@ from hopback.datapath.bridge.ingress import receive, transmit
 from hopback.datapath.bridge.state import BridgeState, FdbEntry, PortConfig
 from hopback.datapath.effects import Ask, Blind, Effect, Question, Send
 from hopback.frames.ethernet import Frame
-from hopback.frames.mac import BROADCAST, Mac, parse_mac
+from hopback.frames.mac import BROADCAST, Mac
 from hopback.frames.raw import Raw
 from hopback.network.facts import DevId
 
@@ -70,39 +70,3 @@ def test_a_whole_table_is_not_asked_about_nor_a_known_address() -> None:
     )
     assert isinstance(at_p1(filtered, EVE)[0], Send)
     assert isinstance(at_p1(filtered, BROADCAST)[0], Send), "a broadcast is not looked up"
-
-
-@pytest.mark.parametrize(
-    ("group", "asks"),
-    [
-        ("01:00:5e:7f:00:05", True),
-        ("01:00:5e:00:00:fb", False),
-        ("33:33:00:00:00:01", False),
-        ("33:33:ff:00:00:11", True),
-        ("33:33:00:00:00:fb", True),
-        ("01:00:0c:cc:cc:cc", False),
-        ("ff:ff:ff:ff:ff:ff", False),
-    ],
-    ids=[
-        "IPv4 group",
-        "224.0.0.251",
-        "ff02::1",
-        "solicited node",
-        "ff02::fb",
-        "no IP group",
-        "broadcast",
-    ],
-)
-def test_snooping_asks_for_a_querier_for_the_groups_it_may_prune(group: str, asks: bool) -> None:
-    snooping = replace(BRIDGE, mcast_snooping=True)
-    first = at_p1(snooping, parse_mac(group))[0]
-    assert isinstance(first, Ask) is asks
-    assert isinstance(at_p1(BRIDGE, parse_mac(group))[0], Send)
-
-
-def test_a_querier_blinds_and_none_floods() -> None:
-    snooping = replace(BRIDGE, mcast_snooping=True)
-    group = parse_mac("33:33:ff:00:00:11")
-    question = asked(at_p1(snooping, group))
-    assert isinstance(receive(snooping, {question: "no"}, P1, frame(group))[0], Send)
-    assert isinstance(receive(snooping, {question: "yes"}, P1, frame(group))[0], Blind)

@@ -26,6 +26,8 @@ class Behaviour(Struct, frozen=True):
     ``bond_halves_hash``: its lowest bit is dropped (4.9), ``bond_halves_l34_alone``: but only that
     of layer3+4 (5.15). ``bond_hashes_icmp``: echoes are spread by their
     identifier, errors go with what they quote (5.5).
+    ``mcast_needs_querier``: snooping filters only where a querier is (3.11, b00589af3b04).
+    ``nd_snooped``: it filters all IPv6 groups but ff02::1, so neighbour discovery too (3.12).
     """
 
     lldp_forwardable: bool = True
@@ -40,6 +42,8 @@ class Behaviour(Struct, frozen=True):
     bond_halves_hash: bool = True
     bond_halves_l34_alone: bool = True
     bond_hashes_icmp: bool = True
+    mcast_needs_querier: bool = True
+    nd_snooped: bool = True
 
 
 CURRENT = Behaviour()
@@ -65,4 +69,6 @@ def behaviour_of(release: str | None) -> Behaviour:
         bond_halves_hash=version >= (4, 9),
         bond_halves_l34_alone=version >= (5, 15),
         bond_hashes_icmp=version >= (5, 5),
+        mcast_needs_querier=version >= (3, 11),
+        nd_snooped=version >= (3, 12),
     )

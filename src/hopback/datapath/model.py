@@ -16,6 +16,7 @@ from hopback.datapath.bridge.state import (
     VlanGroup,
 )
 from hopback.datapath.effects import Question
+from hopback.datapath.groups import snooping_of
 from hopback.datapath.kernel import Behaviour, behaviour_of
 from hopback.datapath.macvlan import Macvlans, macvlans_of
 from hopback.datapath.vlan_device import VlanDevices, vlan_devices
@@ -34,6 +35,7 @@ _FLAGS = (
     "isolated",
     "locked",
     "proxyarp",
+    "mcast_to_unicast",
 )
 _SUPPRESSING = ("neigh_suppress", "proxyarp_wifi")
 
@@ -97,6 +99,7 @@ def _state(network: Network, bridge: BridgeView) -> BridgeState:
         learns=ageing is None or ageing.value != 0,
         group_fwd_mask=_setting(bridge, "group_fwd_mask", 0),
         mcast_snooping=bool(_setting(bridge, "mcast_snooping", 1)),
+        snooping=snooping_of(network, bridge, filters=filters),
         vlan_filtering=filters,
         vlans=_vlans(network, bridge.id) if filters else NO_VLANS,
         table_complete=complete,

@@ -20,6 +20,7 @@ class RuleInfo(Struct, frozen=True):
 _INPUT = "net/bridge/br_input.c"
 _FORWARD = "net/bridge/br_forward.c"
 _FDB = "net/bridge/br_fdb.c"
+_MULTICAST = "net/bridge/br_multicast.c"
 _VLAN = "net/bridge/br_vlan.c"
 _BOND = "drivers/net/bonding/bond_main.c"
 _MACVLAN = "drivers/net/macvlan.c"
@@ -101,6 +102,21 @@ RULES = MappingProxyType(
         ),
         "isolated": RuleInfo(
             f"{_FORWARD}:should_deliver", "both ports are isolated: nothing passes between them"
+        ),
+        "member": RuleInfo(
+            f"{_FORWARD}:br_multicast_flood",
+            "snooping knows a member of the group there, or a multicast router",
+            "snooping",
+        ),
+        "not-member": RuleInfo(
+            f"{_MULTICAST}:br_multicast_rcv",
+            "there is a querier, and snooping knows no member of the group there",
+            "snooping",
+        ),
+        "snooping-malformed": RuleInfo(
+            f"{_MULTICAST}:br_multicast_rcv",
+            "snooping drops an IP multicast, IGMP or MLD message that contradicts itself",
+            "snooping",
         ),
         "no-port": RuleInfo(f"{_FORWARD}:br_flood", "no port was left to flood the frame to"),
         "host-to-port-address": RuleInfo(

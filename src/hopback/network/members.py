@@ -42,6 +42,9 @@ BRIDGE_SETTINGS = (
     "group_fwd_mask",
     "mcast_snooping",
     "mcast_querier",
+    "igmp_querier_heard",
+    "mld_querier_heard",
+    "mcast_router",
     "nf_call_iptables",
 )
 
@@ -179,6 +182,7 @@ def _port(
         state=latest(rows, lambda r: r.state),
         flags=MappingProxyType(flags),
         group_fwd_mask=latest(rows, lambda r: r.group_fwd_mask),
+        mcast_router=latest(rows, lambda r: r.mcast_router),
         refs=refs,
     )
 

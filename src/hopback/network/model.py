@@ -51,6 +51,7 @@ class Port(Struct, frozen=True):
     state: Fact[PortStateName] | None = None
     flags: Mapping[str, Fact[bool]] = {}
     group_fwd_mask: Fact[int] | None = None
+    mcast_router: Fact[int] | None = None
     refs: tuple[Ref, ...] = ()
 
 

@@ -1,16 +1,13 @@
 """Where a bridge sends a frame (net/bridge/br_forward.c, br_device.c; Linux 6.12)."""
 
+from hopback.datapath.bridge.multicast import Pruned
 from hopback.datapath.bridge.state import BridgeState, FdbEntry, PortConfig
 from hopback.datapath.bridge.vlan import Admitted, emit
 from hopback.datapath.effects import Ask, Deliver, Drop, Effect, PacketType, Question, Send, Why
-from hopback.frames.ethernet import Frame
 from hopback.frames.mac import BROADCAST, Mac, format_mac, is_group
 from hopback.network.facts import Ref
 
 _FLOOD_FLAG = {"unicast": "flood", "multicast": "mcast_flood", "broadcast": "bcast_flood"}
-_IPV4_LOCAL_GROUPS = 0x01005E_0000
-_IPV6_GROUPS = 0x3333
-_IPV6_ALL_NODES = Mac(0x3333_0000_0001)
 
 
 def kind_of(destination: Mac) -> str:
@@ -52,6 +49,27 @@ def flood(state: BridgeState, source: PortConfig | None, inside: Admitted) -> tu
             effects.append(Drop(refused or Why("vlan-egress", port.vlans.refs), port.id))
     if not any(isinstance(e, Send) for e in effects) and kind == "unicast":
         effects.append(Drop(Why("no-port")))
+    return tuple(effects)
+
+
+def to_members(
+    state: BridgeState, source: PortConfig | None, inside: Admitted, pruned: Pruned
+) -> tuple[Effect, ...]:
+    """A copy to each member and router port, whatever it floods (br_multicast_flood).
+
+    The kernel's order is that of the ports' places in memory; here it is that of a flood.
+    """
+    effects: list[Effect] = []
+    for port in reversed(tuple(state.ports.values())):
+        refused = refusal(state, port, source, flooding=True)
+        frame = emit(state, port.vlans, inside)
+        if port.id not in pruned.ports:
+            if source is None or port.id != source.id:
+                effects.append(Drop(Why("not-member", pruned.refs), port.id))
+        elif refused is None and frame is not None:
+            effects.append(Send(port.id, frame, Why("member", pruned.ports[port.id])))
+        elif refused is None or refused.rule != "same-port":
+            effects.append(Drop(refused or Why("vlan-egress", port.vlans.refs), port.id))
     return tuple(effects)
 
 
@@ -110,20 +128,6 @@ def packet_type(state: BridgeState, source: PortConfig, destination: Mac) -> Pac
     if is_group(destination):
         return "multicast"
     return "host" if destination in (source.mac, state.mac) else "otherhost"
-
-
-def querier_question(state: BridgeState, frame: Frame) -> Ask | None:
-    """Multicast floods unless a querier was heard; 224.0.0.x and ff02::1 always do.
-
-    br_multicast.c:br_multicast_querier_exists.
-    """
-    destination = frame.dst
-    if not state.mcast_snooping or kind_of(destination) != "multicast":
-        return None
-    ip = destination >> 24 == 0x01005E or destination >> 32 == _IPV6_GROUPS
-    if not ip or destination >> 8 == _IPV4_LOCAL_GROUPS or destination == _IPV6_ALL_NODES:
-        return None
-    return Ask(Question(state.id, "has it heard a multicast querier?", ("no", "yes"), "no"))
 
 
 def table_question(state: BridgeState, destination: Mac) -> Ask | None:

@@ -8,11 +8,12 @@ from hopback.datapath.bridge.forward import (
     flood,
     kind_of,
     pass_up,
-    querier_question,
     table_question,
+    to_members,
     unicast,
 )
 from hopback.datapath.bridge.learn import applied, learn
+from hopback.datapath.bridge.multicast import decide
 from hopback.datapath.bridge.state import BridgeState, PortConfig
 from hopback.datapath.bridge.vlan import Admitted, admit, learnable
 from hopback.datapath.effects import Ask, Blind, Deliver, Drop, Effect, Learn, Send, Why, World
@@ -80,16 +81,12 @@ def _link_local(state: BridgeState, port: PortConfig, frame: Frame) -> tuple[Eff
     last = frame.dst & 0x0F
     if last == _PAUSE:
         return (Drop(Why("pause-dropped")),)
-    if last == 0:
-        forwarded = not state.stp
-    else:
-        mask = state.group_fwd_mask & ~_FORBIDDEN_BRIDGE_BITS
-        if last == _LLDP and not state.kernel.lldp_forwardable:
-            mask = 0
-        if state.kernel.port_group_fwd_mask:
-            mask |= port.group_fwd_mask & ~_FORBIDDEN_PORT_BITS
-        forwarded = bool(mask >> last & 1)
-    if forwarded:
+    mask = state.group_fwd_mask & ~_FORBIDDEN_BRIDGE_BITS
+    if last == _LLDP and not state.kernel.lldp_forwardable:
+        mask = 0
+    if state.kernel.port_group_fwd_mask:
+        mask |= port.group_fwd_mask & ~_FORBIDDEN_PORT_BITS
+    if mask >> last & 1 or (last == 0 and not state.stp):
         return None
     learnt: tuple[Effect, ...] = ()
     vid = learnable(state, port.vlans, frame)
@@ -137,14 +134,20 @@ def _unknown(
 def _group(
     state: BridgeState, world: World, port: PortConfig | None, inside: Admitted
 ) -> tuple[Effect, ...]:
-    asked = querier_question(state, inside.frame)
-    if asked is not None:
-        if asked.question not in world:
-            return (asked,)
-        if world[asked.question] == "yes":
-            return (Blind("multicast snooping with a querier", ()),)
-    copies = flood(state, port, inside)
-    return copies if port is None else (*copies, pass_up(state, port, inside, "local-group"))
+    """A broadcast or multicast: to the members that snooping knows, or to everybody."""
+    pruned = None
+    if kind_of(inside.frame.dst) == "multicast":
+        pruned = decide(state, world, inside)
+    if isinstance(pruned, Drop | Ask | Blind):
+        return (pruned,)
+    copies = (
+        flood(state, port, inside) if pruned is None else to_members(state, port, inside, pruned)
+    )
+    if port is None:
+        return copies
+    if pruned is not None and not pruned.host:
+        return (*copies, Drop(Why("not-member", pruned.refs), state.id))
+    return (*copies, pass_up(state, port, inside, "local-group"))
 
 
 def transmit(state: BridgeState, world: World, frame: Frame) -> tuple[Effect, ...]:

@@ -1,7 +1,9 @@
 """What the bridge stages look at: one bridge's ports, flags and table, at one moment."""
 
 from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
+from typing import Literal
 
 from msgspec import Struct
 
@@ -29,6 +31,12 @@ NO_VLANS = VlanGroup()
 FdbKey = tuple[Mac, int]
 """An address and its VLAN, 0 where the bridge does not filter."""
 
+Family = Literal[4, 6]
+Ip = IPv4Address | IPv6Address
+
+GroupKey = tuple[Ip | Mac, int]
+"""A multicast group (a MAC for what is not IP) and its VLAN, 0 where the bridge does not filter."""
+
 
 class PortConfig(Struct, frozen=True):
     """A port and its flags, at the values a new port has (br_if.c:new_nbp) unless told.
@@ -47,6 +55,7 @@ class PortConfig(Struct, frozen=True):
     isolated: bool = False
     locked: bool = False
     proxyarp: bool = False
+    mcast_to_unicast: bool = False
     group_fwd_mask: int = 0
     vlans: VlanGroup = NO_VLANS
     refs: Mapping[str, tuple[Ref, ...]] = NO_REFS
@@ -54,6 +63,35 @@ class PortConfig(Struct, frozen=True):
     def why(self, flag: str) -> tuple[Ref, ...]:
         """The rows that told ``flag``."""
         return self.refs.get(flag, ())
+
+
+class Member(Struct, frozen=True):
+    """A member of a multicast group: a port, or (None) the host. ``learned`` from a report."""
+
+    port: DevId | None
+    learned: bool = False
+    refs: tuple[Ref, ...] = ()
+
+
+class Snooping(Struct, frozen=True):
+    """What multicast snooping goes by.
+
+    ``queriers`` has a family that was told of: whether it has a querier, and by which rows.
+    ``likely`` are families of which nothing was told but that probably have one. ``by_source``
+    are groups that some member wants from certain senders alone. ``listed`` False: nobody listed
+    the groups.
+    """
+
+    queriers: Mapping[Family, tuple[bool, tuple[Ref, ...]]] = MappingProxyType({})
+    likely: frozenset[Family] = frozenset()
+    groups: Mapping[GroupKey, tuple[Member, ...]] = MappingProxyType({})
+    by_source: frozenset[GroupKey] = frozenset()
+    routers: Mapping[Family, Mapping[DevId, tuple[Ref, ...]]] = MappingProxyType({})
+    host_is_router: bool = False
+    listed: bool = True
+
+
+NO_SNOOPING = Snooping()
 
 
 class FdbEntry(Struct, frozen=True):
@@ -81,6 +119,7 @@ class BridgeState(Struct, frozen=True):
     learns: bool = True  # False when the ageing time is 0 (br_fdb.c:hold_time)
     group_fwd_mask: int = 0
     mcast_snooping: bool = True
+    snooping: Snooping = NO_SNOOPING
     vlan_filtering: bool = False
     vlan_protocol: int = DOT1Q
     vlans: VlanGroup = NO_VLANS

@@ -1,0 +1,20 @@
+"""The model of multicast snooping against the running kernel: a share of ``make fidelity``."""
+
+from random import Random
+
+import pytest
+
+from tests.fidelity.areas.snooping import AREA
+from tests.fidelity.run import run
+from tests.fidelity.source import source
+from tests.kernel.bridge_rig import TUN
+
+pytestmark = pytest.mark.kernel(TUN)
+
+CASES = 500
+
+
+def test_random_groups_agree_and_every_mutant_is_caught() -> None:
+    tally = run(AREA, Random(1), lambda tally: tally.cases >= CASES)
+    assert tally.mismatches == 0, source(tally.smallest)
+    assert tally.caught == AREA.rules
