@@ -21,6 +21,7 @@ from hopback.checks.policy import POLICY
 from hopback.cli.main import main as program
 from hopback.datapath.rules import RULES
 from hopback.render.json_v1 import CheckV1
+from hopback.render.lab_json_v1 import LabV1
 from hopback.render.probe_json_v1 import ProbeV1
 from hopback.render.trace_json_v1 import TraceV1
 
@@ -108,7 +109,12 @@ def json_page() -> str:
         "Version 1 may gain fields; none goes or changes its meaning. What `details` holds is"
         " documented with each [check](checks.md).\n"
     ]
-    documents = {"check": CheckV1, "trace --dhcp": TraceV1, "trace --arp": ProbeV1}
+    documents = {
+        "check": CheckV1,
+        "trace --dhcp": TraceV1,
+        "trace --arp": ProbeV1,
+        "lab": LabV1,
+    }
     for verb, document in documents.items():
         schema = json.dumps(msgspec.json.schema(document), indent=2, ensure_ascii=False)
         parts.append(f"## hopback {verb} --json\n\n```json\n{schema}\n```\n")

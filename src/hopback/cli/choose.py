@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import click
 
 from hopback.datapath.effects import Place
+from hopback.datapath.model import Model
 from hopback.frames.mac import format_mac, parse_mac
 from hopback.network.facts import DevId
 from hopback.network.model import Network, Station
@@ -28,6 +29,28 @@ def choose_station(network: Network, text: str) -> Station:
             " (virsh dumpxml), the taps' addresses (ip link, brctl showmacs), or the namespaces"
         )
     raise click.UsageError(f"no station {text!r}; there are:\n{_list(network.stations)}")
+
+
+def choose_only(model: Model) -> Station:
+    """The station that needs no name: the only one, or the only one its table has out there.
+
+    Raises click.UsageError, listing the candidates, if there is no such station.
+    """
+    network = model.network
+    astray = [s for s in network.stations if _is_astray(model, s)]
+    if len(astray) == 1:
+        return astray[0]
+    if len(network.stations) == 1:
+        return network.stations[0]
+    if not network.stations:
+        return choose_station(network, "")
+    raise click.UsageError(f"say which guest (--to); there are:\n{_list(network.stations)}")
+
+
+def _is_astray(model: Model, station: Station) -> bool:
+    entry = model.entry_of(station)
+    ways_out = {port.id for port in model.network.ways_out(station.bridge)}
+    return entry is not None and entry.port in ways_out
 
 
 def _names(network: Network, station: Station) -> set[str]:

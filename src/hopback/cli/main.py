@@ -20,6 +20,7 @@ main = LazyGroup(
     verbs={
         "check": "what comes back, why, and what to do",
         "trace": "follow a guest's packets hop by hop",
+        "lab": "rebuild it on a real kernel and see it happen",
         "collect": "write a snapshot of this host to a file",
         "explain": "the documentation of a check",
         "completion": "print a shell's completion script",

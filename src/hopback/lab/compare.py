@@ -8,12 +8,10 @@ from msgspec import Struct
 
 from hopback.lab.observed import Observed, SceneSeen, Sight, Way
 from hopback.lab.plan import GUEST_SPOT, Design
-from hopback.lab.predict import Expected, Passing
+from hopback.lab.predict import NEIGHBOUR, Expected, Passing
 from hopback.lab.scenes import FIXED, LIVE, recorded_name
 
 Outcome = Literal["reproduced", "not-reproduced", "deaf"]
-
-BEYOND = "the neighbour"
 
 
 class Played(Struct, frozen=True):
@@ -101,7 +99,7 @@ def _outcome(
     if deaf:
         return "deaf", f"the observer on {', '.join(deaf)} missed a frame that was surely sent"
     lost = sum(scene.lost for scene in observed.scenes)
-    if lost and differences:
+    if lost and (differences or _first_lost(live)):
         return "deaf", f"{lost} frames came faster than they could be written down"
     if differences:
         return "not-reproduced", f"the kernel differs from the model: {differences[0]}"
@@ -120,6 +118,8 @@ def _outcome(
 def _as_foretold(lost: Played | None) -> str:
     if lost is None:
         return "all messages arrive, as the model says"
+    if not lost.expected.sure:
+        return "the guest gets no lease while its frames go round, as the model says"
     return f"the {lost.expected.message} is lost at {lost.lost_at}, as the model says"
 
 
@@ -192,7 +192,7 @@ def _played(design: Design, expected: Expected, scene: SceneSeen) -> Played:
     every = [s for s in scene.sights if s.message == expected.message]
     seen = tuple(s for s in every if s.spot in names or (s.spot, s.way) == (GUEST_SPOT, "in"))
     arrived = _arrival(design, expected.message) in {(s.spot, s.way) for s in seen}
-    lost_at = "" if arrived else seen[-1].spot if seen else BEYOND
+    lost_at = "" if arrived else seen[-1].spot if seen else NEIGHBOUR
     return Played(expected, bool(every), arrived, lost_at, seen)
 
 

@@ -28,7 +28,7 @@ _SWITCH = "type bridge stp_state 0 forward_delay 0 mcast_snooping 0"
 _LINKS = (0, 1)
 
 # A shaper keeps a storm alive but slow; without it two links carry 100 000 frames a second.
-_SHAPER = "root tbf rate 4mbit burst 4kb limit 20kb"
+_SHAPER = "root tbf rate 100kbit burst 2kb limit 10kb"
 
 
 class Neighbour(Struct, frozen=True):

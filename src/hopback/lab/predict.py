@@ -16,6 +16,9 @@ from hopback.lab.observed import Way
 from hopback.network.facts import DevId
 from hopback.network.model import Station
 
+NEIGHBOUR = "the neighbour"
+"""Where a frame is lost that never comes to the host."""
+
 
 class Passing(Struct, frozen=True):
     """A spot that a frame passes, and the rule that sent it there ("" where it starts)."""
@@ -123,7 +126,7 @@ def _astray(expected: Expected) -> Expected:
     to_server = expected.message in ("DISCOVER", "REQUEST")
     if to_server:
         return replace(expected, sure=False)
-    return Expected(expected.message, False, (), lost_at="the ring", why=why, sure=False)
+    return Expected(expected.message, False, (), lost_at=NEIGHBOUR, why=why, sure=False)
 
 
 def _expected(leg: Leg, labels: Labels, *, whole: bool) -> Expected:

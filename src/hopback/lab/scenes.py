@@ -18,7 +18,7 @@ HELLO = "hello"
 
 _LOCAL_EXPERIMENTAL = b"\x88\xb5"  # IEEE 802, local experimental ethertype 1
 _ECHO_SECONDS = 0.05
-_SERVER_SECONDS = 0.02  # a server takes a moment, and in that moment the table goes wrong
+_SERVER_SECONDS = 0.05  # a server takes a moment, and in that moment the table goes wrong
 _SETTLE = 0.02
 
 

@@ -1,6 +1,7 @@
-"""``python -m hopback.lab.netns [--keep] < plan.json > observed.json``.
+"""``python -m hopback.lab.netns [--keep] [PLAN] > observed.json``.
 
-With ``--keep`` a shell follows, on the terminal, in which ``ip -n NAME`` reaches every namespace.
+PLAN is a file; without one the plan is read from standard input. With ``--keep`` a shell follows,
+on the terminal, in which ``ip -n NAME`` reaches every namespace.
 """
 
 import contextlib
@@ -17,9 +18,11 @@ from hopback.lab.observed import Observed, encode_observed
 from hopback.lab.steps import Plan, Refused, decode_plan
 
 
-def main(keep: bool) -> None:
+def main(words: list[str]) -> None:
     """Read a plan, play it, write what was seen."""
-    plan = decode_plan(sys.stdin.buffer.read())
+    keep = "--keep" in words
+    files = [word for word in words if word != "--keep"]
+    plan = decode_plan(Path(files[0]).read_bytes() if files else sys.stdin.buffer.read())
     kernel = os.uname().release
     try:
         isolate(plan)
@@ -55,6 +58,6 @@ def _shell(lab: Lab, plan: Plan) -> None:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        main("--keep" in sys.argv[1:])
+        main(sys.argv[1:])
     # The streams may be closed already; there is nothing left to flush.
     os._exit(0)

@@ -3,14 +3,18 @@
 import subprocess
 import sys
 
+from msgspec.structs import replace
+
 from hopback.lab.observed import Observed, decode_observed
 from hopback.lab.steps import Plan, Refused, encode_plan
+
+KEEP_SECONDS = 3600.0
 
 
 class NetnsRunner:
     """Plays plans in a child process that leaves the host's namespaces; it dies with its parent.
 
-    ``keep``: a shell inside follows on the terminal; ``linger`` waits for its end.
+    ``keep``: a shell inside follows on the terminal, for an hour at most; ``linger`` waits for it.
     """
 
     def __init__(self, keep: bool = False) -> None:
@@ -19,6 +23,8 @@ class NetnsRunner:
 
     def run(self, plan: Plan) -> Observed:
         """Play ``plan``. Refused where namespaces cannot be had, or building it fails."""
+        if self._keep:
+            plan = replace(plan, seconds=KEEP_SECONDS)
         argv = [sys.executable, "-m", "hopback.lab.netns", *(["--keep"] if self._keep else [])]
         self._child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:

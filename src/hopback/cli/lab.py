@@ -1,0 +1,161 @@
+"""``hopback lab``: the incident rebuilt on a real kernel, beside what the model says."""
+
+import os
+from typing import Literal, NamedTuple
+
+import click
+
+from hopback.checks.case import Case
+from hopback.cli import exits
+from hopback.cli.choose import as_text, choose_only, choose_server, choose_station
+from hopback.cli.output import (
+    color_option,
+    complain,
+    emit,
+    page_width,
+    patience,
+    show,
+    tell_problems,
+)
+from hopback.cli.reading import netns_option, read_sources
+from hopback.lab.compare import compare
+from hopback.lab.neighbours import KINDS, Kind
+from hopback.lab.netns.runner import NetnsRunner
+from hopback.lab.observed import Runner
+from hopback.lab.plan import FIXES, Design, design
+from hopback.lab.steps import Refused
+from hopback.lab.uml.find import UmlMissing, find
+from hopback.lab.uml.runner import UmlRunner
+from hopback.network.build import build
+from hopback.snapshot.table import Problem
+
+Where = Literal["netns", "uml"]
+
+_WORDS: dict[Where, str] = {
+    "netns": "the running kernel, in network namespaces",
+    "uml": "a user-mode kernel",
+}
+
+
+class Output(NamedTuple):
+    """How to show the result."""
+
+    as_json: bool
+    color: str
+    problems: tuple[Problem, ...]
+
+
+@click.command("lab")
+@click.argument("source")
+@click.option(
+    "--to",
+    "--from",
+    "station",
+    metavar="GUEST",
+    help="The guest, as for trace.  [default: the only one, or the only one gone astray]",
+)
+@click.option(
+    "--uplink",
+    type=click.Choice(KINDS),
+    help="What lies beyond the ways out.  [default: a reflector if the table has the guest out"
+    " there, else a switch]",
+)
+@click.option("--fix", type=click.Choice(FIXES), help="Play it once more with this remedy.")
+@click.option(
+    "--in",
+    "where",
+    type=click.Choice(["netns", "uml"]),
+    help="On the running kernel, or on a user-mode one.  [default: uml where it is installed]",
+)
+@click.option(
+    "--server",
+    metavar="PORT",
+    help="The DHCP server is beyond this bridge port, or 'host'.  [default: as for trace]",
+)
+@click.option("--partial", is_flag=True, help="Leave out what the lab cannot build.")
+@click.option("--plan", "only_plan", is_flag=True, help="Print what would be done, and why.")
+@click.option(
+    "--keep",
+    is_flag=True,
+    help="Stay in a shell inside (netns); 'ip netns' lists what there is. 'exit' ends it all.",
+)
+@click.option("-j", "--json", "as_json", is_flag=True, help="Print one JSON document.")
+@netns_option
+@color_option
+def command(
+    source: str,
+    station: str | None,
+    uplink: Kind | None,
+    fix: str | None,
+    where: Where | None,
+    server: str | None,
+    partial: bool,
+    only_plan: bool,
+    keep: bool,
+    as_json: bool,
+    netns: tuple[str, ...],
+    color: str,
+) -> int:
+    """Rebuild a guest's bridge from SOURCE on a real kernel, and let the guest ask for a lease.
+
+    Nothing of this host is touched, and nothing is left behind. What the kernel does is shown
+    beside what the model says. Exit code 0 if it is as recorded and all messages arrive, else 1.
+    """
+    if keep and where == "uml":
+        raise click.UsageError("--keep stays in namespaces: use it with --in netns")
+    if keep and not os.isatty(0):
+        raise click.UsageError("--keep needs a terminal")
+    read = read_sources((source,), netns)
+    tell_problems(read.problems)
+    if not read.snapshots:
+        return read.code
+    case = Case(build(read.snapshots))
+    chosen = choose_station(case.network, as_text(station)) if station else choose_only(case.model)
+    place = choose_server(case.network, chosen, server) if server else None
+    try:
+        made = design(case.model, chosen, uplink=uplink, fix=fix, server=place, partial=partial)
+        if only_plan:
+            return exits.worst((read.code, _show_plan(made, color)))
+        output = Output(as_json, color, read.problems)
+        return exits.worst((read.code, _play(made, where, keep, output)))
+    except Refused as refused:
+        complain(str(refused))
+        return exits.DENIED if refused.denied else exits.UNREAD
+
+
+def _show_plan(made: Design, color: str) -> int:
+    from hopback.render.lab_text import render_plan
+
+    show(render_plan(made, page_width()), color)
+    return exits.CLEAR
+
+
+def _play(made: Design, where: Where | None, keep: bool, output: Output) -> int:
+    place = where or _place(keep)
+    kept = NetnsRunner(keep)
+    runner: Runner = kept if place == "netns" else UmlRunner()
+    with patience(f"playing on {_WORDS[place]}"):
+        observed = runner.run(made.plan)
+    result = compare(made, observed)
+    if output.as_json:
+        from hopback.render.lab_json_v1 import lab_json
+
+        emit(lab_json(made, observed, result, place, output.problems))
+    else:
+        from hopback.render.lab_text import render_lab
+
+        show(render_lab(made, result, _WORDS[place], page_width()), output.color)
+    kept.linger()
+    as_recorded = result.outcome == "reproduced" and result.arrives
+    return exits.CLEAR if as_recorded else exits.FOUND
+
+
+def _place(keep: bool) -> Where:
+    """The user-mode kernel where there is one: what happens in it cannot touch the host."""
+    if keep:
+        return "netns"
+    try:
+        find()
+    except UmlMissing:
+        return "netns"
+    return "uml"

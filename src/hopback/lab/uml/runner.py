@@ -1,0 +1,40 @@
+"""Runs plans in a user-mode kernel: the namespaces' runner, one kernel further in."""
+
+import tempfile
+from pathlib import Path
+
+from hopback.lab.observed import Observed, decode_observed
+from hopback.lab.steps import Plan, Refused, encode_plan
+from hopback.lab.uml.boot import run_python
+from hopback.lab.uml.find import UmlError, UmlMissing
+
+_BOOT_SECONDS = 60.0
+_ALWAYS = ("af_packet",)
+
+
+class UmlRunner:
+    """Plays plans in a machine of its own, as any user."""
+
+    def run(self, plan: Plan) -> Observed:
+        """Boot, play ``plan``, halt. Refused where that kernel is not there or says no."""
+        with tempfile.TemporaryDirectory(prefix="hopback-") as folder:
+            file = Path(folder) / "plan.json"
+            file.write_bytes(encode_plan(plan))
+            try:
+                done = run_python(
+                    "hopback.lab.netns",
+                    [str(file)],
+                    modules=(*_ALWAYS, *plan.needs()),
+                    seconds=plan.seconds + _BOOT_SECONDS,
+                )
+            except UmlMissing as missing:
+                raise Refused(str(missing), denied=True) from missing
+            except UmlError as error:
+                raise Refused(f"the user-mode kernel: {error}") from error
+        if not done.output:
+            said = done.errors.decode(errors="replace").strip().rpartition("\n")[2]
+            raise Refused(f"the lab in the user-mode kernel ended with {said or done.code}")
+        observed = decode_observed(done.output)
+        if observed.refused is not None:
+            raise Refused(observed.refused, denied=observed.denied)
+        return observed

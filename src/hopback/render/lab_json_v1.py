@@ -1,0 +1,179 @@
+"""The JSON of ``lab``, version 1: types of its own, under the promise of ``json_v1``."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from hopback.frames.mac import format_mac
+from hopback.lab.compare import Played, Result
+from hopback.lab.observed import Learned, Observed
+from hopback.lab.plan import Design
+from hopback.lab.predict import Expected
+from hopback.lab.scenes import FIXED, LIVE
+from hopback.render.json_v1 import ProblemV1, encode, problem_v1
+from hopback.snapshot.table import Problem
+
+SCHEMA: Literal["hopback.lab/1"] = "hopback.lab/1"
+
+SceneName = Literal["recorded", "live", "fixed"]
+
+
+class AssumedV1(Struct, frozen=True):
+    """What was taken to lie beyond a way out."""
+
+    device: str
+    neighbour: Literal["silent", "switch", "reflector", "two-link-loop"]
+    why: str
+
+
+class PassingV1(Struct, frozen=True):
+    """A frame passes a device; ``at`` in nanoseconds since the scene began, null if foretold."""
+
+    device: str
+    direction: Literal["in", "out"]
+    why: str
+    at: int | None
+
+
+class MessageV1(Struct, frozen=True):
+    """One message. ``lost_at`` is null when it arrives; ``sure`` false where it is a race."""
+
+    message: str
+    sent: bool
+    arrives: bool
+    lost_at: str | None
+    hops: tuple[PassingV1, ...]
+    sure: bool
+
+
+class EntryV1(Struct, frozen=True):
+    """An entry of the bridge's table."""
+
+    mac: str
+    device: str
+    sticky: bool
+
+
+class SceneV1(Struct, frozen=True):
+    """A scene; the tables are null in what is foretold."""
+
+    scene: SceneName
+    messages: tuple[MessageV1, ...]
+    table_before: tuple[EntryV1, ...] | None
+    table_after: tuple[EntryV1, ...] | None
+
+
+class LabFixV1(Struct, frozen=True):
+    """The remedy that was tried."""
+
+    name: str
+    commands: tuple[str, ...]
+    foretold: bool
+    mended: bool
+
+
+class LabV1(Struct, frozen=True):
+    """The document; ``runner`` is where it ran, ``gaps`` how the lab differs from the host."""
+
+    schema: Literal["hopback.lab/1"]
+    outcome: Literal["reproduced", "not-reproduced", "deaf"]
+    why: str
+    assuming: tuple[AssumedV1, ...]
+    runner: Literal["netns", "uml"]
+    kernel: str
+    mac: str
+    name: str
+    predicted: tuple[SceneV1, ...]
+    observed: tuple[SceneV1, ...]
+    fix: LabFixV1 | None
+    differences: tuple[str, ...]
+    deaf: tuple[str, ...]
+    gaps: tuple[str, ...]
+    problems: tuple[ProblemV1, ...]
+
+
+def lab_json(
+    design: Design,
+    observed: Observed,
+    result: Result,
+    runner: Literal["netns", "uml"],
+    problems: Sequence[Problem] = (),
+) -> bytes:
+    """The result as one JSON document, indented, with a line end."""
+    station = design.segment.station
+    return encode(
+        LabV1(
+            schema=SCHEMA,
+            outcome=result.outcome,
+            why=result.why,
+            assuming=tuple(AssumedV1(a.device, a.kind, a.why) for a in design.assumed),
+            runner=runner,
+            kernel=result.kernel,
+            mac=format_mac(station.mac),
+            name=station.name,
+            predicted=_predicted(design),
+            observed=_observed(observed, result),
+            fix=_fix(design, result),
+            differences=result.differences,
+            deaf=result.deaf,
+            gaps=design.segment.gaps,
+            problems=tuple(problem_v1(p) for p in problems),
+        )
+    )
+
+
+def _predicted(design: Design) -> tuple[SceneV1, ...]:
+    scenes: list[tuple[SceneName, tuple[Expected, ...]]] = [
+        ("recorded", design.recorded),
+        ("live", design.live),
+    ]
+    if design.fixed is not None:
+        scenes.append(("fixed", design.fixed))
+    return tuple(
+        SceneV1(name, tuple(_foretold(e) for e in expected), None, None)
+        for name, expected in scenes
+    )
+
+
+def _foretold(expected: Expected) -> MessageV1:
+    hops = tuple(PassingV1(p.spot, p.way, p.why, None) for p in expected.path)
+    lost_at = None if expected.arrives else expected.lost_at
+    return MessageV1(expected.message, True, expected.arrives, lost_at, hops, sure=expected.sure)
+
+
+def _observed(observed: Observed, result: Result) -> tuple[SceneV1, ...]:
+    scenes = [
+        SceneV1("recorded", tuple(_seen(p) for p in result.recorded), None, None),
+        _played(observed, "live", LIVE, result.live),
+    ]
+    if result.fixed is not None:
+        scenes.append(_played(observed, "fixed", FIXED, result.fixed))
+    return tuple(scenes)
+
+
+def _played(observed: Observed, label: SceneName, name: str, played: tuple[Played, ...]) -> SceneV1:
+    seen = observed.scene(name)
+    return SceneV1(
+        label,
+        tuple(_seen(p) for p in played),
+        _table(seen.before) if seen else None,
+        _table(seen.after) if seen else None,
+    )
+
+
+def _seen(played: Played) -> MessageV1:
+    hops = tuple(PassingV1(s.spot, s.way, "", s.at) for s in played.seen)
+    lost_at = None if played.arrived else played.lost_at
+    return MessageV1(played.expected.message, played.sent, played.arrived, lost_at, hops, sure=True)
+
+
+def _table(entries: tuple[Learned, ...]) -> tuple[EntryV1, ...]:
+    return tuple(EntryV1(format_mac(e.mac), e.device, e.sticky) for e in entries)
+
+
+def _fix(design: Design, result: Result) -> LabFixV1 | None:
+    if design.fix is None or design.fixed is None or result.mended is None:
+        return None
+    foretold = all(e.arrives for e in design.fixed)
+    return LabFixV1(design.fix, design.fix_commands, foretold, result.mended)

@@ -1,0 +1,152 @@
+"""The lab for people: the verdict, then what the model says beside what the kernel did."""
+
+from collections.abc import Sequence
+
+from hopback.frames.mac import format_mac
+from hopback.lab.compare import Played, Result
+from hopback.lab.neighbours import Kind
+from hopback.lab.plan import Assumed, Design
+from hopback.lab.predict import Passing
+from hopback.lab.steps import Step
+from hopback.render.page import Page, Span, Style
+
+_LEFT = 40
+_CALLED: dict[Kind, str] = {
+    "silent": "a silent neighbour",
+    "switch": "a switch",
+    "reflector": "a reflector",
+    "two-link-loop": "a two-link loop",
+}
+_HEADLINE: dict[str, tuple[str, Style]] = {
+    "reproduced": ("REPRODUCED", "bad"),
+    "not-reproduced": ("NOT REPRODUCED", "warn"),
+    "deaf": ("DEAF", "warn"),
+}
+
+
+def render_lab(design: Design, result: Result, where: str, width: int = 80) -> Page:
+    """The result as a page; ``where`` says in words on what the lab ran."""
+    page = Page(width)
+    _headline(page, design, result)
+    page.blank()
+    page.say(f"Linux {result.kernel}, {where}", style="muted")
+    page.blank()
+    page.spans(Span("Each message against the tables as recorded", "strong"))
+    for played in result.recorded:
+        _against_tables(page, played)
+    page.blank()
+    page.spans(Span("The story: the guest speaks, then asks for a lease", "strong"))
+    _story(page, result.live)
+    if result.fixed is not None:
+        page.blank()
+        page.spans(Span(f"The same with {design.fix}", "strong"))
+        for command in design.fix_commands:
+            page.exact(f"$ {command}", 2, "command")
+        _story(page, result.fixed)
+        _mended(page, design, result)
+    _list(page, "Differences", result.differences)
+    _list(page, "Assumed", [_assumption(a) for a in design.assumed])
+    _list(page, "Not rebuilt", design.segment.gaps)
+    return page
+
+
+def render_plan(design: Design, width: int = 80) -> Page:
+    """What would be built and played, each step with its reason."""
+    page = Page(width)
+    station = design.segment.station
+    page.say(
+        f"The lab of {station.name} ({format_mac(station.mac)}):"
+        f" {len(design.plan.spaces)} namespaces, {len(design.plan.scenes)} scenes.",
+    )
+    page.blank()
+    _steps(page, (*design.plan.steps, *design.plan.late))
+    for scene in design.plan.scenes:
+        page.blank()
+        page.spans(Span(f"Scene: {scene.name}", "strong"))
+        _steps(page, scene.before)
+        for send in scene.sends:
+            heard = f" on the {send.after}" if send.after else ""
+            page.say(f"{send.at} sends {send.message}{heard}", 2, lead="→ ")
+        _steps(page, scene.afterwards)
+    _list(page, "Assumed", [_assumption(a) for a in design.assumed])
+    _list(page, "Not rebuilt", design.segment.gaps)
+    return page
+
+
+def _headline(page: Page, design: Design, result: Result) -> None:
+    label, style = _HEADLINE[result.outcome]
+    if result.outcome == "reproduced" and result.live and result.live[-1].arrived:
+        style = "good"
+    beyond = next((a for a in design.assumed), None)
+    assuming = f"  assuming {_CALLED[beyond.kind]} beyond {beyond.device}" if beyond else ""
+    page.headline(Span(label, style), assuming)
+    page.say(f"{result.why[0].upper()}{result.why[1:]}.")
+
+
+def _assumption(assumed: Assumed) -> str:
+    return f"beyond {assumed.device} is {_CALLED[assumed.kind]}: {assumed.why}"
+
+
+def _against_tables(page: Page, played: Played) -> None:
+    foretold = len(played.expected.everywhere or ())
+    end = "arrives" if played.arrived else f"is lost at {played.lost_at}"
+    if played.differences:
+        page.say(f"{end}; the model says otherwise", 2, "warn", f"{played.expected.message}  ")
+    else:
+        hops = "hop" if foretold == 1 else "hops"
+        page.say(f"{end}; {foretold} {hops}, as the model says", 2, "", _lead(played))
+
+
+def _lead(played: Played) -> str:
+    return f"{played.expected.message:<10}"
+
+
+def _story(page: Page, story: Sequence[Played]) -> None:
+    page.spans(Span(f"{'  the model says':<{_LEFT}}the kernel did", "muted"))
+    for played in story:
+        page.spans(Span(f"  {played.expected.message}", "strong"))
+        _hops(page, played)
+        good = played.arrived == played.expected.arrives
+        foretold = _end(played.expected.arrives, played.expected.lost_at)
+        seen = _end(played.arrived, played.lost_at)
+        style: Style = "warn" if not good else "good" if played.arrived else "bad"
+        page.spans(Span(f"    {foretold:<{_LEFT - 4}}", style), Span(seen, style))
+
+
+def _hops(page: Page, played: Played) -> None:
+    seen = {(s.spot, s.way) for s in played.seen}
+    for number, hop in enumerate(played.expected.path, 1):
+        there = _hop(hop) if (hop.spot, hop.way) in seen else "not seen"
+        page.spans(Span(f"    {f'{number} {_hop(hop)}':<{_LEFT - 4}}{there}"))
+
+
+def _hop(passing: Passing) -> str:
+    return f"{passing.way:<3} {passing.spot}"
+
+
+def _end(arrives: bool, lost_at: str) -> str:
+    return "→ arrives" if arrives else f"✗ lost at {lost_at}"
+
+
+def _mended(page: Page, design: Design, result: Result) -> None:
+    agreed = result.mended == all(e.arrives for e in design.fixed or ())
+    helps = "mends it" if result.mended else "does not mend it"
+    as_said = "as the model says" if agreed else "against what the model says"
+    style: Style = "good" if result.mended and agreed else "warn"
+    page.blank()
+    page.say(f"{design.fix} {helps}, {as_said}.", style=style)
+
+
+def _list(page: Page, title: str, items: Sequence[str]) -> None:
+    if items:
+        page.blank()
+        page.spans(Span(title, "strong"))
+        for item in items:
+            page.say(item, 2, lead="- ")
+
+
+def _steps(page: Page, steps: Sequence[Step]) -> None:
+    for step in steps:
+        page.exact(f"{step.tool} -n {step.space} {step.line}", 2, "command")
+        if step.why:
+            page.say(step.why, 4, "muted", "# ")

@@ -1,0 +1,150 @@
+"""``hopback lab``: what it builds, what it prints, the code it ends with, and what it leaves."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hopback.render.lab_json_v1 import LabV1
+from tests.cli.conftest import Run
+from tests.reconstructions import PASTE, healthy_paste
+
+TAP, UPLINK = "tap0b5f208b-76", "bond0.2222"
+HOPBACK = Path(sys.executable).with_name("hopback")
+
+
+def document(stdout: str) -> LabV1:
+    decoded = msgspec.json.decode(stdout, type=LabV1)
+    assert msgspec.json.decode(msgspec.json.encode(decoded)) == msgspec.json.decode(stdout)
+    return decoded
+
+
+def test_plan_is_printed_with_reasons_and_nothing_is_done(run: Run) -> None:
+    result = run("lab", PASTE, "--plan", "--fix", "sticky_entry")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == (
+        "The lab of instance-00000347 (fa:16:3e:56:ea:fa): 10 namespaces, 6 scenes."
+    )
+    assert f"  ip -n host link set {TAP} master brq5dddda71-76 up" in lines
+    pin = f"  bridge -n host fdb replace fa:16:3e:56:ea:fa dev {TAP} master static sticky"
+    assert lines[lines.index(pin) + 1] == "    # the remedy"
+    assert "  → the server sends OFFER on the DISCOVER" in lines
+    assert f"  - beyond {UPLINK} is a reflector: the table has the guest out there" in lines
+
+
+def test_shell_needs_a_terminal_and_namespaces(run: Run) -> None:
+    assert "--in netns" in run("lab", PASTE, "--keep", "--in", "uml").stderr
+    assert "needs a terminal" in run("lab", PASTE, "--keep").stderr
+
+
+def test_guest_has_to_be_named_where_there_are_several(run: Run) -> None:
+    text = PASTE.read_text()
+    other = (
+        "root@cmp12:~# virsh domiflist other\n"
+        " Interface        Type     Source           Model    MAC\n"
+        "-------------------------------------------------------------\n"
+        " tap0e6de0ae-f1   bridge   brq5dddda71-76   virtio   fa:16:3e:00:00:02\n"
+    )
+    astray = run("lab", "-", "--plan", stdin=text + other)
+    assert astray.exit_code == 0, "the one gone astray needs no name"
+    healthy = run("lab", "-", "--plan", stdin=healthy_paste() + other)
+    assert healthy.exit_code == 2
+    assert "say which guest (--to)" in healthy.stderr
+    assert "fa:16:3e:00:00:02" in healthy.stderr
+
+
+def test_nobody_known_is_a_usage_error(run: Run) -> None:
+    assert run("lab", "-", stdin="root@h:~# uname -r\n6.1.0\n").exit_code == 2
+
+
+def test_what_cannot_be_built_is_one_line_and_exit_code_3(run: Run) -> None:
+    ports = "".join(f"\t\t\t\t\t\t\ttapx{n}\n" for n in range(300))
+    anchor = "\t\t\t\t\t\t\ttap0e6de0ae-f1\n"
+    text = PASTE.read_text().replace(anchor, anchor + ports)
+    result = run("lab", "-", "--plan", stdin=text)
+    assert result.exit_code == 3
+    assert result.stderr.splitlines()[-1].startswith("hopback: brq5dddda71-76 has 308 ports")
+    assert run("lab", "-", "--plan", "--partial", stdin=text).exit_code == 0
+
+
+def test_missing_user_mode_kernel_says_what_to_install(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOPBACK_UML", str(tmp_path))
+    result = run("lab", PASTE, "--in", "uml")
+    assert result.exit_code == 77
+    (line,) = result.stderr.splitlines()
+    assert "apt-get install user-mode-linux" in line
+
+
+@pytest.mark.kernel("tc", "setpriv")
+def test_missing_privilege_says_what_to_do() -> None:
+    done = subprocess.run(
+        ["setpriv", "--bounding-set=-sys_admin", HOPBACK, "lab", PASTE, "--in", "netns"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 77
+    (line,) = done.stderr.splitlines()
+    assert "sudo" in line
+    assert "--in uml" in line
+
+
+@pytest.mark.kernel("tc")
+def test_json_holds_both_journeys_and_the_remedy(run: Run) -> None:
+    options = ("--in", "netns", "--fix", "sticky_entry", "-j")
+    result = run("lab", PASTE, *options)
+    assert result.exit_code == 0
+    told = document(result.stdout)
+    assert (told.outcome, told.differences, told.deaf) == ("reproduced", (), ())
+    (assumed,) = told.assuming
+    assert (assumed.device, assumed.neighbour) == (UPLINK, "reflector")
+    scenes = [(s.scene, [(m.message, m.lost_at) for m in s.messages]) for s in told.observed]
+    assert scenes[1] == ("live", [("DISCOVER", None), ("OFFER", UPLINK)])
+    assert [scene for scene, _ in scenes] == [s.scene for s in told.predicted]
+    live = told.observed[1]
+    assert live.table_after is not None
+    assert ("fa:16:3e:56:ea:fa", UPLINK) in {(e.mac, e.device) for e in live.table_after}
+    assert told.fix is not None
+    assert (told.fix.foretold, told.fix.mended) == (True, True)
+
+
+@pytest.mark.kernel("tc")
+def test_text_shows_the_model_beside_the_kernel(run: Run) -> None:
+    result = run("lab", PASTE, "--in", "netns")
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"REPRODUCED  assuming a reflector beyond {UPLINK}"
+    assert lines[1] == f"The OFFER is lost at {UPLINK}, as the model says."
+    assert f"    ✗ lost at {UPLINK:<26}✗ lost at {UPLINK}" in lines
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.kernel("tc")
+def test_ring_is_not_mended_and_that_is_said(run: Run) -> None:
+    result = run(
+        "lab", PASTE, "--in", "netns", "--uplink", "two-link-loop", "--fix", "sticky_entry"
+    )
+    assert result.exit_code == 1
+    assert "sticky_entry does not mend it, as the model says." in result.stdout
+
+
+@pytest.mark.kernel("tc")
+def test_interrupt_ends_it_all() -> None:
+    argv = [str(HOPBACK), "lab", str(PASTE), "--in", "netns", "--uplink", "two-link-loop"]
+    with subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        time.sleep(0.5)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"Traceback" not in errors
