@@ -237,6 +237,9 @@ class KernelBridge:
                 *self._change(calm, settings),
             ]
         )
+        if self._settings.stp:
+            for tap in self._taps:
+                _drain(tap)  # of what the spanning tree said since
         self._settings = settings
 
     def fdb(self) -> dict[Mac, FdbEntry]:

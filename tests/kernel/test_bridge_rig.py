@@ -3,6 +3,8 @@
 Kernel functions in brackets are those of net/bridge, Linux 6.18; all of this holds since 4.20.
 """
 
+import time
+
 import pytest
 
 from hopback.frames.mac import BROADCAST, ZERO, Mac, mac_to_bytes, parse_mac
@@ -131,6 +133,15 @@ def test_pause_frame_is_dropped_and_stp_is_ordinary_multicast_while_stp_is_off()
         seen = bridge.inject(0, frame(ANNA, STP))
         assert seen.egress.keys() == {1}
         assert [up.type for up in seen.local] == [PacketType.MULTICAST]
+
+
+def test_what_the_spanning_tree_says_is_not_taken_for_an_answer() -> None:
+    with KernelBridge([PLAIN] * 2, settings=Settings(stp=True)) as bridge:
+        time.sleep(2.2)  # it says hello every 2 s
+        assert bridge.inject(0, frame(ANNA, PAUSE)) == Observation()
+        time.sleep(2.2)
+        bridge.configure([PLAIN] * 2)
+        assert bridge.inject(0, frame(ANNA, PAUSE)) == Observation()
 
 
 @pytest.mark.parametrize("source", [ZERO, GROUP, BROADCAST])
