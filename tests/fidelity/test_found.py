@@ -10,9 +10,6 @@ from tests.kernel.bridge_rig import TUN, PortConfig, Settings
 pytestmark = pytest.mark.kernel(TUN)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the model does not look at bit 0 of a port's group_fwd_mask"
-)
 def test_a_port_may_forward_bpdus_while_the_bridge_runs_stp() -> None:
     """Bit 0 of a port's group_fwd_mask is looked at too (br_input.c:br_handle_frame)."""
     case = BridgeCase(

@@ -14,9 +14,6 @@ pytestmark = pytest.mark.kernel(TUN)
 CASES = 2000
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the model does not look at bit 0 of a port's group_fwd_mask"
-)
 def test_random_bridges_agree_and_every_mutant_is_caught() -> None:
     tally = run(AREA, Random(1), lambda tally: tally.cases >= CASES)
     assert tally.mismatches == 0, source(tally.smallest)
