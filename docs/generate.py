@@ -139,6 +139,9 @@ def fidelity_page(runs: Sequence[Mapping[str, Any]]) -> str:
     for area, gaps in {run["area"]: run["not_covered"] for run in runs}.items():
         listed = "".join(f"- {gap}\n" for gap in gaps)
         parts.append(f"## Not covered: {area}\n\n{listed}")
+    compared = {run["area"] for run in runs} | {"assumed"}
+    if left := sorted({rule.area for rule in RULES.values()} - compared):
+        parts.append(f"## No run recorded\n\nFor the rules of {', '.join(left)}.\n")
     return _page("Fidelity", "\n".join(parts))
 
 

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from hopback.datapath.effects import PacketType
+from hopback.network.facts import DevId
 from tests.fidelity.mutants import Mutation
 
 
@@ -29,6 +30,30 @@ class Result:
     egress: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
     local: Mapping[str, tuple[Received, ...]] = field(default_factory=dict)
     table: Mapping[Any, Any] = field(default_factory=dict)
+
+
+def differences(kernel: Result, model: Result) -> tuple[str, ...]:
+    """Where two results differ, in words."""
+    return tuple(
+        f"{part} {_short(key)}: kernel {_short(theirs.get(key))}, model {_short(ours.get(key))}"
+        for part in ("egress", "local", "table")
+        for theirs, ours in [(getattr(kernel, part), getattr(model, part))]
+        for key in {**theirs, **ours}
+        if theirs.get(key) != ours.get(key)
+    )
+
+
+def _short(value: object) -> str:
+    """Frames by their first bytes, with the number that tells them apart; addresses as such."""
+    if isinstance(value, bytes):
+        return value[:22].hex()
+    if isinstance(value, int) and value > 0xFFFF:
+        return f"{value:012x}"
+    if isinstance(value, DevId):
+        return value.name
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_short, value))})"
+    return str(value)
 
 
 class Prediction(NamedTuple):

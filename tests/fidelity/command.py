@@ -16,9 +16,8 @@ from hopback.lab.uml import boot
 from hopback.lab.uml.find import UmlError
 from tests.fidelity.area import Area
 from tests.fidelity.areas import areas
-from tests.fidelity.report import AreaRun, last_line, verdict
+from tests.fidelity.report import AreaRun, last_line, told, verdict
 from tests.fidelity.run import Tally, run
-from tests.fidelity.source import source
 
 Enough = Callable[[Tally[Any]], bool]
 
@@ -57,8 +56,8 @@ def _run(kernel: str, area: Area[Any], seed: int, enough: Enough) -> AreaRun:
     tally = run(area, Random(f"{seed}/{area.name}"), enough)
     spent = time.monotonic() - began
     click.echo(verdict(area, tally, spent))
-    if tally.smallest is not None:
-        click.echo(_as_test(area, tally, seed))
+    if tally.first is not None:
+        click.echo(told(area.name, tally.first, seed))
     return AreaRun(
         kernel=kernel,
         release=re.split(r"[^\d.]", os.uname().release)[0],
@@ -71,13 +70,6 @@ def _run(kernel: str, area: Area[Any], seed: int, enough: Enough) -> AreaRun:
         date=time.strftime("%Y-%m-%d"),
         not_covered=area.not_covered,
     )
-
-
-def _as_test(area: Area[Any], tally: Tally[Any], seed: int) -> str:
-    steady = "" if tally.steady else "    # It agreed when it was asked again.\n"
-    case = source(tally.smallest, "    ")
-    name = f"test_{area.name}_as_found_with_seed_{seed}"
-    return f"\ndef {name}() -> None:\n{steady}    case = {case}\n    assert_agree(AREA, case)\n"
 
 
 def _chosen(name: str) -> Sequence[Area[Any]]:

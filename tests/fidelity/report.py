@@ -6,7 +6,8 @@ from typing import Any
 from msgspec import Struct
 
 from tests.fidelity.area import Area
-from tests.fidelity.run import Tally
+from tests.fidelity.run import Mismatch, Tally
+from tests.fidelity.source import source
 
 
 class AreaRun(Struct, frozen=True):
@@ -29,6 +30,19 @@ def verdict(area: Area[Any], tally: Tally[Any], seconds: float) -> str:
     rates = f"{tally.cases / seconds:.0f} cases/s, {tally.frames / seconds:.0f} frames/s"
     missed = sorted(area.rules - tally.caught)
     return f"{area.name}: {rates}" + (f"; not caught: {', '.join(missed)}" if missed else "")
+
+
+def told(area: str, found: Mismatch[Any], seed: int) -> str:
+    """A mismatch as a test that can be kept; one that did not come again only in words."""
+    if not found.steady:
+        differs = "".join(f"\n    {line}" for line in found.differs)
+        return f"{area}: case {found.number} differed once, and agreed when asked again{differs}"
+    comments = "".join(f"    # {line}\n" for line in found.differs)
+    case = source(found.case, "    ")
+    return (
+        f"\ndef test_{area}_as_found_with_seed_{seed}() -> None:\n"
+        f"{comments}    case = {case}\n    assert_agree(AREA, case)\n"
+    )
 
 
 def last_line(kernel: str, area: str, runs: Sequence[AreaRun]) -> str:

@@ -6,27 +6,35 @@ from itertools import chain, repeat
 from random import Random
 from typing import Generic
 
-from tests.fidelity.area import Area, C, Prediction, Result
+from tests.fidelity.area import Area, C, Prediction, Result, differences
 from tests.fidelity.mutants import faithful, mutant
 from tests.fidelity.shrink import shrink
 
 Kernel = Callable[[C], Result]
 
 
+@dataclass(frozen=True)
+class Mismatch(Generic[C]):
+    """The first case (by ``number``, from 1) that disagreed, shrunk, and what ``differs``.
+
+    Not ``steady``: it agreed when it was asked again, so something was late; it is not shrunk.
+    """
+
+    number: int
+    case: C
+    differs: tuple[str, ...]
+    steady: bool
+
+
 @dataclass
 class Tally(Generic[C]):
-    """What a run came to. ``cases`` disagree in ``mismatches``; ``smallest`` is the first, shrunk.
-
-    ``caught`` are the rules whose mutant was noticed. ``steady`` is False when the first mismatch
-    did not come again: the kernel was late, not the model wrong.
-    """
+    """What a run came to. ``caught`` are the rules whose mutant was noticed."""
 
     cases: int = 0
     frames: int = 0
     mismatches: int = 0
     caught: set[str] = field(default_factory=set)
-    smallest: C | None = None
-    steady: bool = True
+    first: Mismatch[C] | None = None
 
 
 def run(area: Area[C], chance: Random, enough: Callable[[Tally[C]], bool]) -> Tally[C]:
@@ -47,22 +55,27 @@ def take(area: Area[C], kernel: Kernel[C], case: C, tally: Tally[C]) -> None:
     tally.frames += len(case.frames)
     if found != wanted.result:
         tally.mismatches += 1
-        if tally.smallest is None:
-            tally.steady = disagree(area, kernel, case)
-            tally.smallest = shrink(case, area.smaller, lambda c: disagree(area, kernel, c))
+        if tally.first is None:
+            once = differences(found, wanted.result)
+            tally.first = _shrunk(area, kernel, Mismatch(tally.cases, case, once, steady=False))
         return
     tally.caught |= set(_noticed(area, case, found, wanted, tally.caught))
 
 
-def disagree(area: Area[C], kernel: Kernel[C], case: C) -> bool:
-    """Whether the kernel does something else than the model says."""
-    return kernel(case) != area.model(case, faithful).result
+def _shrunk(area: Area[C], kernel: Kernel[C], found: Mismatch[C]) -> Mismatch[C]:
+    def differing(case: C) -> tuple[str, ...]:
+        return differences(kernel(case), area.model(case, faithful).result)
+
+    if not differing(found.case):
+        return found
+    smallest = shrink(found.case, area.smaller, lambda case: bool(differing(case)))
+    return Mismatch(found.number, smallest, differing(smallest), steady=True)
 
 
 def assert_agree(area: Area[C], case: C) -> None:
     """One case as a test, to be kept once it was found."""
     with area.kernel() as kernel:
-        assert kernel(case) == area.model(case, faithful).result
+        assert differences(kernel(case), area.model(case, faithful).result) == ()
 
 
 def _noticed(

@@ -24,3 +24,9 @@ def test_the_page_says_what_the_record_says() -> None:
     assert "| 6.18.44 (running kernel) | bridge | 10 | 400 | 0 | 21/21 | 2026-11-20 |" in page
     assert "| 6.1.176 (user-mode kernel) | bridge | 5 | 1,200,000 | 0 | 21/21 |" in page
     assert page.count("- ageing\n") == 1
+
+
+def test_the_page_says_which_rules_no_run_compared() -> None:
+    told = fidelity_page(msgspec.json.decode(with_runs(b"[]", [HOST]))).split("## No run recorded")
+    assert "device" in told[1]
+    assert "bridge" not in told[1]

@@ -69,14 +69,16 @@ def test_a_faithful_model_agrees() -> None:
     tally = run(ToyArea(), Random(7), lambda tally: tally.cases >= 10)
     assert (tally.cases, tally.frames, tally.mismatches) == (10, 200, 0)
     assert tally.caught == {"sends"}
-    assert tally.smallest is None
+    assert tally.first is None
 
 
 def test_a_wrong_model_is_found_and_made_small() -> None:
     tally = run(ToyArea(wrong=42), Random(7), lambda tally: tally.cases >= 100)
     assert 0 < tally.mismatches < 100
-    assert tally.smallest == Numbers((42,))
-    assert tally.steady
+    assert tally.first is not None
+    assert tally.first.case == Numbers((42,))
+    assert tally.first.differs == ("egress p0: kernel (), model (2a)",)
+    assert tally.first.steady
 
 
 def test_enumerated_cases_come_first() -> None:
@@ -95,9 +97,8 @@ def test_the_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_mismatch_is_printed_as_a_test_and_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     code, output = ask(monkeypatch, ToyArea(wrong=42))
     assert code == 1
-    assert (
-        "def test_toy_as_found_with_seed_7() -> None:\n    case = Numbers(frames=(42,))" in output
-    )
+    assert "def test_toy_as_found_with_seed_7() -> None:\n" in output
+    assert "    # egress p0: kernel (), model (2a)\n    case = Numbers(frames=(42,))\n" in output
     assert " mismatches=0 " not in output
 
 
