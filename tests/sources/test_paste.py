@@ -89,6 +89,11 @@ def test_command_without_a_prompt_before_its_listing(typed: str) -> None:
     assert snapshot.fdb.complete(dev="br0")
 
 
+def test_a_quote_in_an_indented_text() -> None:
+    text = "".join(f"    > {line}\n" for line in ("h1# brctl showmacs br0", *SHOWMACS.splitlines()))
+    assert (one(text).host, one(text).fdb.complete(dev="br0")) == ("h1", True)
+
+
 def test_command_in_prose_is_no_command() -> None:
     assert not one(f"ip link shows this:\n{SHOWMACS}").fdb.complete(dev="br0")
 

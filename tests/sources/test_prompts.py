@@ -27,6 +27,7 @@ from hopback.sources.prompts import Prompt, read_heading, read_prompt
         ("bash-5.1# bridge fdb", None, "bridge fdb"),
         ("sh-4.2$ ip a", None, "ip a"),
         ("/ # ip link", None, "ip link"),
+        ("# xl network-list 3", None, "xl network-list 3"),
         ("~ # brctl show", None, "brctl show"),
         ("(pod) # ip a", "pod", "ip a"),
         ("(client container) $ curl", "client container", "curl"),

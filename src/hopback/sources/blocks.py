@@ -14,7 +14,7 @@ LOG = "kernel_log"
 """The parser whose lines may stand anywhere."""
 
 BULLET = re.compile(r"\s*[•*·‣–-]\s+")
-_QUOTE = re.compile(r"(?:>\s?)+")
+_QUOTE = re.compile(r"\s*(?:>\s?)+")
 _FENCE = re.compile(r"\s*(?:```|~~~)\s*[\w-]*\s*")
 _BEGUN = re.compile(r"\breceived packet\b|\bduplicate address\b")
 _TAGS = re.compile(r"(?:\[/?(?:code|font|size|color|quote|b|i|u)(?:=[^\]]*)?\])+", re.IGNORECASE)
@@ -51,7 +51,7 @@ def blocks(lines: Iterable[str], host: str = "") -> Iterator[Block]:
 
 def _unquote(line: str) -> str:
     """Without the marks of quoted mail and forums; the fences of Markdown become blank lines."""
-    if line[:1] == ">":
+    if line.lstrip(" ")[:1] == ">":
         line = line[_QUOTE.match(line).end() :]  # type: ignore[union-attr]
     if line[:1] == "[" and (tags := _TAGS.match(line)):
         line = line[tags.end() :]
