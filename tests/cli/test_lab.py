@@ -1,6 +1,8 @@
 """``hopback lab``: what it builds, what it prints, the code it ends with, and what it leaves."""
 
+import contextlib
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -29,7 +31,7 @@ def test_plan_is_printed_with_reasons_and_nothing_is_done(run: Run) -> None:
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0] == (
-        "The lab of instance-00000347 (fa:16:3e:56:ea:fa): 10 namespaces, 6 scenes."
+        "The lab of instance-00000347 (fa:16:3e:56:ea:fa): 10 namespaces, 8 scenes."
     )
     assert f"  ip -n host link set {TAP} master brq5dddda71-76 up" in lines
     pin = f"  bridge -n host fdb replace fa:16:3e:56:ea:fa dev {TAP} master static sticky"
@@ -108,9 +110,9 @@ def test_json_holds_both_journeys_and_the_remedy(run: Run) -> None:
     (assumed,) = told.assuming
     assert (assumed.device, assumed.neighbour) == (UPLINK, "reflector")
     scenes = [(s.scene, [(m.message, m.lost_at) for m in s.messages]) for s in told.observed]
-    assert scenes[1] == ("live", [("DISCOVER", None), ("OFFER", UPLINK)])
+    assert scenes[2] == ("live", [("DISCOVER", None), ("OFFER", UPLINK)])
     assert [scene for scene, _ in scenes] == [s.scene for s in told.predicted]
-    live = told.observed[1]
+    live = told.observed[2]
     assert live.table_after is not None
     assert ("fa:16:3e:56:ea:fa", UPLINK) in {(e.mac, e.device) for e in live.table_after}
     assert told.fix is not None
@@ -148,3 +150,22 @@ def test_interrupt_ends_it_all() -> None:
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert b"Traceback" not in errors
+
+
+@pytest.mark.kernel("tc")
+def test_shell_is_inside_and_ends_it_all() -> None:
+    child, terminal = pty.fork()
+    if child == 0:
+        os.environ["SHELL"] = "/bin/sh"
+        os.execv(HOPBACK, ["hopback", "lab", str(PASTE), "--in", "netns", "--keep"])
+    shown = b""
+    asked = False
+    with contextlib.suppress(OSError):  # a terminal whose other side is gone
+        while data := os.read(terminal, 4096):
+            shown += data
+            if b"Not rebuilt" in shown and not asked:
+                os.write(terminal, b"bridge -n host fdb show br brq5dddda71-76; exit\n")
+                asked = True
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 1
+    assert f"fa:16:3e:56:ea:fa dev {UPLINK} master brq5dddda71-76".encode() in shown

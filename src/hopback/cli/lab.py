@@ -99,7 +99,8 @@ def command(
     """Rebuild a guest's bridge from SOURCE on a real kernel, and let the guest ask for a lease.
 
     Nothing of this host is touched, and nothing is left behind. What the kernel does is shown
-    beside what the model says. Exit code 0 if it is as recorded and all messages arrive, else 1.
+    beside what the model says. Exit code 0 if that is as recorded, all messages arrive and no probe
+    comes back, else 1.
     """
     if keep and where == "uml":
         raise click.UsageError("--keep stays in namespaces: use it with --in netns")
@@ -146,8 +147,8 @@ def _play(made: Design, where: Where | None, keep: bool, output: Output) -> int:
 
         show(render_lab(made, result, _WORDS[place], page_width()), output.color)
     kept.linger()
-    as_recorded = result.outcome == "reproduced" and result.arrives
-    return exits.CLEAR if as_recorded else exits.FOUND
+    well = result.outcome == "reproduced" and result.arrives and not result.returned
+    return exits.CLEAR if well else exits.FOUND
 
 
 def _place(keep: bool) -> Where:

@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from hopback.lab.observed import Observed, SceneSeen, Sight, Way
-from hopback.lab.plan import GUEST_SPOT, Design
+from hopback.lab.plan import GUEST_SPOT, PROBES, Design
 from hopback.lab.predict import NEIGHBOUR, Expected, Passing
 from hopback.lab.scenes import FIXED, LIVE, recorded_name
 
@@ -38,11 +38,17 @@ class Result(Struct, frozen=True):
     why: str
     kernel: str
     recorded: tuple[Played, ...]
+    probes: tuple[Played, ...]
     live: tuple[Played, ...]
     fixed: tuple[Played, ...] | None
     mended: bool | None
     differences: tuple[str, ...]
     deaf: tuple[str, ...]
+
+    @property
+    def returned(self) -> tuple[str, ...]:
+        """The probes by which the guest hears itself."""
+        return tuple(p.expected.message for p in self.probes if p.arrived)
 
     @property
     def arrives(self) -> bool:
@@ -52,23 +58,28 @@ class Result(Struct, frozen=True):
 
 def compare(design: Design, observed: Observed) -> Result:
     """The verdict on an observation of ``design.plan``."""
-    recorded = tuple(
-        _against_tables(design, expected, _scene(observed, recorded_name(expected.message)))
-        for expected in design.recorded
-    )
+
+    def against_tables(expected: Expected) -> Played:
+        scene = _scene(observed, recorded_name(expected.message))
+        return _against_tables(design, expected, scene)
+
+    recorded = tuple(against_tables(e) for e in design.recorded)
+    probes = tuple(against_tables(e) for e in design.probes)
     live = _story(design, design.live, _scene(observed, LIVE))
     fixed = None
     if design.fixed is not None:
         fixed = _story(design, design.fixed, _scene(observed, FIXED))
-    told = (*recorded, *live, *(fixed or ()))
+    told = (*recorded, *probes, *live, *(fixed or ()))
     differences = tuple(d for played in told for d in played.differences)
     deaf = tuple(dict.fromkeys(spot for scene in observed.scenes for spot in scene.deaf))
     outcome, why = _outcome(design, observed, live, differences, deaf)
+    heard = " and ".join(p.expected.message for p in probes if p.arrived)
     return Result(
         outcome=outcome,
-        why=why,
+        why=f"{why}; the guest hears its own {heard}" if heard else why,
         kernel=observed.kernel,
         recorded=recorded,
+        probes=probes,
         live=live,
         fixed=fixed,
         mended=None if fixed is None else _all_arrive(fixed),
@@ -192,13 +203,15 @@ def _played(design: Design, expected: Expected, scene: SceneSeen) -> Played:
     every = [s for s in scene.sights if s.message == expected.message]
     seen = tuple(s for s in every if s.spot in names or (s.spot, s.way) == (GUEST_SPOT, "in"))
     arrived = _arrival(design, expected.message) in {(s.spot, s.way) for s in seen}
-    lost_at = "" if arrived else seen[-1].spot if seen else NEIGHBOUR
+    lost_at = ""
+    if not arrived and expected.message not in PROBES:
+        lost_at = seen[-1].spot if seen else NEIGHBOUR
     return Played(expected, bool(every), arrived, lost_at, seen)
 
 
 def _arrival(design: Design, message: str) -> tuple[str, Way]:
     """Where ``message`` is when it counts as arrived, as the model counts it."""
-    if message in ("OFFER", "ACK"):
+    if message not in ("DISCOVER", "REQUEST"):
         return GUEST_SPOT, "in"
     server = design.exchange.server
     name = design.segment.names()[server.dev]

@@ -5,6 +5,7 @@ from msgspec import Struct
 from hopback.datapath.effects import Place
 from hopback.datapath.model import Model
 from hopback.engines.dhcp import Exchange, follow
+from hopback.engines.probe import Probe, ProbeKind, probe
 from hopback.frames.mac import Mac, format_mac
 from hopback.lab.devices import (
     GUEST,
@@ -17,8 +18,16 @@ from hopback.lab.devices import (
     table_steps,
 )
 from hopback.lab.neighbours import Kind, Neighbour, neighbour
-from hopback.lab.predict import Expected, labels_for, lived, recorded
-from hopback.lab.scenes import FIXED, LIVE, Cast, recorded_scenes, server_mac, story
+from hopback.lab.predict import Expected, labels_for, lived, probed, recorded
+from hopback.lab.scenes import (
+    FIXED,
+    LIVE,
+    Cast,
+    probe_scenes,
+    recorded_scenes,
+    server_mac,
+    story,
+)
 from hopback.lab.segment import Segment, Wire, segment_of
 from hopback.lab.steps import Plan, Scene, Spot, Step
 from hopback.network.model import Station
@@ -28,6 +37,7 @@ from hopback.remedies import sticky_entry
 GUEST_SPOT = "the guest"
 SERVER_SPOT = "the server"
 
+PROBES: tuple[ProbeKind, ...] = ("ARP", "NS")
 FIXES = (sticky_entry.NAME,)
 
 
@@ -47,6 +57,7 @@ class Design(Struct, frozen=True):
     segment: Segment
     assumed: tuple[Assumed, ...]
     recorded: tuple[Expected, ...]
+    probes: tuple[Expected, ...]
     live: tuple[Expected, ...]
     fixed: tuple[Expected, ...] | None
     fix: str | None
@@ -67,6 +78,7 @@ def design(
     Raises Refused for what cannot be built.
     """
     exchange = follow(model, station, server)
+    probes = tuple(probe(model, station, kind) for kind in PROBES)
     segment = segment_of(model.network, station, partial)
     kind, why = (uplink, "as you said") if uplink else _likely(model, exchange)
     outside = _outside(segment, exchange, kind)
@@ -79,11 +91,12 @@ def design(
 
     pin = _pin(segment)
     return Design(
-        plan=_plan(model, exchange, segment, outside, pin if fix else None),
+        plan=_plan(model, exchange, probes, segment, outside, pin if fix else None),
         exchange=exchange,
         segment=segment,
         assumed=tuple(Assumed(w.port.id.name, kind, why) for w in segment.ways_out),
         recorded=recorded(exchange, labels),
+        probes=tuple(probed(p, labels) for p in probes),
         live=live(sticky=False),
         fixed=live(sticky=True) if fix else None,
         fix=fix,
@@ -123,12 +136,14 @@ def _pin(segment: Segment) -> Step:
 def _plan(
     model: Model,
     exchange: Exchange,
+    probes: tuple[Probe, ...],
     segment: Segment,
     outside: dict[str, Neighbour],
     pin: Step | None,
 ) -> Plan:
     beyond = next((w for w in segment.ways_out if w.port.id == exchange.server.dev), None)
     spots, cast = _spots(segment, beyond, outside)
+    station = segment.station.mac
     table = tuple(table_steps(segment, model.bridges[segment.bridge.id]))
     spaces = [HOST, *(far_space(w, segment) for w in segment.wires)]
     neighbours = outside.values()
@@ -137,7 +152,10 @@ def _plan(
         steps=(*bridge_steps(segment), *(step for n in neighbours for step in n.steps)),
         late=(*state_steps(segment), *table),
         spots=spots,
-        scenes=tuple(_scenes(exchange, segment, outside, cast, table, pin)),
+        scenes=(
+            *probe_scenes(probes, cast, (*_forget(segment, station), *table)),
+            *_scenes(exchange, segment, outside, cast, table, pin),
+        ),
         bridges=((HOST, segment.name),),
     )
 

@@ -11,6 +11,7 @@ from hopback.datapath.model import Model
 from hopback.datapath.path import nic_of, uplink_question
 from hopback.datapath.rules import RULES
 from hopback.engines.dhcp import Exchange, Leg, follow
+from hopback.engines.probe import Probe
 from hopback.engines.trace import Trace, trace
 from hopback.lab.observed import Way
 from hopback.network.facts import DevId
@@ -66,6 +67,18 @@ def labels_for(names: Mapping[DevId, str], guest: str, station: Station) -> Labe
 def recorded(exchange: Exchange, labels: Labels) -> tuple[Expected, ...]:
     """Each message against the recorded tables, all its copies."""
     return tuple(_expected(leg, labels, whole=True) for leg in exchange.legs)
+
+
+def probed(probe: Probe, labels: Labels) -> Expected:
+    """The guest's own probe against the recorded tables; it arrives if it comes back to the guest.
+
+    A guest that hears its own probe takes it for another's (RFC 5227, RFC 4862).
+    """
+    back = probe.trace.end("returned")
+    path = [labels.place(h.place, h.why) for h in probe.trace.path(back.hop)] if back else []
+    everywhere = tuple(_everywhere(probe.trace, labels))
+    known = tuple(p for p in path if p is not None)
+    return Expected(probe.kind, back is not None, known, everywhere=everywhere)
 
 
 def lived(

@@ -3,11 +3,12 @@
 Frames and their order come from the model's own exchange, so that both sides see the same bytes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
 from hopback.engines.dhcp import Exchange, Leg
+from hopback.engines.probe import Probe
 from hopback.frames.codec import encode
 from hopback.frames.mac import BROADCAST, Mac, mac_to_bytes
 from hopback.lab.steps import Scene, Send, Step
@@ -45,6 +46,13 @@ def recorded_scenes(exchange: Exchange, cast: Cast, tables: tuple[Step, ...]) ->
         at = cast.wire if _from_server(leg) else cast.guest
         send = Send(leg.message, at, _bytes(leg))
         yield Scene(recorded_name(leg.message), (send,), before=tables, settle=_SETTLE)
+
+
+def probe_scenes(probes: Sequence[Probe], cast: Cast, tables: tuple[Step, ...]) -> Iterator[Scene]:
+    """One scene for each of the guest's own probes: does it hear itself?"""
+    for probe in probes:
+        send = Send(probe.kind, cast.guest, encode(probe.trace.hops[0].frame))
+        yield Scene(recorded_name(probe.kind), (send,), before=tables, settle=_SETTLE)
 
 
 def story(

@@ -16,7 +16,8 @@ from hopback.snapshot.table import Problem
 
 SCHEMA: Literal["hopback.lab/1"] = "hopback.lab/1"
 
-SceneName = Literal["recorded", "live", "fixed"]
+SceneName = Literal["recorded", "probes", "live", "fixed"]
+"""Of the probes a message arrives when it comes back to the guest that sent it."""
 
 
 class AssumedV1(Struct, frozen=True):
@@ -126,6 +127,7 @@ def lab_json(
 def _predicted(design: Design) -> tuple[SceneV1, ...]:
     scenes: list[tuple[SceneName, tuple[Expected, ...]]] = [
         ("recorded", design.recorded),
+        ("probes", design.probes),
         ("live", design.live),
     ]
     if design.fixed is not None:
@@ -138,13 +140,14 @@ def _predicted(design: Design) -> tuple[SceneV1, ...]:
 
 def _foretold(expected: Expected) -> MessageV1:
     hops = tuple(PassingV1(p.spot, p.way, p.why, None) for p in expected.path)
-    lost_at = None if expected.arrives else expected.lost_at
+    lost_at = expected.lost_at or None
     return MessageV1(expected.message, True, expected.arrives, lost_at, hops, sure=expected.sure)
 
 
 def _observed(observed: Observed, result: Result) -> tuple[SceneV1, ...]:
     scenes = [
         SceneV1("recorded", tuple(_seen(p) for p in result.recorded), None, None),
+        SceneV1("probes", tuple(_seen(p) for p in result.probes), None, None),
         _played(observed, "live", LIVE, result.live),
     ]
     if result.fixed is not None:
@@ -164,7 +167,7 @@ def _played(observed: Observed, label: SceneName, name: str, played: tuple[Playe
 
 def _seen(played: Played) -> MessageV1:
     hops = tuple(PassingV1(s.spot, s.way, "", s.at) for s in played.seen)
-    lost_at = None if played.arrived else played.lost_at
+    lost_at = played.lost_at or None
     return MessageV1(played.expected.message, played.sent, played.arrived, lost_at, hops, sure=True)
 
 

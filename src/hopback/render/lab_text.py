@@ -33,7 +33,10 @@ def render_lab(design: Design, result: Result, where: str, width: int = 80) -> P
     page.blank()
     page.spans(Span("Each message against the tables as recorded", "strong"))
     for played in result.recorded:
-        _against_tables(page, played)
+        end = "arrives" if played.arrived else f"is lost at {played.lost_at}"
+        _against_tables(page, played, end)
+    for played in result.probes:
+        _against_tables(page, played, "comes back" if played.arrived else "does not come back")
     page.blank()
     page.spans(Span("The story: the guest speaks, then asks for a lease", "strong"))
     _story(page, result.live)
@@ -75,7 +78,7 @@ def render_plan(design: Design, width: int = 80) -> Page:
 
 def _headline(page: Page, design: Design, result: Result) -> None:
     label, style = _HEADLINE[result.outcome]
-    if result.outcome == "reproduced" and result.live and result.live[-1].arrived:
+    if result.outcome == "reproduced" and result.live[-1].arrived and not result.returned:
         style = "good"
     beyond = next((a for a in design.assumed), None)
     assuming = f"  assuming {_CALLED[beyond.kind]} beyond {beyond.device}" if beyond else ""
@@ -87,14 +90,14 @@ def _assumption(assumed: Assumed) -> str:
     return f"beyond {assumed.device} is {_CALLED[assumed.kind]}: {assumed.why}"
 
 
-def _against_tables(page: Page, played: Played) -> None:
-    foretold = len(played.expected.everywhere or ())
-    end = "arrives" if played.arrived else f"is lost at {played.lost_at}"
+def _against_tables(page: Page, played: Played, end: str) -> None:
     if played.differences:
-        page.say(f"{end}; the model says otherwise", 2, "warn", f"{played.expected.message}  ")
-    else:
-        hops = "hop" if foretold == 1 else "hops"
-        page.say(f"{end}; {foretold} {hops}, as the model says", 2, "", _lead(played))
+        page.say(f"{end}; the model says otherwise", 2, "warn", _lead(played))
+        return
+    hops = len(played.expected.everywhere or ())
+    page.say(
+        f"{end}; {hops} hop{'' if hops == 1 else 's'}, as the model says", 2, "", _lead(played)
+    )
 
 
 def _lead(played: Played) -> str:
