@@ -40,6 +40,16 @@ def test_two_guests_of_one_host() -> None:
     assert given.sentence == finding.summary
 
 
+def test_guests_without_a_name_are_not_called_by_the_mac() -> None:
+    nics = "".join(
+        f"<interface type='bridge'><mac address='{MAC}'/><source bridge='br0'/>"
+        f"<target dev='{tap}'/></interface>\n"
+        for tap in ("vnet0", "vnet1")
+    )
+    finding = only(report(HYPERVISOR + "kvm1# cat nics.xml\n" + nics), NAME)
+    assert finding.details["holders"] == ["a guest on vnet0", "a guest on vnet1"]
+
+
 def test_two_machines() -> None:
     finding = only(report(machine("web1") + machine("web2")), NAME)
     assert finding.details["holders"] == ["eth0 of web1", "eth0 of web2"]

@@ -37,8 +37,9 @@ def check(case: Case) -> Iterator[Finding]:
     """One finding for each MAC with two holders that are not one thing."""
     holders: dict[Mac, list[Holder]] = defaultdict(list)
     for station in case.network.stations:
-        bridge = f"{station.name} on {station.port.name}"
-        holders[station.mac].append(Holder(station.port.host, bridge, station.refs))
+        who = "a guest" if station.name == format_mac(station.mac) else station.name
+        there = f"{who} on {station.port.name}"
+        holders[station.mac].append(Holder(station.port.host, there, station.refs))
         port = case.network.devices.get(station.port)
         if port and port.mac and port.mac.value == station.mac:
             itself = f"{port.id.name} itself"
