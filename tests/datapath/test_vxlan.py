@@ -249,6 +249,9 @@ def test_snooping() -> None:
     assert isinstance(moved, Snoop)
     assert (moved.before, moved.remote) == ("10.0.0.2", "10.0.0.3")
     assert [r.dst for r in learned(known[1], moved).remotes] == ["10.0.0.3", "10.0.0.4"]
+    with_vni = Entry((Remote("10.0.0.2", 8),))
+    assert learned(with_vni, moved).remotes == (Remote("10.0.0.3", 8),), "the VNI stays"
+    assert [r.dst for r in learned(None, moved).remotes] == ["10.0.0.3"]
     bad = snoop(state(), frame("01:00:5e:00:00:01", ALL), "10.0.0.3")
     assert isinstance(bad, Drop)
 

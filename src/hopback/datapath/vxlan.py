@@ -8,6 +8,8 @@ between two hosts is not modelled: it arrives.
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from hopback.datapath.effects import (
     Ask,
     Blind,
@@ -130,6 +132,8 @@ def snoop(state: VxlanState, frame: Frame, outer: str | None) -> Snoop | Drop | 
 
 
 def learned(entry: Entry | None, snooped: Snoop) -> Entry:
-    """The entry after ``snooped``: only its first remote follows."""
-    first = Remote(snooped.remote, refs=snooped.why.refs)
-    return Entry((first, *(entry.remotes[1:] if entry else ())))
+    """The entry after ``snooped``: the address of its first remote follows, its VNI stays."""
+    if entry is None or not entry.remotes:
+        return Entry((Remote(snooped.remote, refs=snooped.why.refs),))
+    first = replace(entry.remotes[0], dst=snooped.remote)
+    return replace(entry, remotes=(first, *entry.remotes[1:]))
