@@ -21,7 +21,7 @@ from hopback.sources.prompts import Prompt, read_heading, read_prompt
         ("root@host ~ # ip a", "host", "ip a"),
         ("(venv) user@host:~$ ls", "host", "ls"),
         ("[root@host ~]#", "host", ""),
-        ("hv-2:/home/op # bridge monitor fdb", "hv-2", "bridge monitor fdb"),
+        ("hv-2:/srv/op # bridge monitor fdb", "hv-2", "bridge monitor fdb"),
         ("LAB01:~$ brctl showmacs br0", "LAB01", "brctl showmacs br0"),
         ("worker-7 ~ # ip a", "worker-7", "ip a"),
         ("bash-5.1# bridge fdb", None, "bridge fdb"),
