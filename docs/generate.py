@@ -35,6 +35,8 @@ _AREAS = {
     "vlan": "VLAN filtering of the bridge. Compared with a kernel that has it, frame for frame.",
     "bond": "Bonds of every mode. Compared with a kernel that has them, frame for frame.",
     "snooping": "Multicast snooping. Compared with the running kernel, frame for frame.",
+    "suppress": "Neighbour suppression. Compared with the running kernel, frame for frame.",
+    "port": "Ports beside their plain flags: size, backup, authorisation; a promiscuous bridge.",
     "macvlan": "macvlan and macvtap. Compared with the running kernel, frame for frame.",
     "vxlan": "VXLAN devices. Compared with the running kernel, frame for frame.",
     "device": "Rules of single devices.",

@@ -133,7 +133,7 @@ def test_a_waiting_port_takes_in_nothing() -> None:
 
 
 def test_blind_is_neither_lost_nor_arrived() -> None:
-    found = exchange(AT_HOME.replace("neigh_suppress off", "neigh_suppress on", 1))
+    found = exchange(AT_HOME.replace("stp_state 0", "stp_state 0 vlan_filtering 1", 1))
     assert {leg.lost.fate for leg in found.legs if leg.lost} == {"blind"}
 
 

@@ -108,7 +108,7 @@ def test_a_ring_in_sight_is_not_mended_by_a_pin() -> None:
 
 @pytest.mark.parametrize(
     ("usual", "blinding"),
-    [("stp_state 0", "stp_state 0 vlan_filtering 1"), ("neigh_suppress off", "neigh_suppress on")],
+    [("stp_state 0", "stp_state 0 vlan_filtering 1"), ("mtu 1500", "mtu 1500 xdp")],
 )
 def test_where_the_model_is_blind_it_is_neither_proved_nor_rejected(
     usual: str, blinding: str

@@ -76,6 +76,7 @@ class Learn(Struct, frozen=True):
     port: DevId
     before: DevId | None
     why: Why
+    locked: bool = False
 
 
 class Snoop(Struct, frozen=True):

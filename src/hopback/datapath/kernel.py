@@ -26,6 +26,9 @@ class Behaviour(Struct, frozen=True):
     ``bond_halves_hash``: its lowest bit is dropped (4.9), ``bond_halves_l34_alone``: but only that
     of layer3+4 (5.15). ``bond_hashes_icmp``: echoes are spread by their
     identifier, errors go with what they quote (5.5).
+    ``mab``: an unknown station of a locked port is entered, to wait for its authorisation (6.2).
+    ``backup_port``: another port takes what is for one without a carrier (4.19).
+    ``unicast_question_passes``: neighbour suppression leaves unicast questions alone (6.14).
     ``mcast_needs_querier``: snooping filters only where a querier is (3.11, b00589af3b04).
     ``nd_snooped``: it filters all IPv6 groups but ff02::1, so neighbour discovery too (3.12).
     """
@@ -42,6 +45,9 @@ class Behaviour(Struct, frozen=True):
     bond_halves_hash: bool = True
     bond_halves_l34_alone: bool = True
     bond_hashes_icmp: bool = True
+    mab: bool = True
+    backup_port: bool = True
+    unicast_question_passes: bool = True
     mcast_needs_querier: bool = True
     nd_snooped: bool = True
 
@@ -69,6 +75,9 @@ def behaviour_of(release: str | None) -> Behaviour:
         bond_halves_hash=version >= (4, 9),
         bond_halves_l34_alone=version >= (5, 15),
         bond_hashes_icmp=version >= (5, 5),
+        mab=version >= (6, 2),
+        backup_port=version >= (4, 19),
+        unicast_question_passes=version >= (6, 14),
         mcast_needs_querier=version >= (3, 11),
         nd_snooped=version >= (3, 12),
     )

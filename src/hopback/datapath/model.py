@@ -17,6 +17,7 @@ from hopback.datapath.bridge.state import (
 )
 from hopback.datapath.effects import Question
 from hopback.datapath.groups import snooping_of
+from hopback.datapath.hosts import hosts_listed, hosts_of
 from hopback.datapath.kernel import Behaviour, behaviour_of
 from hopback.datapath.macvlan import Macvlans, macvlans_of
 from hopback.datapath.vlan_device import VlanDevices, vlan_devices
@@ -34,10 +35,12 @@ _FLAGS = (
     "bcast_flood",
     "isolated",
     "locked",
+    "mab",
     "proxyarp",
+    "proxyarp_wifi",
+    "neigh_suppress",
     "mcast_to_unicast",
 )
-_SUPPRESSING = ("neigh_suppress", "proxyarp_wifi")
 
 
 class Model(Struct, frozen=True):
@@ -90,6 +93,8 @@ def _state(network: Network, bridge: BridgeView) -> BridgeState:
     }
     ageing = bridge.settings.get("ageing_time")
     table, complete, source = _table(network, bridge, kernel)
+    snapshot = network.snapshots[bridge.id.host]
+    device = network.devices.get(bridge.id)
     return BridgeState(
         id=bridge.id,
         ports=MappingProxyType(ports),
@@ -102,6 +107,9 @@ def _state(network: Network, bridge: BridgeView) -> BridgeState:
         snooping=snooping_of(network, bridge, filters=filters),
         vlan_filtering=filters,
         vlans=_vlans(network, bridge.id) if filters else NO_VLANS,
+        promisc=device.promisc.refs if device and device.promisc and device.promisc.value else None,
+        hosts=hosts_of(snapshot, bridge),
+        hosts_listed=hosts_listed(snapshot, bridge.id),
         table_complete=complete,
         table_source=source,
         question=_question(bridge),
@@ -119,12 +127,20 @@ def _port(network: Network, port: Port, vlans: VlanGroup) -> PortConfig:
     device = network.devices.get(port.id)
     told: dict[str, bool] = {n: port.flags[n].value for n in _FLAGS if n in port.flags}
     refs = {name: port.flags[name].refs for name in told}
-    if port.state:
-        refs["state"] = port.state.refs
+    facts = {
+        "state": port.state,
+        "backup": port.backup,
+        "carrier": device.carrier if device else None,
+        "mtu": device.mtu if device else None,
+    }
+    refs |= {name: fact.refs for name, fact in facts.items() if fact is not None}
     config = PortConfig(
         id=port.id,
         mac=device.mac.value if device and device.mac else None,
         state=port.state.value if port.state else "forwarding",
+        carrier=device.carrier.value if device and device.carrier else True,
+        backup=port.id._replace(name=port.backup.value) if port.backup else None,
+        mtu=device.mtu.value if device and device.mtu else None,
         group_fwd_mask=port.group_fwd_mask.value if port.group_fwd_mask else 0,
         vlans=vlans,
         refs=MappingProxyType(refs),
@@ -163,11 +179,6 @@ def _blind(network: Network, bridge: BridgeView) -> tuple[str, tuple[Ref, ...]] 
     if filtering is not None and filtering.value and not listed:
         what = "VLAN filtering, and no listing of all its VLANs (bridge vlan show)"
         return what, filtering.refs
-    for port in bridge.ports.values():
-        for flag in _SUPPRESSING:
-            fact = port.flags.get(flag)
-            if fact is not None and fact.value:
-                return f"{flag} on {port.id.name}", fact.refs
     for row in snapshot.blinds.rows:
         id_ = bridge.id._replace(name=row.dev)
         if row.netns == bridge.id.netns and (not row.dev or id_ in bridge.ports):
@@ -211,7 +222,7 @@ def _entries(
         key = (row.mac, row.vlan if filters else 0)
         before = merged.get(key)
         refs = merge_refs(before.refs if before else (), (entry.ref,))
-        merged[key] = FdbEntry(entry.port, row.local, row.sticky, refs)
+        merged[key] = FdbEntry(entry.port, row.local, row.sticky, row.locked, refs)
     return merged.items()
 
 

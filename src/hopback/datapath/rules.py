@@ -21,6 +21,7 @@ _INPUT = "net/bridge/br_input.c"
 _FORWARD = "net/bridge/br_forward.c"
 _FDB = "net/bridge/br_fdb.c"
 _MULTICAST = "net/bridge/br_multicast.c"
+_PROXY = "net/bridge/br_arp_nd_proxy.c"
 _VLAN = "net/bridge/br_vlan.c"
 _BOND = "drivers/net/bonding/bond_main.c"
 _MACVLAN = "drivers/net/macvlan.c"
@@ -117,6 +118,38 @@ RULES = MappingProxyType(
             f"{_MULTICAST}:br_multicast_rcv",
             "snooping drops an IP multicast, IGMP or MLD message that contradicts itself",
             "snooping",
+        ),
+        "suppressed": RuleInfo(
+            f"{_FORWARD}:br_flood",
+            "the port suppresses neighbours: what is announced, probed or already answered is not"
+            " flooded to it",
+            "suppress",
+        ),
+        "proxied": RuleInfo(
+            f"{_PROXY}:br_do_proxy_suppress_arp",
+            "the host and the table both know the neighbour: the bridge answers in its name",
+            "suppress",
+        ),
+        "mab": RuleInfo(
+            f"{_INPUT}:br_handle_frame_finish",
+            "an unknown station of a locked port is entered, to wait for its authorisation",
+            "port",
+        ),
+        "backup-port": RuleInfo(
+            f"{_FORWARD}:br_forward",
+            "the port has no carrier, so its backup port takes the frame",
+            "port",
+        ),
+        "promisc-copy": RuleInfo(
+            f"{_INPUT}:br_handle_frame_finish",
+            "the bridge device is promiscuous: the host gets a copy of all that is forwarded",
+            "port",
+        ),
+        "too-big": RuleInfo(
+            f"{_FORWARD}:br_dev_queue_push_xmit",
+            "the frame is larger than the port's MTU, its header and a VLAN tag: dropped, and no"
+            " ICMP tells of it",
+            "port",
         ),
         "no-port": RuleInfo(f"{_FORWARD}:br_flood", "no port was left to flood the frame to"),
         "host-to-port-address": RuleInfo(

@@ -28,6 +28,7 @@ def _device(id_: DevId, rows: Sequence[Told[Link]], peer: Fact[DevId] | None) ->
         up=latest(rows, lambda r: r.up),
         carrier=latest(rows, lambda r: r.carrier),
         mtu=latest(rows, lambda r: r.mtu),
+        promisc=latest(rows, lambda r: r.promisc),
         master=latest(rows, lambda r: r.master),
         peer=peer,
         refs=tuple(t.ref for t in rows),

@@ -182,6 +182,7 @@ def _port(
         state=latest(rows, lambda r: r.state),
         flags=MappingProxyType(flags),
         group_fwd_mask=latest(rows, lambda r: r.group_fwd_mask),
+        backup=latest(rows, lambda r: r.backup_port),
         mcast_router=latest(rows, lambda r: r.mcast_router),
         refs=refs,
     )

@@ -24,6 +24,7 @@ class Device(Struct, frozen=True):
     up: Fact[bool] | None = None
     carrier: Fact[bool] | None = None
     mtu: Fact[int] | None = None
+    promisc: Fact[bool] | None = None
     master: Fact[str] | None = None
     peer: Fact[DevId] | None = None
     refs: tuple[Ref, ...] = ()
@@ -52,6 +53,7 @@ class Port(Struct, frozen=True):
     flags: Mapping[str, Fact[bool]] = {}
     group_fwd_mask: Fact[int] | None = None
     mcast_router: Fact[int] | None = None
+    backup: Fact[str] | None = None
     refs: tuple[Ref, ...] = ()
 
 

@@ -67,7 +67,7 @@ def _fdb(row: Any) -> Iterable[str]:
     yield _opt("master", row.bridge)
     yield "self" if row.on_device else ""
     yield "permanent" if row.local else "static" if row.static else ""
-    yield from _flags(row, ("sticky", "extern_learn", "offload"))
+    yield from _flags(row, ("sticky", "locked", "extern_learn", "offload"))
 
 
 def _bridge(row: Any) -> Iterable[str]:

@@ -4,9 +4,12 @@ from hopback.datapath.bridge.multicast import Pruned
 from hopback.datapath.bridge.state import BridgeState, FdbEntry, PortConfig
 from hopback.datapath.bridge.vlan import Admitted, emit
 from hopback.datapath.effects import Ask, Deliver, Drop, Effect, PacketType, Question, Send, Why
+from hopback.frames.codec import encode
+from hopback.frames.ethernet import Frame
 from hopback.frames.mac import BROADCAST, Mac, format_mac, is_group
-from hopback.network.facts import Ref
+from hopback.network.facts import Ref, merge_refs
 
+_HEADER, _TAG = 14, 4
 _FLOOD_FLAG = {"unicast": "flood", "multicast": "mcast_flood", "broadcast": "bcast_flood"}
 
 
@@ -33,21 +36,31 @@ def refusal(
     return None
 
 
-def flood(state: BridgeState, source: PortConfig | None, inside: Admitted) -> tuple[Effect, ...]:
-    """Every port that takes a copy, newest port first (br_flood walks the list from its head)."""
+def flood(
+    state: BridgeState,
+    source: PortConfig | None,
+    inside: Admitted,
+    answered: tuple[Ref, ...] | None = None,
+) -> tuple[Effect, ...]:
+    """Every port that takes a copy, newest port first (br_flood walks the list from its head).
+
+    ``answered`` are the rows by which suppressing ports do without it, None if they do not.
+    """
     kind = kind_of(inside.frame.dst)
+    size = _size(inside.frame)
     effects: list[Effect] = []
     for port in reversed(tuple(state.ports.values())):
         off = _not_flooded(state, port, kind, from_host=source is None)
+        off = off or _suppressed(port, answered)
         refused = off or refusal(state, port, source, flooding=True)
         frame = emit(state, port.vlans, inside)
         if refused is None and frame is not None:
             looped = source is not None and port.id == source.id
             why = Why("hairpin", port.why("hairpin")) if looped else Why("flood")
-            effects.append(Send(port.id, frame, why))
+            effects.append(_leave(port, frame, size, why))
         elif refused is None or refused.rule != "same-port":
             effects.append(Drop(refused or Why("vlan-egress", port.vlans.refs), port.id))
-    if not any(isinstance(e, Send) for e in effects) and kind == "unicast":
+    if all(isinstance(e, Drop) and e.why.rule != "too-big" for e in effects) and kind == "unicast":
         effects.append(Drop(Why("no-port")))
     return tuple(effects)
 
@@ -60,6 +73,7 @@ def to_members(
     The kernel's order is that of the ports' places in memory; here it is that of a flood.
     """
     effects: list[Effect] = []
+    size = _size(inside.frame)
     for port in reversed(tuple(state.ports.values())):
         refused = refusal(state, port, source, flooding=True)
         frame = emit(state, port.vlans, inside)
@@ -67,7 +81,8 @@ def to_members(
             if source is None or port.id != source.id:
                 effects.append(Drop(Why("not-member", pruned.refs), port.id))
         elif refused is None and frame is not None:
-            effects.append(Send(port.id, frame, Why("member", pruned.ports[port.id])))
+            why = Why("member", pruned.ports[port.id])
+            effects.append(_leave(port, frame, size, why))
         elif refused is None or refused.rule != "same-port":
             effects.append(Drop(refused or Why("vlan-egress", port.vlans.refs), port.id))
     return tuple(effects)
@@ -86,6 +101,13 @@ def _not_flooded(state: BridgeState, port: PortConfig, kind: str, *, from_host: 
     return None
 
 
+def _suppressed(port: PortConfig, answered: tuple[Ref, ...] | None) -> Why | None:
+    if answered is None or not (port.neigh_suppress or port.proxyarp_wifi):
+        return None
+    flag = "neigh_suppress" if port.neigh_suppress else "proxyarp_wifi"
+    return Why("suppressed", merge_refs(port.why(flag), answered))
+
+
 def unicast(
     state: BridgeState, source: PortConfig | None, inside: Admitted, entry: FdbEntry
 ) -> tuple[Effect, ...]:
@@ -93,15 +115,32 @@ def unicast(
     if entry.port is None:
         return (Drop(Why("host-to-nowhere", entry.refs)),)
     port = state.ports[entry.port]
+    rule, refs = "fdb-hit", entry.refs
+    backup = state.ports.get(port.backup) if port.backup else None
+    if backup is not None and not port.carrier and state.kernel.backup_port:
+        rule, refs = "backup-port", refs + port.why("carrier") + port.why("backup")
+        port = backup
     refused = refusal(state, port, source, flooding=False)
     if refused is not None:
-        return (Drop(Why(refused.rule, entry.refs + refused.refs), port.id),)
+        return (Drop(Why(refused.rule, refs + refused.refs), port.id),)
     frame = emit(state, port.vlans, inside)
     if frame is None:
-        return (Drop(Why("vlan-egress", entry.refs + port.vlans.refs), port.id),)
+        return (Drop(Why("vlan-egress", refs + port.vlans.refs), port.id),)
     if source is not None and source.id == port.id:
-        return (Send(port.id, frame, Why("hairpin", entry.refs + port.why("hairpin"))),)
-    return (Send(port.id, frame, Why("fdb-hit", entry.refs)),)
+        rule, refs = "hairpin", refs + port.why("hairpin")
+    return (_leave(port, frame, _size(inside.frame), Why(rule, refs)),)
+
+
+def _size(frame: Frame) -> int:
+    """The frame's length as a device counts it: its outer tag travels beside it (skb->len)."""
+    return len(encode(frame)) - (_TAG if frame.tags else 0)
+
+
+def _leave(port: PortConfig, frame: Frame, size: int, why: Why) -> Send | Drop:
+    """Out of ``port``, if the frame is not too big for it (is_skb_forwardable)."""
+    if port.mtu is not None and size > port.mtu + _HEADER + _TAG:
+        return Drop(Why("too-big", why.refs + port.why("mtu")), port.id)
+    return Send(port.id, frame, why)
 
 
 def pass_up(
@@ -116,6 +155,8 @@ def pass_up(
     The packet type is the ingress port's view.
     """
     frame = emit(state, state.vlans, inside)
+    if frame is None and state.promisc is not None and inside.vid not in state.vlans.vlans:
+        frame = inside.frame  # somebody may be capturing
     if frame is None:
         return Drop(Why("vlan-local", state.vlans.refs), state.id)
     return Deliver(state.id, frame, packet_type(state, source, frame.dst), Why(rule, refs))

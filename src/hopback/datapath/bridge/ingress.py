@@ -15,6 +15,7 @@ from hopback.datapath.bridge.forward import (
 from hopback.datapath.bridge.learn import applied, learn
 from hopback.datapath.bridge.multicast import decide
 from hopback.datapath.bridge.state import BridgeState, PortConfig
+from hopback.datapath.bridge.suppress import Answer, answer
 from hopback.datapath.bridge.vlan import Admitted, admit, learnable
 from hopback.datapath.effects import Ask, Blind, Deliver, Drop, Effect, Learn, Send, Why, World
 from hopback.frames.ethernet import Frame
@@ -46,7 +47,7 @@ def receive(state: BridgeState, world: World, at: DevId, frame: Frame) -> tuple[
         return (Drop(inside),)
     locked = _locked(state, port, inside)
     if locked is not None:
-        return (locked,)
+        return locked
     learnt = learn(state, port, frame.src, inside.vid)
     if port.state == "learning" or inside.learn_only:
         refs = port.why("state") + (port.vlans.refs if inside.learn_only else ())
@@ -57,7 +58,7 @@ def receive(state: BridgeState, world: World, at: DevId, frame: Frame) -> tuple[
 def _after(state: BridgeState, learnt: tuple[Effect, ...], frame: Frame) -> BridgeState:
     """The table that the lookup sees: a frame to its own source finds what it has just taught."""
     for effect in learnt:
-        if isinstance(effect, Learn) and effect.mac == frame.dst:
+        if isinstance(effect, Learn) and (effect.mac == frame.dst or state.hosts):
             return applied(state, effect)
     return state
 
@@ -95,31 +96,45 @@ def _link_local(state: BridgeState, port: PortConfig, frame: Frame) -> tuple[Eff
     return (*learnt, Deliver(port.id, frame, "multicast", Why("link-local-up")))
 
 
-def _locked(state: BridgeState, port: PortConfig, inside: Admitted) -> Drop | None:
+def _locked(state: BridgeState, port: PortConfig, inside: Admitted) -> tuple[Effect, ...] | None:
+    """Why a locked port does not let the frame in; with MAB an unknown source is entered."""
     if not port.locked or not state.kernel.locked:
         return None
-    entry = state.fdb.get((inside.frame.src, inside.vid))
-    if entry is not None and entry.port == port.id and not entry.local:
+    source, vid = inside.frame.src, inside.vid
+    entry = state.fdb.get((source, vid))
+    if entry is not None and entry.port == port.id and not (entry.local or entry.locked):
         return None
-    return Drop(Why("locked-drop", port.why("locked") + (entry.refs if entry else ())))
+    drop = Drop(Why("locked-drop", port.why("locked") + (entry.refs if entry else ())))
+    if entry is None and port.mab and state.kernel.mab and state.learns:
+        why = Why("mab", port.why("mab"))
+        return Learn(state.id, source, vid, port.id, None, why, locked=True), drop
+    return (drop,)
 
 
 def _forward(
     state: BridgeState, world: World, port: PortConfig, inside: Admitted
 ) -> tuple[Effect, ...]:
-    """br_handle_frame_finish from the lookup on."""
+    """br_handle_frame_finish from neighbour suppression on."""
+    answered = answer(state, world, port, inside)
+    if isinstance(answered, Ask | Blind):
+        return (answered,)
     if kind_of(inside.frame.dst) != "unicast":
-        return _group(state, world, port, inside)
+        return answered.replies + _group(state, world, port, inside, answered)
     entry = state.fdb.get((inside.frame.dst, inside.vid))
+    if entry is not None and entry.local:
+        up = pass_up(state, port, inside, "local-unicast", entry.refs)
+        return (*answered.replies, up)
     if entry is None:
-        return _unknown(state, world, port, inside)
-    if entry.local:
-        return (pass_up(state, port, inside, "local-unicast", entry.refs),)
-    return unicast(state, port, inside, entry)
+        sent = _unknown(state, world, port, inside, answered)
+    else:
+        sent = unicast(state, port, inside, entry)
+    if state.promisc is not None and not isinstance(sent[0], Ask | Blind):
+        sent = (*sent, pass_up(state, port, inside, "promisc-copy", state.promisc))
+    return answered.replies + sent
 
 
 def _unknown(
-    state: BridgeState, world: World, port: PortConfig | None, inside: Admitted
+    state: BridgeState, world: World, port: PortConfig | None, inside: Admitted, answered: Answer
 ) -> tuple[Effect, ...]:
     """A unicast that the table does not know is flooded, if the table is known to lack it."""
     asked = table_question(state, inside.frame.dst)
@@ -128,11 +143,11 @@ def _unknown(
             return (asked,)
         if world[asked.question] == "yes":
             return (Blind("a forwarding entry that the listing given lacks", ()),)
-    return flood(state, port, inside)
+    return flood(state, port, inside, answered.refs if answered.marked else None)
 
 
 def _group(
-    state: BridgeState, world: World, port: PortConfig | None, inside: Admitted
+    state: BridgeState, world: World, port: PortConfig | None, inside: Admitted, answered: Answer
 ) -> tuple[Effect, ...]:
     """A broadcast or multicast: to the members that snooping knows, or to everybody."""
     pruned = None
@@ -140,14 +155,17 @@ def _group(
         pruned = decide(state, world, inside)
     if isinstance(pruned, Drop | Ask | Blind):
         return (pruned,)
-    copies = (
-        flood(state, port, inside) if pruned is None else to_members(state, port, inside, pruned)
-    )
+    if pruned is None:
+        copies = flood(state, port, inside, answered.refs if answered.marked else None)
+    else:
+        copies = to_members(state, port, inside, pruned)
     if port is None:
         return copies
-    if pruned is not None and not pruned.host:
-        return (*copies, Drop(Why("not-member", pruned.refs), state.id))
-    return (*copies, pass_up(state, port, inside, "local-group"))
+    if pruned is None or pruned.host:
+        return (*copies, pass_up(state, port, inside, "local-group"))
+    if state.promisc is not None:
+        return (*copies, pass_up(state, port, inside, "promisc-copy", state.promisc))
+    return (*copies, Drop(Why("not-member", pruned.refs), state.id))
 
 
 def transmit(state: BridgeState, world: World, frame: Frame) -> tuple[Effect, ...]:
@@ -161,11 +179,24 @@ def transmit(state: BridgeState, world: World, frame: Frame) -> tuple[Effect, ..
     inside = admit(state, state.vlans, frame)
     if isinstance(inside, Why):
         return (Drop(inside),)
+    answered = answer(state, world, None, inside)
+    if isinstance(answered, Ask | Blind):
+        return (answered,)
+    first: tuple[Effect, ...] = answered.replies
+    if answered.resent is not None:
+        first = transmit(state, world, answered.resent)
+    return first + _send(state, world, inside, answered)
+
+
+def _send(
+    state: BridgeState, world: World, inside: Admitted, answered: Answer
+) -> tuple[Effect, ...]:
+    frame = inside.frame
     if kind_of(frame.dst) != "unicast":
-        return _group(state, world, None, inside)
+        return _group(state, world, None, inside, answered)
     entry = state.fdb.get((frame.dst, inside.vid))
     if entry is None:
-        return _unknown(state, world, None, inside)
+        return _unknown(state, world, None, inside, answered)
     effects = unicast(state, None, inside, entry)
     if not entry.local:
         return effects

@@ -46,5 +46,10 @@ def applied(state: BridgeState, learnt: Learn) -> BridgeState:
     """The bridge after ``learnt``, for whoever lets frames follow one another."""
     key = (learnt.mac, learnt.vlan)
     entry = state.fdb.get(key)
-    kept = FdbEntry(learnt.port, sticky=entry.sticky if entry else False, refs=learnt.why.refs)
+    kept = FdbEntry(
+        learnt.port,
+        sticky=entry.sticky if entry else False,
+        locked=learnt.locked,
+        refs=learnt.why.refs,
+    )
     return replace(state, fdb={**state.fdb, key: kept})

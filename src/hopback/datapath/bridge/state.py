@@ -41,6 +41,7 @@ GroupKey = tuple[Ip | Mac, int]
 class PortConfig(Struct, frozen=True):
     """A port and its flags, at the values a new port has (br_if.c:new_nbp) unless told.
 
+    ``backup`` takes what the table sends to the port while it has no carrier. ``mtu`` in bytes.
     ``refs`` are the rows that told a flag, by the flag's name.
     """
 
@@ -55,7 +56,13 @@ class PortConfig(Struct, frozen=True):
     isolated: bool = False
     locked: bool = False
     proxyarp: bool = False
+    proxyarp_wifi: bool = False
+    neigh_suppress: bool = False
     mcast_to_unicast: bool = False
+    mab: bool = False
+    carrier: bool = True
+    backup: DevId | None = None
+    mtu: int | None = None
     group_fwd_mask: int = 0
     vlans: VlanGroup = NO_VLANS
     refs: Mapping[str, tuple[Ref, ...]] = NO_REFS
@@ -95,16 +102,38 @@ NO_SNOOPING = Snooping()
 
 
 class FdbEntry(Struct, frozen=True):
-    """A table entry. ``port`` None with ``local`` is the bridge device's own address."""
+    """A table entry. ``port`` None with ``local`` is the bridge device's own address.
+
+    ``locked``: a station that waits for its authorisation (MAC authentication bypass).
+    """
 
     port: DevId | None
     local: bool = False
     sticky: bool = False
+    locked: bool = False
     refs: tuple[Ref, ...] = ()
+
+
+class NeighbourEntry(Struct, frozen=True):
+    """A valid entry (NUD_VALID) of the host's neighbour table."""
+
+    mac: Mac
+    router: bool = False
+    refs: tuple[Ref, ...] = ()
+
+
+class HostState(Struct, frozen=True):
+    """What the host knows on the bridge device, or on its device in a VLAN of the bridge."""
+
+    addresses: Mapping[Ip, tuple[Ref, ...]] = MappingProxyType({})
+    neighbours: Mapping[Ip, NeighbourEntry] = MappingProxyType({})
 
 
 class BridgeState(Struct, frozen=True):
     """A bridge. ``ports`` are in the order in which they were enslaved.
+
+    ``hosts`` is the host by VLAN (0 the bridge device); ``hosts_listed`` False: it may know more.
+    ``promisc`` are the rows that show the bridge device promiscuous, None if it is not.
 
     ``question`` is open while some flag was in no listing; ``blind`` says why the bridge cannot be
     evaluated at all. ``table_complete`` False: an address that is not in ``fdb`` may still be in
@@ -123,6 +152,9 @@ class BridgeState(Struct, frozen=True):
     vlan_filtering: bool = False
     vlan_protocol: int = DOT1Q
     vlans: VlanGroup = NO_VLANS
+    promisc: tuple[Ref, ...] | None = None
+    hosts: Mapping[int, HostState] = MappingProxyType({})
+    hosts_listed: bool = True
     table_complete: bool = True
     table_source: str = ""
     question: Question | None = None

@@ -26,6 +26,7 @@ class Fdb(Row, frozen=True, kw_only=True, omit_defaults=True):
     local: bool = False
     static: bool = False
     sticky: bool = False
+    locked: bool = False  # waits for its authorisation: MAC authentication bypass
     extern_learn: bool = False
     offload: bool = False
     on_device: bool = False
