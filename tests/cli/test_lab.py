@@ -33,7 +33,7 @@ def test_plan_is_printed_with_reasons_and_nothing_is_done(run: Run) -> None:
     assert lines[0] == (
         "The lab of instance-00000347 (fa:16:3e:56:ea:fa): 10 namespaces, 8 scenes."
     )
-    assert f"  ip -n host link set {TAP} master brq5dddda71-76 up" in lines
+    assert f"  ip -n host link set dev {TAP} master brq5dddda71-76 up" in lines
     pin = f"  bridge -n host fdb replace fa:16:3e:56:ea:fa dev {TAP} master static sticky"
     assert lines[lines.index(pin) + 1] == "    # the remedy"
     assert "  → the server sends OFFER on the DISCOVER" in lines

@@ -22,13 +22,13 @@ def lines(made: Design) -> list[str]:
 
 def test_bridge_guest_and_table_are_built_as_recorded() -> None:
     made = lines(designed(PASTE.read_text()))
-    assert made[0].startswith("host: ip link add brq5dddda71-76 up type bridge stp_state 0")
+    assert made[0].startswith("host: ip link add name brq5dddda71-76 up type bridge stp_state 0")
     guest = (
-        "host: ip link add eth0 address fa:16:3e:56:ea:fa netns guest up type veth"
+        "host: ip link add name eth0 address fa:16:3e:56:ea:fa netns guest up type veth"
         f" peer name {TAP} address fe:16:3e:56:ea:fa"
     )
     assert guest in made
-    assert f"host: ip link set {TAP} master brq5dddda71-76 up" in made
+    assert f"host: ip link set dev {TAP} master brq5dddda71-76 up" in made
     assert made[-1] == (f"host: bridge fdb replace fa:16:3e:56:ea:fa dev {UPLINK} master dynamic")
 
 
@@ -37,8 +37,8 @@ def test_flags_and_settings_are_set_where_they_differ_from_a_new_port() -> None:
     made = lines(designed(text.replace("mcast_snooping 0", "mcast_snooping 1")))
     assert made[0].endswith("group_fwd_mask 0 mcast_snooping 1 mcast_querier 0 ageing_time 30000")
     assert [line for line in made if "bridge_slave" in line] == [
-        "host: ip link set lvnet0 type bridge_slave learning off",
-        "host: ip link set luplink0 type bridge_slave learning off",
+        "host: ip link set dev lvnet0 type bridge_slave learning off",
+        "host: ip link set dev luplink0 type bridge_slave learning off",
     ]
 
 
@@ -69,13 +69,16 @@ def test_every_link_of_the_ring_is_shaped_and_down_until_stirred() -> None:
     made = designed(PASTE.read_text(), uplink="two-link-loop")
     shaped = {line.split()[5] for line in lines(made) if " tbf " in line}
     assert shaped == {"near0", "far0", "near1", "far1"}
-    assert not any("set near" in line and line.endswith(" up") for line in lines(made))
+    assert not any("set dev near" in line and line.endswith(" up") for line in lines(made))
     live = made.plan.scenes[-1]
     assert [s.line for s in live.before if "near" in s.line] == [
-        "link set near0 up",
-        "link set near1 up",
+        "link set dev near0 up",
+        "link set dev near1 up",
     ]
-    assert [s.line for s in live.afterwards] == ["link set near0 down", "link set near1 down"]
+    assert [s.line for s in live.afterwards] == [
+        "link set dev near0 down",
+        "link set dev near1 down",
+    ]
 
 
 def test_misplaced_entry_suggests_a_reflector_and_a_healthy_table_a_switch() -> None:
@@ -152,3 +155,17 @@ def test_unsupported_device_is_refused_or_left_out() -> None:
 def test_what_stands_in_for_something_else_is_said() -> None:
     gaps = designed(PASTE.read_text()).segment.gaps
     assert gaps == ("bond0.2222 is one plain wire here: neither its VLAN nor bond0 is rebuilt",)
+
+
+@pytest.mark.parametrize("name", ["a-name-of-more-than-15", "-batch", "a;b"])
+def test_name_that_no_device_can_have_is_replaced_and_said(name: str) -> None:
+    text = many_guests(3).replace("tap2\n", f"{name}\n")
+    made = designed(text)
+    assert f"{name!r} cannot be a device's name: it is called port3 here" in made.segment.gaps
+    assert "host: ip link set dev port3 master br0 up" in lines(made)
+
+
+def test_shared_address_is_built_and_said() -> None:
+    nic = " tap0        bridge   br0      virtio   52:54:00:00:00:11\n"
+    made = designed(many_guests(3) + nic.replace("tap0", "tap1"))
+    assert "2 guests have the address 52:54:00:00:00:11: built as recorded" in made.segment.gaps

@@ -40,10 +40,10 @@ def bridge_steps(segment: Segment) -> Iterator[Step]:
     for wire in segment.wires:
         space = far_space(wire, segment)
         yield Step(HOST, "ip", _pair_line(wire, space), _who(wire))
-        yield Step(HOST, "ip", f"link set {wire.name} master {segment.name} up")
+        yield Step(HOST, "ip", f"link set dev {wire.name} master {segment.name} up")
         flags = " ".join(_flags(wire))
         if flags:
-            line = f"link set {wire.name} type bridge_slave {flags}"
+            line = f"link set dev {wire.name} type bridge_slave {flags}"
             yield Step(HOST, "ip", line, "flags that a new port has not")
 
 
@@ -90,14 +90,14 @@ def _bridge_line(segment: Segment) -> str:
             words.append(f"{name} {int(settings[name].value)}")
     if "ageing_time" in settings:
         words.append(f"ageing_time {settings['ageing_time'].value * _USER_HZ // _NANOSECONDS}")
-    return f"link add {segment.name}{_address(segment.mac)} up type bridge {' '.join(words)}"
+    return f"link add name {segment.name}{_address(segment.mac)} up type bridge {' '.join(words)}"
 
 
 def _pair_line(wire: Wire, space: str) -> str:
     # The far end stands first: only that one can be brought up as it is made.
     mac = wire.station.mac if wire.station else None
     far = f"{far_device(wire)}{_address(mac)} netns {space} up"
-    return f"link add {far} type veth peer name {wire.name}{_address(wire.mac)}"
+    return f"link add name {far} type veth peer name {wire.name}{_address(wire.mac)}"
 
 
 def _who(wire: Wire) -> str:

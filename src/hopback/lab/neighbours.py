@@ -64,7 +64,7 @@ def neighbour(kind: Kind, wire: Wire, space: str, server: Mac | None) -> Neighbo
     reached = (space, FAR)
     if kind == "silent":
         if server is not None:
-            line = f"link set {FAR} address {format_mac(server)}"
+            line = f"link set dev {FAR} address {format_mac(server)}"
             steps.append(Step(space, "ip", line, "the server is the other end of the wire"))
     else:
         steps += _switch(space)
@@ -86,22 +86,24 @@ def neighbour(kind: Kind, wire: Wire, space: str, server: Mac | None) -> Neighbo
 
 
 def _switch(space: str) -> Iterator[Step]:
-    yield Step(space, "ip", f"link add outer up {_SWITCH}", "the switch outside")
-    yield Step(space, "ip", f"link set {FAR} master outer", "the wire ends on it")
+    yield Step(space, "ip", f"link add name outer up {_SWITCH}", "the switch outside")
+    yield Step(space, "ip", f"link set dev {FAR} master outer", "the wire ends on it")
 
 
 def _attach(space: str, server: Mac) -> Iterator[Step]:
     far = f"{GUEST_DEVICE} address {format_mac(server)} netns {SERVER} up"
-    yield Step(space, "ip", f"link add {far} type veth peer name srv", "the server")
-    yield Step(space, "ip", "link set srv master outer up")
+    yield Step(space, "ip", f"link add name {far} type veth peer name srv", "the server")
+    yield Step(space, "ip", "link set dev srv master outer up")
 
 
 def _second_switch(space: str) -> Iterator[Step]:
-    yield Step(space, "ip", f"link add second up {_SWITCH}", "the switch behind the switch")
+    yield Step(space, "ip", f"link add name second up {_SWITCH}", "the switch behind the switch")
     for n in _LINKS:
-        yield Step(space, "ip", f"link add near{n} type veth peer name far{n}", "a link, not up")
-        yield Step(space, "ip", f"link set near{n} master outer")
-        yield Step(space, "ip", f"link set far{n} master second up")
+        yield Step(
+            space, "ip", f"link add name near{n} type veth peer name far{n}", "a link, not up"
+        )
+        yield Step(space, "ip", f"link set dev near{n} master outer")
+        yield Step(space, "ip", f"link set dev far{n} master second up")
     for n in _LINKS:
         for end in ("near", "far"):
             line = f"qdisc add dev {end}{n} {_SHAPER}"
@@ -115,4 +117,4 @@ def _returning(kind: Kind, space: str, on: bool) -> Iterator[Step]:
     if kind == "two-link-loop":
         for n in _LINKS:
             why = "the ring is closed" if on else "the ring is cut"
-            yield Step(space, "ip", f"link set near{n} {'up' if on else 'down'}", why)
+            yield Step(space, "ip", f"link set dev near{n} {'up' if on else 'down'}", why)

@@ -15,9 +15,9 @@ from hopback.network.model import BridgeView, Network, Port, Station
 from hopback.network.roles import base_device
 
 GUESTS_MAX = 200
-NAME_MAX = 15  # IFNAMSIZ without its zero byte
 
-_NAME = re.compile(r"[^\s/:]{1,15}")
+# What iproute2 takes as one word that is no option; at most IFNAMSIZ without its zero byte.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,14}")
 _UNSUPPORTED = frozenset({"vxlan", "geneve", "gretap", "ip6gretap", "macvlan", "macvtap"})
 _STAND_IN = frozenset({"bond", "team", "vlan"})
 
@@ -145,7 +145,9 @@ def _names(ports: list[Port], gaps: list[str]) -> dict[DevId, str]:
         fitting = _fitting(port.id.name)
         names[port.id] = fitting or f"port{number}"
         if not fitting:
-            gaps.append(f"{port.id.name!r} is no device name: it is called port{number} here")
+            gaps.append(
+                f"{port.id.name!r} cannot be a device's name: it is called port{number} here"
+            )
     return names
 
 

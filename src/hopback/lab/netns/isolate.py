@@ -22,6 +22,7 @@ MS_REC_PRIVATE = 1 << 14 | 1 << 18
 PR_SET_PDEATHSIG = 1
 
 _NAMED = Path("/var/run/netns")  # iproute2's NETNS_RUN_DIR
+_LOADABLE = Path("/proc/modules")  # a kernel without modules has no such file
 _SYMBOLS = {"bridge": "CONFIG_BRIDGE", "veth": "CONFIG_VETH", "sch_tbf": "CONFIG_NET_SCH_TBF"}
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -36,7 +37,8 @@ def isolate(plan: Plan) -> None:
     if absent:
         names = " ".join(absent)
         raise Refused(
-            f"the kernel would have to load {names}: run modprobe -a {names}, or use --in uml",
+            f"the kernel would have to load {names}: run modprobe -a {names}, or use --in uml"
+            " (apt-get install user-mode-linux)",
             denied=True,
         )
     parent = os.getppid()
@@ -62,7 +64,7 @@ def give_name(space: Namespace, name: str) -> None:
 
 def _would_load(module: str) -> bool:
     """Whether using it may make the kernel load it; a kernel without modules never does."""
-    return presence(module, _SYMBOLS[module]) != "present" and Path("/proc/modules").exists()
+    return presence(module, _SYMBOLS[module]) != "present" and _LOADABLE.exists()
 
 
 def _leave() -> None:
@@ -71,7 +73,7 @@ def _leave() -> None:
     if _libc.unshare(user | CLONE_NEWNS | CLONE_NEWNET) != 0:
         raise Refused(
             "network namespaces need root here, as this kernel gives users none of their own:"
-            " use sudo, or --in uml",
+            " use sudo, or --in uml (apt-get install user-mode-linux)",
             denied=True,
         )
     if user:
