@@ -198,3 +198,48 @@ def test_a_child_that_is_a_bridge_port() -> None:
     journey = trace(given, Place(dev("eth0"), "in"), frame(OUTSIDE, LOWER))[0]
     assert [hop.place.dev.name for hop in journey.hops] == ["eth0", "a"]
     assert [learnt.mac for learnt in journey.learnt] == [Mac(0x020000000099)]
+
+
+def on_bridge(*children: str, state: str = "forwarding") -> Model:
+    """br0 with the ports eth0 and eth1, and children on br0 itself."""
+    lines = [
+        link(2, "eth0", LOWER, master="br0", port=f"state {state}"),
+        link(4, "eth1", "0c:c4:7a:00:00:02", master="br0", port=""),
+        link(3, "br0", "0c:c4:7a:00:00:03", BRIDGE),
+    ]
+    for index, child in enumerate(children, 10):
+        name, mode = child.split()
+        kind = f"macvlan mode {mode} bcqueuelen 1000"
+        lines.append(link(index, f"{name}@br0", MACS[name], kind))
+    whole = listing("bridge fdb show", ["0c:c4:7a:00:00:03 dev br0 master br0 permanent"])
+    return model(links(*lines) + whole)
+
+
+def test_children_of_a_bridge_make_it_promiscuous() -> None:
+    given = on_bridge("a bridge", "b vepa")
+    assert into(given, OUTSIDE, MACS["a"]) == ["Learn", "out eth1", "in a"]
+    assert into(given, OUTSIDE, "02:00:00:00:00:77") == ["Learn", "out eth1"]
+    assert into(given, OUTSIDE, "ff:ff:ff:ff:ff:ff") == [
+        "Learn",
+        "out eth1",
+        "in a",
+        "in b",
+        "up br0 broadcast",
+    ]
+
+
+def test_what_the_bridge_drops_at_once_is_not_overheard() -> None:
+    given = on_bridge("a bridge", state="disabled")
+    assert into(given, OUTSIDE, MACS["a"]) == ["Drop"]
+
+
+def test_passthru_on_a_bridge_overhears_everything() -> None:
+    given = on_bridge("a passthru")
+    assert into(given, OUTSIDE, "02:00:00:00:00:77") == ["Learn", "out eth1", "in a"]
+
+
+def test_a_child_of_a_bridge_sends_through_it() -> None:
+    given = on_bridge("a vepa")
+    assert out_of(given, "a", OUTSIDE) == ["out br0"]
+    ways = trace(given, Place(dev("a"), "out"), frame(MACS["a"], OUTSIDE))[0].hops
+    assert {hop.place.dev.name for hop in ways} == {"a", "br0", "eth0", "eth1"}

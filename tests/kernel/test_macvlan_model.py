@@ -4,8 +4,8 @@ from random import Random
 
 import pytest
 
-from hopback.frames.mac import BROADCAST, Mac, mac_to_bytes, parse_mac
-from hopback.lab.netns.observer import PacketType
+from hopback.frames.mac import BROADCAST, Mac, format_mac, mac_to_bytes, parse_mac
+from hopback.lab.netns.observer import Observer, PacketType, Seen
 from tests.fidelity.areas.macvlan import AREA, MacvlanCase
 from tests.fidelity.run import assert_agree, run
 from tests.kernel.bridge_rig import TEST_ETHERTYPE, TUN
@@ -17,6 +17,7 @@ from tests.kernel.macvlan_rig import (
     child_mac,
     child_name,
 )
+from tests.kernel.rig import Rig, wait_until
 
 pytestmark = [
     pytest.mark.kernel(TUN),
@@ -68,3 +69,35 @@ def test_a_socket_below_is_shown_what_goes_to_a_child() -> None:
         heard = rig.play([(None, frame(STRANGER, child_mac(0)))])
     assert set(heard.local) == {child_name(0)}
     assert [seen.type for seen in heard.local[child_name(0)]] == [PacketType.HOST]
+
+
+def test_children_make_a_bridge_promiscuous() -> None:
+    """The bridge does not know a child's address, yet the child gets what is flooded for it."""
+    with Rig() as rig:
+        space = rig.namespace("host")
+        rig.ip(
+            "host",
+            "link add lmb type bridge mcast_snooping 0 forward_delay 0",
+            "link add lmp type veth peer name lmw",
+            "link set lmp master lmb",
+            *(f"link set {name} up" for name in ("lmp", "lmw", "lmb")),
+            f"link add lmc address {format_mac(child_mac(0))} link lmb type macvlan mode bridge",
+            "link set lmc up",
+        )
+        rig.wait_for_forwarding("host")
+        wire = Observer(space, "lmw")
+        child = Observer(space, "lmc", outgoing=False, protocol=TEST_ETHERTYPE)
+        try:
+            wire.send(frame(STRANGER, child_mac(1)))
+            wire.send(frame(STRANGER, child_mac(0)))
+            heard: list[Seen] = []
+
+            def has_heard() -> bool:
+                heard.extend(child.take())
+                return bool(heard)
+
+            wait_until(has_heard, "the child's frame")
+        finally:
+            wire.close()
+            child.close()
+    assert heard == [Seen(PacketType.HOST, frame(STRANGER, child_mac(0)))]

@@ -25,7 +25,7 @@ pytestmark = [
 ]
 
 CASES = 200
-ANNA = Mac(0x0200_0000_0501)
+ANNA, BERT = Mac(0x0200_0000_0501), Mac(0x0200_0000_0502)
 OWN, OWN_TOO = ADDRESSES["a"]
 
 
@@ -58,6 +58,29 @@ def test_an_entry_that_moves_keeps_its_vni() -> None:
     entry = EntryConfig("a", LEARNING_VNI, ANNA, (Destination(OWN_TOO, DEAF_VNI),), permanent=False)
     case = VxlanCase((flooding(OWN), entry), (("a", LEARNING_VNI, broadcast(ANNA)),))
     assert_agree(AREA, case)
+
+
+def test_an_entry_that_moves_goes_on_by_its_old_route() -> None:
+    """Away from the host itself, yet the frame still comes back: the route was remembered.
+
+    What is remembered is in no table, so the model has the frame go where the table says.
+    """
+    anna = EntryConfig("a", LEARNING_VNI, ANNA, (Destination(OWN),), permanent=False)
+    back = EntryConfig("b", LEARNING_VNI, ZERO, (Destination(OWN),))
+    to_anna = mac_to_bytes(ANNA) + broadcast(BERT)[6:]
+    frames = [
+        ("a", LEARNING_VNI, to_anna),
+        ("b", LEARNING_VNI, broadcast(ANNA)),
+        ("a", LEARNING_VNI, to_anna),
+    ]
+    with KernelVxlans() as rig:
+        for forget, copies in ((True, 1), (False, 2)):
+            rig.configure([anna, back])
+            reached = rig.play(frames, forget_routes=forget)
+            mine = reached.local[device_name("a", LEARNING_VNI)]
+            assert sum(seen.frame == to_anna for seen in mine) == copies
+            moved = [row.dst for row in reached.table if row.mac == ANNA]
+            assert moved[0] == ADDRESSES["b"][0]
 
 
 def test_two_own_addresses_are_two_copies() -> None:

@@ -126,9 +126,18 @@ class KernelVxlans:
                     orders += self._add(entry)
             self._orders[host].give(list(dict.fromkeys(orders)))
 
-    def play(self, frames: Sequence[tuple[str, int, bytes]]) -> Reached:
-        """Frames one after another, each sent by a host's device of a VNI."""
+    def play(
+        self, frames: Sequence[tuple[str, int, bytes]], *, forget_routes: bool = True
+    ) -> Reached:
+        """Frames one after another, each sent by a host's device of a VNI.
+
+        A destination remembers the route that it was last reached by, also when its address has
+        changed since (vxlan_snoop resets no dst_cache). No table shows that, so it is undone.
+        """
         for host, vni, frame in frames:
+            if forget_routes:
+                for flush in self._flushes.values():
+                    os.write(flush, b"1")
             self._devices[device_name(host, vni)].send(frame)
             self._settle()
         local = {name: tuple(observer.take()) for name, observer in self._devices.items()}
@@ -202,11 +211,14 @@ class KernelVxlans:
         self._devices: dict[str, Observer] = {}
         self._below: dict[str, Observer] = {}
         self._markers: dict[str, Observer] = {}
+        self._flushes: dict[str, int] = {}
         for host, space in self._spaces.items():
             self._orders[host] = Orders(space)
             undo.callback(self._orders[host].close)
             names = [device_name(host, vni) for vni in VNIS]
             with space:
+                self._flushes[host] = os.open("/proc/sys/net/ipv4/route/flush", os.O_WRONLY)
+                undo.callback(os.close, self._flushes[host])
                 self._listing[host] = undo.enter_context(Netlink())
                 indexes = {name: socket.if_nametoindex(name) for name in names}
             self._index |= indexes

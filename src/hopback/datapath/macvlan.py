@@ -152,6 +152,28 @@ def receive(children: Sequence[Child], world: World, below: Deliver) -> tuple[Ef
     return (replace(below, why=Why("macvlan-pass")),)
 
 
+def overheard(
+    children: Sequence[Child], bridge: DevId, effects: Sequence[Effect], frame: Frame
+) -> tuple[Deliver, ...]:
+    """What ``bridge`` hands up because of ``children`` on it, beside what it does with ``frame``.
+
+    It knows their addresses from none of its tables, but they make it promiscuous
+    (net/core/dev.c:__dev_set_rx_mode), so it hands up all it forwards.
+    """
+    wanted = any(c.up and (c.mode == PASSTHRU or c.mac == frame.dst) for c in children)
+    up = any(isinstance(e, Deliver) and e.dev == bridge for e in effects)
+    if not wanted or up or not any(_is_forwarding(effect) for effect in effects):
+        return ()
+    return (Deliver(bridge, frame, "otherhost", Why("station")),)
+
+
+def _is_forwarding(effect: Effect) -> bool:
+    """Whether the bridge had come so far; what is dropped before names no port."""
+    if isinstance(effect, Drop):
+        return effect.dev is not None or effect.why.rule == "no-port"
+    return isinstance(effect, Send)
+
+
 def _group(listed: Sequence[Child], below: Deliver) -> tuple[Effect, ...]:
     frame = below.frame
     sender = next((child for child in listed if child.mac == frame.src), None)

@@ -45,7 +45,9 @@ def _enter(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Effect
         return (taken,)
     bridge = model.bridge_of.get(dev)
     if bridge is not None:
-        return ingress.receive(model.bridges[bridge], world, dev, frame)
+        effects = ingress.receive(model.bridges[bridge], world, dev, frame)
+        children = model.macvlans.by_lower.get(bridge, ())
+        return (*effects, *macvlan.overheard(children, bridge, effects, frame))
     master = model.bond_of.get(dev)
     if master is not None:
         return bond.receive(model.bonds[master], world, dev, frame)

@@ -73,6 +73,7 @@ class VxlanArea:
     enumerated: Sequence[VxlanCase] = ()
     not_covered = (
         "multicast groups and IPv6 in the underlay, next-hop groups, proxy, VNIs per packet",
+        "the route that an entry remembers when it moves, so that its frames go on by the old one",
         "ageing, and a route or a neighbour that the underlay lacks",
         "entries with a UDP port of their own",
         "that a bridge passes on the packet type of a frame that was not encapsulated: HOST always",
