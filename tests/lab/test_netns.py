@@ -113,6 +113,25 @@ def test_hairpin_returns_the_guest_its_own_probes(guest: str, heard: tuple[str, 
     assert result.arrives
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("state forwarding", "state blocking"),
+        ("learning on flood", "learning off flood"),
+        ("hairpin off", "hairpin on"),
+        ("bcast_flood on", "bcast_flood off"),
+        ("isolated off", "isolated on"),
+        ("locked off", "locked on"),
+        ("mcast_snooping 0", "mcast_snooping 1"),
+    ],
+    ids=lambda change: change[1],
+)
+def test_settings_of_a_port_act_as_the_model_says(change: tuple[str, str]) -> None:
+    result = played(RING.read_text().replace(*change), "reflector", fix=None)
+    assert (result.differences, result.deaf) == ((), ())
+    assert result.outcome != "deaf"
+
+
 def test_model_that_is_wrong_is_found_out() -> None:
     """The kernel pins the entry and the model does not know: they differ, and it is said."""
     made = designed(PASTE.read_text(), "reflector", fix=None)

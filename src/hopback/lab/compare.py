@@ -11,6 +11,8 @@ from hopback.lab.plan import GUEST_SPOT, PROBES, Design
 from hopback.lab.predict import NEIGHBOUR, Expected, Passing
 from hopback.lab.scenes import FIXED, LIVE, recorded_name
 
+TO_SERVER = ("DISCOVER", "REQUEST")
+
 Outcome = Literal["reproduced", "not-reproduced", "deaf"]
 
 
@@ -203,15 +205,25 @@ def _played(design: Design, expected: Expected, scene: SceneSeen) -> Played:
     every = [s for s in scene.sights if s.message == expected.message]
     seen = tuple(s for s in every if s.spot in names or (s.spot, s.way) == (GUEST_SPOT, "in"))
     arrived = _arrival(design, expected.message) in {(s.spot, s.way) for s in seen}
-    lost_at = ""
-    if not arrived and expected.message not in PROBES:
-        lost_at = seen[-1].spot if seen else NEIGHBOUR
+    lost_at = "" if arrived else _lost_at(expected, seen)
     return Played(expected, bool(every), arrived, lost_at, seen)
+
+
+def _lost_at(expected: Expected, seen: Sequence[Sight]) -> str:
+    """Where it was last seen; of a broadcast, many copies of which go on, on its way to the server.
+
+    A probe that does not come back is not lost.
+    """
+    if expected.message in PROBES:
+        return ""
+    if expected.message in TO_SERVER and _first_missing(expected.path, seen) is None:
+        return expected.path[-1].spot if expected.path else NEIGHBOUR
+    return seen[-1].spot if seen else NEIGHBOUR
 
 
 def _arrival(design: Design, message: str) -> tuple[str, Way]:
     """Where ``message`` is when it counts as arrived, as the model counts it."""
-    if message not in ("DISCOVER", "REQUEST"):
+    if message not in TO_SERVER:
         return GUEST_SPOT, "in"
     server = design.exchange.server
     name = design.segment.names()[server.dev]

@@ -20,6 +20,7 @@ _USER_HZ = 100
 _NANOSECONDS = 1_000_000_000
 _ON_BY_DEFAULT = frozenset({"learning", "flood", "mcast_flood", "bcast_flood"})  # br_if.c:new_nbp
 _SPELLED = {"proxyarp": "proxy_arp", "proxyarp_wifi": "proxy_arp_wifi"}
+_FORWARDING = 3
 _STATES = {"disabled": 1, "listening": 1, "blocking": 1, "learning": 2}
 """BR_STATE_*: without spanning tree only these stick, and 1 stops what 0 and 4 stop."""
 
@@ -49,11 +50,23 @@ def bridge_steps(segment: Segment) -> Iterator[Step]:
 
 def state_steps(segment: Segment) -> Iterator[Step]:
     """The states of ports that do not forward; to be set once all links are up."""
+    for wire, state in _halted(segment):
+        line = f"link set dev {wire.name} state {_STATES[state]}"
+        yield Step(HOST, "bridge", line, f"recorded as {state}")
+
+
+def opening_steps(segment: Segment) -> Iterator[Step]:
+    """Let every port forward: only such a port takes entries (br_fdb.c:fdb_add_entry)."""
+    for wire, _ in _halted(segment):
+        line = f"link set dev {wire.name} state {_FORWARDING}"
+        yield Step(HOST, "bridge", line, "for a moment, as the table is set")
+
+
+def _halted(segment: Segment) -> Iterator[tuple[Wire, str]]:
     for wire in segment.wires:
         state = wire.port.state.value if wire.port.state else "forwarding"
         if state in _STATES:
-            line = f"link set dev {wire.name} state {_STATES[state]}"
-            yield Step(HOST, "bridge", line, f"recorded as {state}")
+            yield wire, state
 
 
 def table_steps(segment: Segment, state: BridgeState) -> Iterator[Step]:

@@ -27,7 +27,8 @@ SERVER = "server"
 _SWITCH = "type bridge stp_state 0 forward_delay 0 mcast_snooping 0"
 _LINKS = (0, 1)
 
-# A shaper keeps a storm alive but slow; without it two links carry 100 000 frames a second.
+# A shaper keeps a storm alive but slow; without it two links carry 100 000 frames a second, and a
+# reflector that faces a hairpin port even more.
 _SHAPER = "root tbf rate 100kbit burst 2kb limit 10kb"
 
 
@@ -72,6 +73,8 @@ def neighbour(kind: Kind, wire: Wire, space: str, server: Mac | None) -> Neighbo
             spaces.append(SERVER)
             reached = (SERVER, GUEST_DEVICE)
             steps += _attach(space, server)
+    if kind == "reflector":
+        steps.append(_shaped(space, FAR))
     if kind == "two-link-loop":
         steps += _second_switch(space)
     return Neighbour(
@@ -106,8 +109,11 @@ def _second_switch(space: str) -> Iterator[Step]:
         yield Step(space, "ip", f"link set dev far{n} master second up")
     for n in _LINKS:
         for end in ("near", "far"):
-            line = f"qdisc add dev {end}{n} {_SHAPER}"
-            yield Step(space, "tc", line, "so that a storm stays a breeze")
+            yield _shaped(space, f"{end}{n}")
+
+
+def _shaped(space: str, device: str) -> Step:
+    return Step(space, "tc", f"qdisc add dev {device} {_SHAPER}", "so that a storm stays a breeze")
 
 
 def _returning(kind: Kind, space: str, on: bool) -> Iterator[Step]:

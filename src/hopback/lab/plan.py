@@ -6,7 +6,7 @@ from hopback.datapath.effects import Place
 from hopback.datapath.model import Model
 from hopback.engines.dhcp import Exchange, follow
 from hopback.engines.probe import Probe, ProbeKind, probe
-from hopback.frames.mac import Mac, format_mac
+from hopback.frames.mac import format_mac
 from hopback.lab.devices import (
     GUEST,
     GUEST_DEVICE,
@@ -14,6 +14,7 @@ from hopback.lab.devices import (
     bridge_steps,
     far_space,
     forget_steps,
+    opening_steps,
     state_steps,
     table_steps,
 )
@@ -143,17 +144,16 @@ def _plan(
 ) -> Plan:
     beyond = next((w for w in segment.ways_out if w.port.id == exchange.server.dev), None)
     spots, cast = _spots(segment, beyond, outside)
-    station = segment.station.mac
     table = tuple(table_steps(segment, model.bridges[segment.bridge.id]))
     spaces = [HOST, *(far_space(w, segment) for w in segment.wires)]
     neighbours = outside.values()
     return Plan(
         spaces=(*spaces, *(space for n in neighbours for space in n.spaces)),
         steps=(*bridge_steps(segment), *(step for n in neighbours for step in n.steps)),
-        late=(*state_steps(segment), *table),
+        late=(*table, *state_steps(segment)),
         spots=spots,
         scenes=(
-            *probe_scenes(probes, cast, (*_forget(segment, station), *table)),
+            *probe_scenes(probes, cast, _reset(segment, exchange, table)),
             *_scenes(exchange, segment, outside, cast, table, pin),
         ),
         bridges=((HOST, segment.name),),
@@ -186,16 +186,23 @@ def _scenes(
     table: tuple[Step, ...],
     pin: Step | None,
 ) -> list[Scene]:
-    guest, server = segment.station.mac, server_mac(exchange)
-    forgotten = (*_forget(segment, guest), *_forget(segment, server))
     stir = tuple(step for n in outside.values() for step in n.stir)
     calm = tuple(step for n in outside.values() for step in n.calm)
-    scenes = list(recorded_scenes(exchange, cast, (*forgotten, *table)))
-    scenes.append(story(LIVE, exchange, cast, (*forgotten, *stir), calm))
+    scenes = list(recorded_scenes(exchange, cast, _reset(segment, exchange, table)))
+    scenes.append(story(LIVE, exchange, cast, (*_reset(segment, exchange), *stir), calm))
     if pin is not None:
-        scenes.append(story(FIXED, exchange, cast, (*forgotten, pin, *stir), calm))
+        pinned = _reset(segment, exchange, (pin,))
+        scenes.append(story(FIXED, exchange, cast, (*pinned, *stir), calm))
     return scenes
 
 
-def _forget(segment: Segment, mac: Mac) -> tuple[Step, ...]:
-    return tuple(forget_steps(mac, segment.home.name))
+def _reset(segment: Segment, exchange: Exchange, table: tuple[Step, ...] = ()) -> tuple[Step, ...]:
+    """Forget what a scene teaches - guest and server - then put ``table`` in place."""
+    home = segment.home.name
+    return (
+        *opening_steps(segment),
+        *forget_steps(segment.station.mac, home),
+        *forget_steps(server_mac(exchange), home),
+        *table,
+        *state_steps(segment),
+    )

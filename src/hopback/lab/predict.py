@@ -98,7 +98,9 @@ def lived(
     station = exchange.station
     port: DevId | None = station.port
     state = model.bridges[station.bridge]
-    if not (sticky or (state.learns and state.ports[station.port].learning)):
+    home_port = state.ports[station.port]
+    # A locked port lets only those speak who are in the table (br_input.c:br_handle_frame_finish).
+    if not (sticky or (state.learns and home_port.learning and not home_port.locked)):
         port = None
     home = with_entry(model, station, port, sticky)
     moved = _moved(home, exchange, returning)

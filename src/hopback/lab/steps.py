@@ -68,7 +68,7 @@ class Scene(Struct, frozen=True):
     sends: tuple[Send, ...]
     before: tuple[Step, ...] = ()
     afterwards: tuple[Step, ...] = ()
-    patience: float = 1.0
+    patience: float = 0.5
     settle: float = 0.02
 
 

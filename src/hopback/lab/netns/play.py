@@ -1,8 +1,10 @@
 """Plays the scenes of a plan in its lab, and watches."""
 
+import fcntl
 import os
 import select
 import socket
+import struct
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -12,6 +14,10 @@ from hopback.lab.netns.observer import Observer, PacketType, Stamped
 from hopback.lab.observed import SceneSeen, Sight, Way
 from hopback.lab.steps import Plan, Refused, Scene, Send, Spot
 
+SIOCGIFFLAGS = 0x8913
+IFF_RUNNING = 0x40
+
+_IFREQ = struct.Struct("16sH22x")
 _BUFFER = 8 << 20
 _AT_ONCE = 512
 _CANARY_SECONDS = 1.0
@@ -125,14 +131,21 @@ class Stage:
 
     def _canaries(self, script: "_Script") -> set[str]:
         """The spots where a frame that was certainly sent was not seen."""
-        silent = set(self._by_label)
+        running = [spot for spot in self._spots.values() if self._runs(spot)]
+        silent = {spot.label for spot in running}
         script.next_canary()
-        for spot in self._spots.values():
+        for spot in running:
             self._send(spot, script.canary(spot))
         end = time.monotonic() + _CANARY_SECONDS
         while silent and time.monotonic() < end:
             silent -= self._note(script, self._gather(0.01))
         return silent
+
+    def _runs(self, spot: Spot) -> bool:
+        """Whether the device can send at all: a bridge none of whose ports forwards cannot."""
+        asked = _IFREQ.pack(spot.device.encode(), 0)
+        told = fcntl.ioctl(self._senders[spot.space], SIOCGIFFLAGS, asked)
+        return bool(_IFREQ.unpack(told)[1] & IFF_RUNNING)
 
 
 class _Script:
