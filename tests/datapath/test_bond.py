@@ -152,6 +152,18 @@ def test_load_balancing_sends_what_is_for_all_by_the_active_leg() -> None:
             assert rules(transmit(bond(mode), {}, sent)) == ["bond-active"]
 
 
+def test_a_message_too_short_to_be_told_from_discovery_is_not_spread() -> None:
+    """As the kernel did with a cut ICMPv6 message (alb_determine_nd)."""
+    header = (
+        "020000000099 020000000011 86dd 60000000 {:04x} 3a40" + "20010db8" + "00" * 12 + "fd" * 16
+    )
+    cut = decode(bytes.fromhex(header.format(4) + "80000000"))
+    whole = decode(bytes.fromhex(header.format(8) + "8000000012340001"))
+    for mode in ("balance-tlb", "balance-alb"):
+        assert rules(transmit(bond(mode), {}, cut)) == ["bond-active"]
+        assert isinstance(transmit(bond(mode), {}, whole)[0], Ask)
+
+
 def test_what_alb_does_to_the_hosts_own_arp_is_not_known() -> None:
     own = arp_request(A_MAC, IPv4Address("192.0.2.1"), IPv4Address("192.0.2.2"))
     assert own.ethertype == ARP
@@ -257,6 +269,21 @@ def test_what_the_switch_hashes_to_the_leg_that_lacp_left_out_is_lost() -> None:
     assert lost is not None
     assert lost.why.rule == "bond-inactive"
     assert len(lost.why.refs) > 0
+
+
+def test_without_a_partner_one_leg_works_though_it_does_not_collect() -> None:
+    """As the kernel shows it: port state 77, DEFAULTED and not COLLECTING."""
+    lacp = """\
+Aggregator ID: {0}
+details actor lacp pdu:
+    port state: {1}
+details partner lacp pdu:
+    system mac address: 00:00:00:00:00:00
+"""
+    text = host("802.3ad", second=lacp.format(2, 69))
+    text = text.replace("up\nAggregator ID: 1\n", "up\n" + lacp.format(1, 77))
+    state = model(text).bonds[BOND]
+    assert [state.sends(leg) for leg in state.legs] == [True, False]
 
 
 def test_legs_are_in_the_order_of_the_bonds_own_file() -> None:

@@ -23,8 +23,8 @@ from hopback.datapath.effects import (
     World,
 )
 from hopback.frames.arp import Arp
+from hopback.frames.codec import encode
 from hopback.frames.ethernet import Frame
-from hopback.frames.icmp import Icmpv6
 from hopback.frames.ipv4 import Ipv4
 from hopback.frames.ipv6 import Ipv6
 from hopback.frames.mac import BROADCAST, Mac, is_group, is_link_local
@@ -33,7 +33,7 @@ from hopback.network.facts import DevId
 _SLOW, _SLOW_GROUP = 0x8809, Mac(0x0180_C200_0002)
 _LACPDU_LENGTH = 110
 _LACPDU_KINDS = (1, 2)  # LACP and marker
-_IGMP = 2
+_IGMP, _ICMPV6 = 2, 58
 _ALL_NODES = Mac(0x3333_0000_0001)
 _NEIGHBOUR = (135, 136)
 
@@ -149,7 +149,9 @@ def _is_own(state: BondState, mac: Mac) -> bool:
 def _tlb_spreads(frame: Frame) -> bool:
     if is_group(frame.dst) or frame.tags[1:]:
         return False
-    return isinstance(frame.payload, Ipv4 | Ipv6) and not _is_neighbour(frame)
+    if isinstance(frame.payload, Ipv6):
+        return not _is_neighbour(frame)
+    return isinstance(frame.payload, Ipv4)
 
 
 def _alb_spreads(frame: Frame) -> bool:
@@ -164,9 +166,11 @@ def _alb_spreads(frame: Frame) -> bool:
 
 
 def _is_neighbour(frame: Frame) -> bool:
-    """A neighbour solicitation or advertisement (alb_determine_nd)."""
-    message = getattr(frame.payload, "payload", None)
-    return isinstance(message, Icmpv6) and message.kind in _NEIGHBOUR
+    """A neighbour solicitation or advertisement, or too short to tell (alb_determine_nd)."""
+    packet = encode(frame)[14 + 4 * len(frame.tags) :]
+    if len(packet) < 40 or packet[6] != _ICMPV6:
+        return len(packet) < 40
+    return len(packet) < 48 or packet[40] in _NEIGHBOUR
 
 
 def taking_leg(state: BondState) -> DevId:

@@ -121,8 +121,8 @@ def _identifier(message: bytes) -> int:
     """Type, code and identifier of an echo; 0 for what has none (skb_flow_get_icmp_tci)."""
     if len(message) < _ERROR_HEADER or message[0] not in _WITH_ID:
         return 0
-    identifier = message[4:6] if any(message[4:6]) else b"\x01\x00"
-    return int.from_bytes(message[:2] + identifier, "little")
+    identifier = int.from_bytes(message[4:6], "big") or 1
+    return identifier << 16 | message[1] << 8 | message[0]
 
 
 def _ports(protocol: int, rest: bytes) -> int:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from hopback.datapath.effects import Ask, Question, World
 from hopback.datapath.kernel import CURRENT, Behaviour, behaviour_of
-from hopback.frames.mac import Mac
+from hopback.frames.mac import ZERO, Mac
 from hopback.network.facts import DevId, Fact, Ref, Told, latest, merge_refs
 from hopback.network.model import BondView, Network
 from hopback.snapshot.rows import Bond, BondLeg
@@ -166,7 +166,11 @@ def _leg(
 
 
 def _joined(rows: Sequence[Told[BondLeg]], aggregator: Fact[int] | None) -> Fact[bool] | None:
-    """Whether an 802.3ad leg takes part: as the kernel says, or by its aggregator and its state."""
+    """Whether an 802.3ad leg takes part: as the kernel says, or by its aggregator and its state.
+
+    The ports of an active aggregator without a partner are enabled though they do not collect
+    (bond_3ad.c:ad_agg_selection_logic).
+    """
     active = latest(rows, lambda row: row.active)
     if active is not None:
         return active
@@ -174,7 +178,9 @@ def _joined(rows: Sequence[Told[BondLeg]], aggregator: Fact[int] | None) -> Fact
     if own is None or aggregator is None:
         return None
     state = latest(rows, lambda row: row.actor_state)
-    collects = state is None or bool(state.value & _COLLECTING)
+    partner = latest(rows, lambda row: row.partner_mac)
+    alone = partner is not None and partner.value == ZERO
+    collects = state is None or bool(state.value & _COLLECTING) or alone
     refs = merge_refs(own.refs, aggregator.refs, state.refs if state else ())
     return Fact(own.value == aggregator.value and collects, refs)
 
