@@ -36,6 +36,20 @@ POLICY: MappingProxyType[str, Policy] = MappingProxyType(
         "stp-delay": Policy(
             "other-fault", "a port was still listening or learning when it was needed"
         ),
+        "port-flag-drop": Policy(
+            "other-fault",
+            "isolated, locked, flood/learning flags or neighbour suppression keep the frame from"
+            " its port",
+        ),
+        "snooping-drop": Policy(
+            "other-fault",
+            "multicast snooping with a querier keeps it from a member that never reported",
+        ),
+        "vlan-missing": Policy(
+            "other-fault",
+            "VLAN not allowed, mismatched or asymmetric on the path, or taken by a VLAN device",
+        ),
+        "mtu-drop": Policy("other-fault", "dropped for size without an ICMP"),
         "blind-path": Policy(
             "other-fault",
             "the path goes through something that hopback cannot evaluate",

@@ -143,7 +143,8 @@ class _Known(NamedTuple):
 
     def of(self, flag: str, state: BridgeState) -> bool:
         """Whether the port it is behind has this flag."""
-        return self.place.port is not None and getattr(state.ports[self.place.port], flag)
+        port = state.ports.get(self.place.port) if self.place.port else None
+        return port is not None and bool(getattr(port, flag))
 
 
 def _known(
