@@ -19,7 +19,13 @@ from hopback.snapshot.table import Cite
 from hopback.sources.open import open_source
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-SOURCES = ("incident-b/paste.txt", "libvirt", "vm61-bond", "weave-trunk/paste.txt")
+SOURCES = (
+    "incident-b/paste.txt",
+    "libvirt",
+    "vm61-bond",
+    "vxlan-own-endpoint/paste.txt",
+    "weave-trunk/paste.txt",
+)
 UNCITED_MAX = 250
 """Enough to meet every table; the rest of a long one is more of the same."""
 

@@ -1,8 +1,13 @@
 """tunnel-reflection: a VXLAN device gets back what it sends."""
 
+from pathlib import Path
+
+from hopback.checks.diagnose import diagnose
+from hopback.sources.open import open_source
 from tests.build import BRIDGE, TUN, checks, cited, link, links, listing, of, only, report
 
 NAME = "tunnel-reflection"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 ZEROS = "00:00:00:00:00:00"
 GUEST = "52:54:00:00:00:01"
 
@@ -91,6 +96,7 @@ def test_it_explains_what_the_bridge_learned_behind_the_tunnel() -> None:
     twin = "fe:54:00:00:00:01 dev vnet0 master br0 permanent"
     given = report(host(vxlan()) + table(flood("10.0.0.1"), moved, twin))
     assert "fdb-misplaced" in checks(given)
+    assert "uplink-echo" not in checks(given), "nothing beyond the tunnel returns anything"
     assert only(given, NAME).explains == ("fdb-misplaced",)
     assert only(given, NAME).fixes == ()
 
@@ -130,3 +136,15 @@ def test_two_tunnels_that_are_answered_by_none_are_no_ring() -> None:
     text += host(*both, label="kvm2", last="2")
     text += table(flood("10.0.0.3"), flood("10.0.0.3", "vx8"), label="kvm2")
     assert NAME not in checks(report(text))
+
+
+def test_recorded_on_a_host_whose_guest_has_sent_one_broadcast() -> None:
+    """6.18: the entry moved to the tunnel, and the tunnel learned the guest behind 127.0.0.1."""
+    (snapshot,) = open_source(str(FIXTURES / "vxlan-own-endpoint" / "paste.txt")).snapshots
+    given = diagnose([snapshot])
+    finding = only(given, NAME)
+    assert given.verdict == "comes-back"
+    assert (finding.details["kind"], finding.evidence) == ("flood-list", "reported")
+    assert finding.details["entries"] == [ZEROS, "52:54:00:12:34:56"]
+    assert finding.explains == ("fdb-misplaced",)
+    assert checks(given) == {NAME, "fdb-misplaced"}

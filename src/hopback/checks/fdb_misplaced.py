@@ -14,6 +14,7 @@ from hopback.frames.mac import Mac, format_mac
 from hopback.network.facts import Ref, merge_refs
 from hopback.network.lookups import looked_up
 from hopback.network.model import BridgeView, Entry, Port, Station
+from hopback.network.roles import role_of
 
 NAME = "fdb-misplaced"
 
@@ -65,7 +66,7 @@ def _finding(case: Case, bridge: BridgeView, station: Station, entry: Entry) -> 
     assert entry.port is not None  # noqa: S101  (checked by _elsewhere)
     actual = bridge.ports[entry.port]
     mac = format_mac(station.mac)
-    numbers = _number_refs(own, actual, entry)
+    numbers = merge_refs(*(p.number.refs for p in (own, actual) if p.number))
     return Finding(
         check=NAME,
         group="symptom",
@@ -82,6 +83,7 @@ def _finding(case: Case, bridge: BridgeView, station: Station, entry: Entry) -> 
             *case.evidence("br_fdb_update", (entry.ref,)),
             *case.evidence("own-port", station.refs),
             *case.evidence("port-number", numbers),
+            *case.evidence("port-role", _role_refs(case, actual)),
             *case.evidence("vlan-filtering", _filtering_refs(bridge, entry)),
         ),
         path=path_steps(
@@ -122,11 +124,12 @@ def _number(port: Port, entry: Entry) -> int | None:
     return port.number.value if port.number else entry.row.port
 
 
-def _number_refs(own: Port, actual: Port, entry: Entry) -> tuple[Ref, ...]:
-    """The rows that number the ports, if the entry names its port by number."""
-    if entry.row.port is None:
+def _role_refs(case: Case, port: Port) -> tuple[Ref, ...]:
+    """What tells where the port leads, if its name does not."""
+    device = case.network.devices.get(port.id)
+    if device is None or device.kind is None or role_of(port.id.name, None) == port.role:
         return ()
-    return merge_refs(*(p.number.refs for p in (own, actual) if p.number))
+    return device.kind.refs
 
 
 def _filtering_refs(bridge: BridgeView, entry: Entry) -> tuple[Ref, ...]:

@@ -7,7 +7,7 @@ the sender lives behind the tunnel. Hosts that are joined by more than one VNI c
 another in the same way; no bridge cuts it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from hopback.checks.case import Case, path_steps
@@ -76,7 +76,8 @@ def _own_finding(case: Case, state: VxlanState, set_up: list[_Own], learned: lis
     flooding = [own for own in set_up if own.mac == ZERO]
     first = (flooding or set_up or learned)[0]
     kind = "flood-list" if flooding else "entry" if set_up else "learned"
-    evidence: Ladder = "reported" if learned else "simulated"
+    explained = _explained(case, {state.id})
+    evidence: Ladder = "reported" if learned or explained else "simulated"
     frame = _probe(BROADCAST if first.mac == ZERO else first.mac)
     return Finding(
         check=NAME,
@@ -90,6 +91,7 @@ def _own_finding(case: Case, state: VxlanState, set_up: list[_Own], learned: lis
         because=(
             *case.evidence("encap_bypass_if_local", merge_refs(*(own.refs for own in set_up))),
             *case.evidence("vxlan_snoop", merge_refs(*(own.refs for own in learned))),
+            *(e for symptom in explained for e in symptom.because),
         ),
         path=path_steps(
             (
@@ -104,7 +106,7 @@ def _own_finding(case: Case, state: VxlanState, set_up: list[_Own], learned: lis
             "entries": [format_mac(own.mac) for own in (*set_up, *learned)],
             "endless": False,
         },
-        explains=_explained(case, {state.id}),
+        explains=_names(explained),
     )
 
 
@@ -146,12 +148,13 @@ def _ring_finding(case: Case, id_: DevId, way: tuple[Hop, ...], journey: Trace) 
     back = way[-1].place.dev
     hosts = dict.fromkeys(hop.place.dev.host for hop in way)
     endless = journey.end("cycle") is not None
+    explained = _explained(case, {hop.place.dev for hop in way})
     again = f"by {back.name}" if back != id_ else "by it"
     return Finding(
         check=NAME,
         group="comes-back",
         severity="error",
-        evidence="simulated",
+        evidence="reported" if explained else "simulated",
         confidence="likely" if journey.world else "certain",
         host=id_.host,
         subject=id_.name,
@@ -160,7 +163,10 @@ def _ring_finding(case: Case, id_: DevId, way: tuple[Hop, ...], journey: Trace) 
             f" {' and '.join(host for host in hosts if host != id_.host)} and comes in again"
             f" {again}" + (", round and round for ever." if endless else ".")
         ),
-        because=case.evidence("vxlan_xmit", merge_refs(*(h.why.refs for h in way if h.why))),
+        because=(
+            *case.evidence("vxlan_xmit", merge_refs(*(h.why.refs for h in way if h.why))),
+            *(e for symptom in explained for e in symptom.because),
+        ),
         path=path_steps(
             (
                 hop.place.dev,
@@ -177,11 +183,11 @@ def _ring_finding(case: Case, id_: DevId, way: tuple[Hop, ...], journey: Trace) 
             "entries": [],
             "endless": endless,
         },
-        explains=_explained(case, {hop.place.dev for hop in way}),
+        explains=_names(explained),
     )
 
 
-def _explained(case: Case, devices: set[DevId]) -> tuple[str, ...]:
+def _explained(case: Case, devices: set[DevId]) -> tuple[Finding, ...]:
     """Symptoms that one of the devices has: what comes back is learned there, or complained of."""
     names = {(dev.host, dev.name) for dev in devices}
 
@@ -190,8 +196,11 @@ def _explained(case: Case, devices: set[DevId]) -> tuple[str, ...]:
             (finding.host, port) in names for port in _ports(finding.subject, finding.details)
         )
 
-    found = [f.check for f in case.found if f.group == "symptom" and concerned(f)]
-    return tuple(dict.fromkeys(found))
+    return tuple(f for f in case.found if f.group == "symptom" and concerned(f))
+
+
+def _names(symptoms: Sequence[Finding]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(f.check for f in symptoms))
 
 
 def _ports(subject: str, details: Mapping[str, object]) -> tuple[object, ...]:

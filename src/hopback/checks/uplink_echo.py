@@ -28,14 +28,19 @@ NAME = "uplink-echo"
 def check(case: Case) -> Iterator[Finding]:
     """One finding for each bridge whose symptoms point to one of its ways out.
 
-    Where they point to a bond that returns frames by itself, bond-reflection has said so.
+    Where they point to a bond or a tunnel that returns frames by itself, that has been said.
     """
-    bonds = {(f.host, f.details["netns"], f.subject) for f in case.of("bond-reflection")}
-    told = {(host, bond) for host, _, bond in bonds}
+    itself = {(f.host, f.details["netns"], f.subject) for f in case.of("bond-reflection")}
+    itself |= {
+        (step.host, f.details["netns"], step.device)
+        for f in case.of("tunnel-reflection")
+        for step in f.path
+    }
+    told = {(host, device) for host, _, device in itself}
     for bridge, found in returning(case):
         uplink = uplink_of(case, bridge, found)
         told.add((bridge.host, uplink))
-        if (bridge.host, bridge.netns, base_device(uplink)) not in bonds:
+        if (bridge.host, bridge.netns, base_device(uplink)) not in itself:
             yield _finding(case, bridge, uplink, found)
     for snapshot in case.network.snapshots.values():
         for echo in echoes(snapshot):

@@ -2,9 +2,11 @@
 
 vxlan_xmit looks the destination up in the device's own table, of which the all-zero address is the
 flood list. A remote that is an address of the host itself is not sent to: the frame is received
-again at once by the device of that VNI (encap_bypass_if_local). An entry that has moved goes on by
-the route it used before until routes change; no table shows that, so here it does not. What the underlay
-does to a packet between two hosts is not modelled: it arrives.
+again at once by the device of that VNI (encap_bypass_if_local). What the underlay does to a packet
+between two hosts is not modelled: it arrives.
+
+An entry that has moved goes on by the route it used before, until routes change. No table shows
+that, so here it does not.
 """
 
 from collections.abc import Iterator

@@ -229,6 +229,9 @@ class _Run:
     def _learn(self, snooped: Snoop) -> None:
         state = self._vxlans.by_id[snooped.dev]
         entry = learned(state.fdb.get(snooped.mac), snooped)
+        # What moved is another destination now, and must not be counted as what it was.
+        first = self._remote(Destination(snooped.remote, entry.remotes[0].vni))
+        entry = changed(entry, remotes=(first, *entry.remotes[1:]))
         after = changed(state, fdb={**state.fdb, snooped.mac: entry})
         self._vxlans = changed(self._vxlans, by_id={**self._vxlans.by_id, state.id: after})
 
