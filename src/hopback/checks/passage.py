@@ -77,7 +77,7 @@ def outsiders_question() -> Frame:
 
 
 def _narrowed(model: Model, station: Station, kept: tuple[DevId, ...]) -> Model:
-    """What other ports get decides nothing here, and a bridge may have a thousand."""
+    """What other ports and other bridges get decides nothing here, and there may be thousands."""
     state = model.bridges[station.bridge]
     vids = (0, *state.ports[station.port].vlans.vlans)
     keys = [(station.mac, vid) for vid in vids]
@@ -86,7 +86,11 @@ def _narrowed(model: Model, station: Station, kept: tuple[DevId, ...]) -> Model:
         ports=MappingProxyType({id_: state.ports[id_] for id_ in kept}),
         fdb=MappingProxyType({key: state.fdb[key] for key in keys if key in state.fdb}),
     )
-    return replace(model, bridges=MappingProxyType({**model.bridges, station.bridge: narrow}))
+    return replace(
+        model,
+        bridges=MappingProxyType({station.bridge: narrow}),
+        bridge_of=MappingProxyType(dict.fromkeys(kept, station.bridge)),
+    )
 
 
 def _lost(journey: Trace, goal: Place) -> End | None:
