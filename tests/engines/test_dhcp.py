@@ -132,6 +132,19 @@ def test_a_waiting_port_takes_in_nothing() -> None:
     assert lost(exchange(links(*lines) + GUEST))["DISCOVER"] == "state-drop"
 
 
+def test_of_a_flood_s_drops_that_towards_the_server_tells() -> None:
+    """All ports are isolated: the copy for the other guest is not what is missed."""
+    lines = [
+        link(2, "eth0", "0c:c4:7a:00:00:01", master="br0", port="isolated on"),
+        link(3, "br0", "0c:c4:7a:00:00:01", BRIDGE),
+        link(4, "vnet0", TWIN0, TUN, master="br0", port="isolated on"),
+        link(5, "vnet1", "fe:54:00:00:00:02", TUN, master="br0", port="isolated on"),
+    ]
+    loss = exchange(links(*lines) + GUEST).legs[0].lost
+    assert loss is not None
+    assert (loss.why.rule, loss.dev) == ("isolated", dev("eth0"))
+
+
 def test_blind_is_neither_lost_nor_arrived() -> None:
     found = exchange(AT_HOME.replace("stp_state 0", "stp_state 0 vlan_filtering 1", 1))
     assert {leg.lost.fate for leg in found.legs if leg.lost} == {"blind"}

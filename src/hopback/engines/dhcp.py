@@ -14,6 +14,7 @@ from hopback.frames import dhcp
 from hopback.frames.build import dhcp_message
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import BROADCAST, Mac
+from hopback.network.facts import DevId
 from hopback.network.model import Station
 
 Message = Literal["DISCOVER", "OFFER", "REQUEST", "ACK"]
@@ -108,7 +109,8 @@ def _leg(
         journey = trace(model, origin, frame, world=world)[0]
         end = journey.delivered_to(nic)
         hop = end.hop if end else None
-    return Leg(message, journey, hop, None if hop is not None else _loss(journey))
+    goal = server.dev if message in _TO_SERVER else station.port
+    return Leg(message, journey, hop, None if hop is not None else _loss(journey, goal))
 
 
 def _reached(journey: Trace, server: Place) -> int | None:
@@ -150,8 +152,14 @@ def _message(message: Message, client: Mac) -> Frame:
     )
 
 
-def _loss(journey: Trace) -> End:
-    """Where it went instead: a blind spot first, then a drop, then wherever else it came out."""
+def _loss(journey: Trace, goal: DevId) -> End:
+    """Where it went instead: a blind spot first, then a drop, then wherever else it came out.
+
+    Of a flooded message's drops, that of the copy for ``goal`` tells; the others had to go anyway.
+    """
+    copy = next((e for e in journey.ends if e.fate == "lost" and e.dev == goal), None)
+    if copy is not None and journey.end("blind") is None:
+        return copy
     order: tuple[Fate, ...] = ("blind", "lost", "left", "cycle", "budget")
     for fate in order:
         found = journey.end(fate)
