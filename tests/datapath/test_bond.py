@@ -9,6 +9,7 @@ from hopback.datapath.bond import beyond, lag_question, receive, transmit
 from hopback.datapath.bond_state import BondState, Leg
 from hopback.datapath.effects import Ask, Blind, Cross, Deliver, Drop, Effect, Place, Send
 from hopback.datapath.kernel import behaviour_of
+from hopback.datapath.path import step
 from hopback.engines.trace import Trace, trace
 from hopback.frames.build import arp_probe, arp_request, dad_ns
 from hopback.frames.codec import decode
@@ -284,6 +285,17 @@ details partner lacp pdu:
     text = text.replace("up\nAggregator ID: 1\n", "up\n" + lacp.format(1, 77))
     state = model(text).bonds[BOND]
     assert [state.sends(leg) for leg in state.legs] == [True, False]
+
+
+def test_a_frame_to_a_leg_s_own_address_is_the_host_s() -> None:
+    """balance-alb lets its peers send to the legs' addresses."""
+    alone = host("balance-alb").replace(" master br0", "", 1)
+    alone = alone.replace("0c:c4:7a:00:00:0a", "0c:c4:7a:00:00:0b", 1)
+    built = model(alone)
+    own = replace(PROBE, dst=B_MAC)
+    (effect,) = step(built, {}, Place(BOND, "in"), own)
+    assert isinstance(effect, Deliver)
+    assert effect.packet_type == "host"
 
 
 def test_legs_are_in_the_order_of_the_bonds_own_file() -> None:

@@ -57,6 +57,9 @@ def _enter(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Effect
     if dev in model.macvlans.by_id:
         return (macvlan.delivered(model.macvlans.by_id[dev], frame),)
     mac = device.mac.value if device and device.mac else None
+    legs = model.bonds[dev].legs if dev in model.bonds else ()
+    if frame.dst in [leg.mac for leg in legs]:  # the leg took it for its own: eth_type_trans
+        mac = frame.dst
     return (_received(dev, frame, mac),)
 
 

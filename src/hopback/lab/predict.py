@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from hopback.datapath.bridge.state import FdbEntry
 from hopback.datapath.effects import Place, Why, World
 from hopback.datapath.model import Model
-from hopback.datapath.path import nic_of, uplink_question
+from hopback.datapath.path import nic_of, outlet, uplink_question
 from hopback.datapath.rules import RULES
 from hopback.engines.dhcp import Exchange, Leg, follow
 from hopback.engines.probe import Probe
@@ -123,7 +123,7 @@ def with_entry(model: Model, station: Station, port: DevId | None, sticky: bool)
 def _moved(model: Model, exchange: Exchange, returning: Collection[DevId]) -> DevId | None:
     """Where the guest's own frame, returned, leaves its entry; None if it stays."""
     station = exchange.station
-    world: World = {uplink_question(port): "returns" for port in returning}
+    world: World = {uplink_question(outlet(model, port)): "returns" for port in returning}
     frame = exchange.legs[0].trace.hops[0].frame
     spoken = trace(model, Place(station.port, "in"), frame, sender=nic_of(station), world=world)[0]
     moves = [
