@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hopback.sources.archive import Limits, archive_tree, is_archive
+from hopback.sources.archive import Limits, archive_tree
 from hopback.sources.directory import read_directory
+from hopback.sources.magic import is_archive
 from hopback.sources.tree import Tree
 
 SHOW = b"bridge name\tbridge id\t\tSTP enabled\tinterfaces\nbr0\t\t8000.62e9dba090f3\tno\t\teth0\n"

@@ -19,6 +19,7 @@ from typing import IO, NamedTuple, cast
 from hopback.snapshot.table import Problem
 from hopback.sources import sosreport
 from hopback.sources.directory import names_listing
+from hopback.sources.magic import BZIP2, GZIP, XZ
 from hopback.sources.tree import FILES_MAX, Tree
 
 _MIB = 1 << 20
@@ -42,16 +43,11 @@ class _Stop(Exception):
 
 
 _MAGIC: tuple[tuple[bytes, Callable[..., object]], ...] = (
-    (b"\x1f\x8b", partial(gzip.GzipFile, None, "rb", 9)),
-    (b"\xfd7zXZ\0", lzma.LZMAFile),
-    (b"BZh", bz2.BZ2File),
+    (GZIP, partial(gzip.GzipFile, None, "rb", 9)),
+    (XZ, lzma.LZMAFile),
+    (BZIP2, bz2.BZ2File),
 )
 _DAMAGE = (tarfile.TarError, EOFError, OSError, lzma.LZMAError, zlib.error, ValueError)
-
-
-def is_archive(head: bytes) -> bool:
-    """Whether a file that begins with these bytes (512) is a tar archive, or compressed."""
-    return head[257:262] == b"ustar" or any(head.startswith(magic) for magic, _ in _MAGIC)
 
 
 class _Inflated:

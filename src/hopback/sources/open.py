@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from hopback.snapshot.codec import CodecError, is_snapshot, load
 from hopback.snapshot.model import Builder, Snapshot
 from hopback.snapshot.table import Problem
-from hopback.sources.archive import archive_tree, is_archive
 from hopback.sources.directory import names_listing, read_directory, read_named
 from hopback.sources.lines import INPUT_MAX, TOO_LARGE, Refused
+from hopback.sources.magic import is_archive
 from hopback.sources.parse.file_names import parse_file_name
 from hopback.sources.paste import read_paste
 from hopback.sources.sosreport import is_sosreport, read_sosreport
@@ -101,12 +101,18 @@ def _read_pipe(stream: IO[bytes], name: str) -> tuple[Snapshot, ...]:
     return _read_file(io.BytesIO(data), name)
 
 
+def _archive_tree(file: IO[bytes], name: str) -> Tree:
+    # Only here, so that a paste does not pay for tar and three decompressors.
+    read: Callable[[IO[bytes], str], Tree] = import_module("hopback.sources.archive").archive_tree
+    return read(file, name)
+
+
 def _read_file(file: IO[bytes], name: str) -> tuple[Snapshot, ...]:
     head = file.read(_HEAD)
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     if is_archive(head) and not is_snapshot(head):
-        tree = archive_tree(file, name)
+        tree = _archive_tree(file, name)
         if not tree.files:
             reason = tree.problems[-1].message if tree.problems else "no listing in the archive"
             raise Refused(name, reason)
