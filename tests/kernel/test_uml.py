@@ -164,7 +164,7 @@ def test_a_flood_of_output_is_ended(place: Path, monkeypatch: pytest.MonkeyPatch
 @needs_uml
 @pytest.mark.parametrize(
     ("memory_mib", "modules", "complaint"),
-    [(512, ["nonsuch"], "^no kernel module nonsuch$"), (16, [], "did not come up: .*memory")],
+    [(512, ["nonsuch"], "^no kernel module nonsuch$"), (16, [], "^a machine of 16 MiB")],
 )
 def test_what_cannot_come_up_says_why(memory_mib: int, modules: list[str], complaint: str) -> None:
     with pytest.raises(UmlError, match=complaint):

@@ -19,6 +19,9 @@ from hopback.lab.uml.find import Kernel, UmlError, find
 OUTPUT_MAX = 64 << 20
 """Bytes that a command may write before it is ended."""
 
+MEMORY_MIN_MIB = 64
+"""With less the kernel does not come up, or hangs while it looks for memory."""
+
 _PACKAGES = Path(__file__).parents[3]
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # the user may be no root outside, but is inside
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the file in it has no name
@@ -61,10 +64,14 @@ def run(
     the result. ``seconds`` and ``memory_mib`` bound the whole machine, boot included.
 
     Nothing is left afterwards, also if the caller is killed. Raises UmlMissing, TimeUp, and
-    UmlError when the machine does not come up (no memory, a module that does not exist) or when
+    UmlError when the machine does not come up (too little memory, a module that does not exist) or when
     the command writes more than ``OUTPUT_MAX``.
     """
     kernel = find()
+    if memory_mib < MEMORY_MIN_MIB:
+        raise UmlError(
+            f"a machine of {memory_mib} MiB does not come up: {MEMORY_MIN_MIB} are needed"
+        )
     began = time.monotonic()
     kept = (BytesIO(), BytesIO())
     job = {
