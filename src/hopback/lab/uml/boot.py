@@ -64,8 +64,8 @@ def run(
     the result. ``seconds`` and ``memory_mib`` bound the whole machine, boot included.
 
     Nothing is left afterwards, also if the caller is killed. Raises UmlMissing, TimeUp, and
-    UmlError when the machine does not come up (too little memory, a module that does not exist) or when
-    the command writes more than ``OUTPUT_MAX``.
+    UmlError when the machine does not come up (too little memory, a module that does not exist) or
+    when the command writes more than ``OUTPUT_MAX``.
     """
     kernel = find()
     if memory_mib < MEMORY_MIN_MIB:
