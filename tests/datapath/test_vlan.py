@@ -106,3 +106,18 @@ def test_a_vlan_has_a_state_of_its_own(state: str, rule: str) -> None:
     assert rule in {name for name, _ in dropped(effects)}
     assert any(isinstance(e, Learn) for e in effects) == (state == "learning")
     assert ("vlan-egress", "access") in dropped(receive(bridge, {}, TRUNK, frame(Vlan(10))))
+
+
+@pytest.mark.parametrize(
+    ("last", "forwarded"),
+    [(0x00, True), (0x02, False), (0x08, False), (0x0B, True), (0x0E, False), (0x0F, True)],
+)
+def test_a_provider_bridge_forwards_what_its_customers_say_to_each_other(
+    last: int, forwarded: bool
+) -> None:
+    """The groups of BR_GROUPFWD_8021AD, whatever group_fwd_mask says (br_input.c)."""
+    provider = replace(BRIDGE, vlan_protocol=DOT1AD, stp=True)
+    to_group = frame(dst=Mac(0x0180_C200_0000 + last))
+    assert bool(sent(receive(provider, {}, ACCESS, to_group))) == forwarded
+    plain = replace(provider, vlan_filtering=False)
+    assert not sent(receive(plain, {}, ACCESS, to_group)), "it has to filter VLANs"

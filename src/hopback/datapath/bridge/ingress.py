@@ -18,7 +18,7 @@ from hopback.datapath.bridge.state import BridgeState, PortConfig
 from hopback.datapath.bridge.suppress import Answer, answer
 from hopback.datapath.bridge.vlan import Admitted, admit, learnable
 from hopback.datapath.effects import Ask, Blind, Deliver, Drop, Effect, Learn, Send, Why, World
-from hopback.frames.ethernet import Frame
+from hopback.frames.ethernet import DOT1AD, Frame
 from hopback.frames.mac import ZERO, is_group, is_link_local
 from hopback.network.facts import DevId
 
@@ -26,6 +26,7 @@ _PAUSE = 0x01
 _LLDP = 0x0E
 _FORBIDDEN_BRIDGE_BITS = 0x0007
 _FORBIDDEN_PORT_BITS = 0x0002
+_PROVIDER_BITS = 0xB801  # BR_GROUPFWD_8021AD
 
 
 def receive(state: BridgeState, world: World, at: DevId, frame: Frame) -> tuple[Effect, ...]:
@@ -85,6 +86,8 @@ def _link_local(state: BridgeState, port: PortConfig, frame: Frame) -> tuple[Eff
     mask = state.group_fwd_mask & ~_FORBIDDEN_BRIDGE_BITS
     if last == _LLDP and not state.kernel.lldp_forwardable:
         mask = 0
+    if state.vlan_filtering and state.vlan_protocol == DOT1AD:
+        mask |= _PROVIDER_BITS  # a provider bridge's customers run these between themselves
     if state.kernel.port_group_fwd_mask:
         mask |= port.group_fwd_mask & ~_FORBIDDEN_PORT_BITS
     if mask >> last & 1 or (last == 0 and not state.stp):
