@@ -266,7 +266,8 @@ class KernelBridge:
 
     def _forget(self) -> Iterator[netlink.Order]:
         own = {self._mac, *self._port_macs()}
-        for row in self._rows():
+        # An order without a VLAN takes the address out of all VLANs: it has to be the last.
+        for row in sorted(self._rows(), key=lambda row: -row.vid):
             if row.mac not in own:
                 yield netlink.delete_neighbour(row.device, row.mac, row.vid)
 

@@ -65,15 +65,16 @@ def random_case(chance: Random) -> BridgeCase:
     """A bridge with any flags, entries and settings, and ``FRAMES`` frames of every class."""
     count = chance.randint(PORTS_MIN, PORTS_MAX)
     return BridgeCase(
-        _ports(chance, count),
+        random_ports(chance, count),
         chance.random() < 0.3,
         _entries(chance, count),
-        _settings(chance),
+        random_settings(chance),
         tuple((_arrival(chance, count), _frame(chance, count, number)) for number in range(FRAMES)),
     )
 
 
-def _ports(chance: Random, count: int) -> tuple[PortConfig, ...]:
+def random_ports(chance: Random, count: int) -> tuple[PortConfig, ...]:
+    """Ports with any flags and states, at least one of them forwarding."""
     ports = [_port(chance) for _ in range(count)]
     # Without a forwarding port the bridge loses its carrier, and gets it back only after a while.
     always = chance.randrange(count)
@@ -95,7 +96,8 @@ def _entries(chance: Random, count: int) -> tuple[StaticEntry, ...]:
     )
 
 
-def _settings(chance: Random) -> Settings:
+def random_settings(chance: Random) -> Settings:
+    """Settings of the bridge itself, mostly its defaults."""
     return Settings(
         group_fwd_mask=chance.getrandbits(16) & BRIDGE_MASK if chance.random() < 0.4 else 0,
         ageing_time=0 if chance.random() < 0.1 else DEFAULT.ageing_time,
