@@ -26,6 +26,11 @@ class Playback:
         self._local: dict[str, list[Received]] = {}
         self._fired: set[str] = set()
 
+    @property
+    def state(self) -> BridgeState:
+        """The bridge now."""
+        return self._state
+
     def take(self, at: DevId | None, raw: bytes) -> None:
         """One frame, by port ``at`` or (None) from the host."""
         frame = decode(raw)

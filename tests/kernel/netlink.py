@@ -24,7 +24,7 @@ NDMSG = struct.Struct("=BxxxiHBB")  # family, ifindex, state, flags, type
 
 _NLMSG_ERROR = 2
 _NLM_F_REQUEST, _NLM_F_ACK = 0x01, 0x04
-_IFLA_MASTER, _IFLA_PROTINFO, _IFLA_LINKINFO = 10, 12, 18
+_IFLA_MTU, _IFLA_MASTER, _IFLA_PROTINFO, _IFLA_LINKINFO = 4, 10, 12, 18
 _INFO_KIND, _INFO_DATA = 1, 2
 _NLA_F_NESTED = 0x8000
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
@@ -107,6 +107,12 @@ def bridge(index: int, attributes: Sequence[tuple[int, bytes]]) -> Order:
     info = pack_attribute(_INFO_KIND, b"bridge\0") + pack_attribute(_INFO_DATA, data)
     body = _IFINFOMSG.pack(0, 0, index, 0, 0) + pack_attribute(_IFLA_LINKINFO, info)
     return Order(RTM_NEWLINK, body, f"settings of bridge {index}")
+
+
+def mtu(index: int, size: int) -> Order:
+    """Set the MTU of the device with this interface index."""
+    body = _IFINFOMSG.pack(0, 0, index, 0, 0) + pack_attribute(_IFLA_MTU, struct.pack("=I", size))
+    return Order(RTM_NEWLINK, body, f"MTU of device {index}")
 
 
 def add_neighbour(index: int, mac: Mac, state: int, flags: int) -> Order:

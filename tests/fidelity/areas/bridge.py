@@ -23,7 +23,7 @@ from tests.kernel.bridge_rig import BRIDGE, BRIDGE_MAC, KernelBridge, PortConfig
 from tests.kernel.refusal import refusal
 
 _HOST = DevId("", "", BRIDGE)
-_PORTS = tuple(DevId("", "", f"lp{index}") for index in range(PORTS_MAX))
+PORTS = tuple(DevId("", "", f"lp{index}") for index in range(PORTS_MAX))
 _FLAGS = (
     "hairpin",
     "learning",
@@ -74,31 +74,32 @@ class BridgeArea:
             def run(case: BridgeCase) -> Result:
                 asked = bridge(len(case.ports), None if case.inherits else BRIDGE_MAC)
                 asked.configure(case.ports, case.entries, case.settings)
-                return _result(asked, case)
+                return result_of(asked, case)
 
             yield run
 
     def model(self, case: BridgeCase, mutation: Mutation) -> Prediction:
-        run = Playback(_state(case), mutation)
+        run = Playback(state_of(case), mutation)
         for at, raw in case.frames:
-            run.take(None if at is None else _PORTS[at], raw)
+            run.take(None if at is None else PORTS[at], raw)
         return run.prediction()
 
 
 AREA = BridgeArea()
 
 
-def _result(bridge: KernelBridge, case: BridgeCase) -> Result:
+def result_of(bridge: KernelBridge, case: BridgeCase) -> Result:
+    """What the kernel's bridge, set up for the case, makes of its frames."""
     seen = bridge.play(case.frames)
-    local = {_PORTS[port].name: _received(frames) for port, frames in seen.kept.items()}
+    local = {PORTS[port].name: _received(frames) for port, frames in seen.kept.items()}
     if seen.local:
         local[BRIDGE] = _received(seen.local)
     return Result(
-        {_PORTS[port].name: frames for port, frames in seen.egress.items()},
+        {PORTS[port].name: frames for port, frames in seen.egress.items()},
         local,
         {
             (mac, 0): (
-                None if entry.port is None else _PORTS[entry.port],
+                None if entry.port is None else PORTS[entry.port],
                 entry.local,
                 entry.sticky,
             )
@@ -111,17 +112,18 @@ def _received(seen: Sequence[Seen]) -> tuple[Received, ...]:
     return tuple(Received(_PACKET_TYPES[type_], frame) for type_, frame in seen)
 
 
-def _state(case: BridgeCase) -> BridgeState:
+def state_of(case: BridgeCase) -> BridgeState:
+    """The model's bridge before the first frame."""
     fdb: dict[FdbKey, FdbEntry] = {}
     if not case.inherits:
         fdb[BRIDGE_MAC, 0] = FdbEntry(None, local=True)
     for index in range(len(case.ports)):
-        fdb[port_mac(index), 0] = FdbEntry(_PORTS[index], local=True)
+        fdb[port_mac(index), 0] = FdbEntry(PORTS[index], local=True)
     for entry in case.entries:
-        fdb[entry.mac, 0] = FdbEntry(_PORTS[entry.port], entry.local, entry.sticky)
+        fdb[entry.mac, 0] = FdbEntry(PORTS[entry.port], entry.local, entry.sticky)
     return BridgeState(
         id=_HOST,
-        ports={_PORTS[index]: _port(index, port) for index, port in enumerate(case.ports)},
+        ports={PORTS[index]: _port(index, port) for index, port in enumerate(case.ports)},
         fdb=fdb,
         mac=port_mac(0) if case.inherits else BRIDGE_MAC,
         stp=case.settings.stp,
@@ -134,4 +136,4 @@ def _state(case: BridgeCase) -> BridgeState:
 
 def _port(index: int, port: PortConfig) -> ModelPort:
     flags = {name: getattr(port, name) for name in _FLAGS}
-    return ModelPort(_PORTS[index], port_mac(index), PORT_STATES[port.state], **flags)
+    return ModelPort(PORTS[index], port_mac(index), PORT_STATES[port.state], **flags)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from hopback.frames.mac import BROADCAST, ZERO, Mac, mac_to_bytes, parse_mac
 from tests.fidelity.shrink import changed_at, fewer, plainer
@@ -61,9 +61,12 @@ class BridgeCase:
     frames: tuple[tuple[int | None, bytes], ...] = ()
 
 
-def random_case(chance: Random) -> BridgeCase:
+C = TypeVar("C", bound=BridgeCase)
+
+
+def random_case(chance: Random, ports_max: int = PORTS_MAX) -> BridgeCase:
     """A bridge with any flags, entries and settings, and ``FRAMES`` frames of every class."""
-    count = chance.randint(PORTS_MIN, PORTS_MAX)
+    count = chance.randint(PORTS_MIN, ports_max)
     return BridgeCase(
         random_ports(chance, count),
         chance.random() < 0.3,
@@ -148,7 +151,7 @@ def _tags(chance: Random, target: Mac) -> bytes:
     return _SERVICE_TAG + tag
 
 
-def smaller_case(case: BridgeCase) -> Iterator[BridgeCase]:
+def smaller_case(case: C) -> Iterator[C]:
     """Fewer frames, entries and ports, then flags and settings at their defaults."""
     for frames in fewer(case.frames):
         yield replace(case, frames=frames)
@@ -181,7 +184,7 @@ def _shorter(raw: bytes) -> Iterator[bytes]:
         yield raw[: at + 6]
 
 
-def _without_port(case: BridgeCase, gone: int) -> BridgeCase:
+def _without_port(case: C, gone: int) -> C:
     def moved(port: int) -> int:
         return port - (port > gone)
 

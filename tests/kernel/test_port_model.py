@@ -1,0 +1,20 @@
+"""MAB, backup ports, MTUs and a promiscuous bridge against the running kernel, frame for frame."""
+
+from random import Random
+
+import pytest
+
+from tests.fidelity.areas.port import AREA
+from tests.fidelity.report import told
+from tests.fidelity.run import run
+from tests.kernel.bridge_rig import TUN
+
+pytestmark = pytest.mark.kernel(TUN)
+
+CASES = 1000
+
+
+def test_random_ports_agree_and_every_mutant_is_caught() -> None:
+    tally = run(AREA, Random(1), lambda tally: tally.cases >= CASES)
+    assert tally.first is None, told(AREA.name, tally.first, 1)
+    assert tally.caught == AREA.rules
