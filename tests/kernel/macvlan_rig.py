@@ -17,7 +17,7 @@ from types import TracebackType
 from hopback.frames.mac import Mac, format_mac, parse_mac
 from hopback.lab.netns.namespace import Namespace
 from hopback.lab.netns.observer import Observer, Seen
-from hopback.sources.live.netlink import pack_attribute
+from hopback.sources.live.netlink import Netlink, attributes, pack_attribute
 from tests.kernel.bridge_rig import IFF_NO_PI, IFF_TAP, TEST_ETHERTYPE, TUN, TUNSETIFF
 from tests.kernel.netlink import RTM_NEWLINK, Order, Orders
 from tests.kernel.rig import CommandFailed
@@ -28,6 +28,7 @@ MODES = {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8}
 
 _FRAME_MAX = 1 << 16
 _IFINFOMSG = struct.Struct("=BxHiII")
+_RTM_GETLINK = 18
 _IFLA_LINKINFO, _INFO_KIND, _INFO_DATA = 18, 1, 2
 _IFLA_MACVLAN_MODE, _IFLA_MACVLAN_BC_CUTOFF = 1, 9
 
@@ -57,7 +58,10 @@ class Heard:
 
 
 class KernelMacvlans:
-    """A tap with macvlans on it, all of which hear every group; gone when left."""
+    """A tap with macvlans on it, all of which hear every group; gone when left.
+
+    CommandFailed when the kernel refuses a setting, or does not know how to do without the queue.
+    """
 
     def __init__(self, children: Sequence[ChildConfig]) -> None:
         self._children = list(children)
@@ -72,7 +76,7 @@ class KernelMacvlans:
             self._build()
             self._orders = Orders(self._space)
             undo.callback(self._orders.close)
-            self._orders.give([_settings(self._index[0], _IFLA_MACVLAN_BC_CUTOFF, "=i", -1)])
+            self._do_without_queue()
             self._observers = {
                 name: Observer(self._space, name, outgoing=False, protocol=TEST_ETHERTYPE)
                 for name in (LOWER, *map(child_name, range(len(self._children))))
@@ -113,6 +117,15 @@ class KernelMacvlans:
                 self._observers[child_name(child)].send(frame)
         local = {name: _own(name, observer) for name, observer in self._observers.items()}
         return Heard(self._sent(), {name: seen for name, seen in local.items() if seen})
+
+    def _do_without_queue(self) -> None:
+        self._orders.give([_settings(self._index[0], _IFLA_MACVLAN_BC_CUTOFF, "=i", -1)])
+        with self._space, Netlink() as listing:
+            shown = listing.ask(_RTM_GETLINK, _IFINFOMSG.pack(0, 0, self._index[0], 0, 0))
+        info = attributes(attributes(shown, _IFINFOMSG.size)[_IFLA_LINKINFO])
+        # A kernel before 6.4 takes the setting and forgets it.
+        if _IFLA_MACVLAN_BC_CUTOFF not in attributes(info[_INFO_DATA]):
+            raise CommandFailed("group frames wait in a queue, whatever bc_cutoff says")
 
     def _sent(self) -> tuple[bytes, ...]:
         frames: list[bytes] = []
