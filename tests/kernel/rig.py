@@ -79,7 +79,7 @@ class Rig:
 
     def namespace(self, role: str) -> Namespace:
         """A new namespace, silent (IPv6 is off) and with its loopback up."""
-        _checked(["ip", "netns", "add", self.name(role)])
+        checked(["ip", "netns", "add", self.name(role)])
         space = Namespace.named(self.name(role))
         self.defer(space.close)
         self._spaces[role] = space
@@ -92,19 +92,19 @@ class Rig:
 
     def ip(self, role: str, *lines: str) -> None:
         """Lines for ``ip -batch``; the first that fails raises CommandFailed."""
-        _checked(["ip", "-n", self.name(role), "-batch", "-"], "\n".join(lines))
+        checked(["ip", "-n", self.name(role), "-batch", "-"], "\n".join(lines))
 
     def bridge(self, role: str, *lines: str) -> None:
         """Lines for ``bridge -batch``."""
-        _checked(["bridge", "-n", self.name(role), "-batch", "-"], "\n".join(lines))
+        checked(["bridge", "-n", self.name(role), "-batch", "-"], "\n".join(lines))
 
     def tc(self, role: str, *lines: str) -> None:
         """Lines for ``tc -batch``."""
-        _checked(["tc", "-n", self.name(role), "-batch", "-"], "\n".join(lines))
+        checked(["tc", "-n", self.name(role), "-batch", "-"], "\n".join(lines))
 
     def show(self, role: str, tool: str, *words: str) -> list[dict[str, Any]]:
         """What ``ip -j`` or ``bridge -j`` lists."""
-        listed = _checked([tool, "-n", self.name(role), "-j", *words])
+        listed = checked([tool, "-n", self.name(role), "-j", *words])
         rows: list[dict[str, Any]] = json.loads(listed or "[]")
         return rows
 
@@ -140,7 +140,8 @@ class Rig:
         wait_until(all_forward, f"{role}: all bridge ports forwarding")
 
 
-def _checked(argv: list[str], script: str | None = None) -> str:
+def checked(argv: list[str], script: str | None = None) -> str:
+    """What a command printed, given ``script`` to read; CommandFailed if it failed."""
     done = subprocess.run(argv, input=script, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         said = "\n".join(part for part in (script, done.stdout, done.stderr) if part)

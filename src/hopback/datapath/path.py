@@ -1,6 +1,6 @@
 """The order of the stages: which one a frame meets at each place. Only this file knows it."""
 
-from hopback.datapath import bond, macvlan, vlan_device, vxlan
+from hopback.datapath import bond, macvlan, veth, vlan_device, vxlan
 from hopback.datapath.bridge import ingress
 from hopback.datapath.effects import (
     Blind,
@@ -86,7 +86,7 @@ def _leave(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Effect
         return _tunnelled(model, world, dev, frame)
     device = model.network.devices.get(dev)
     if device and device.peer:
-        return (Cross(device.peer.value, frame, Why("veth", device.peer.refs)),)
+        return (veth.transmit(model.network.devices, device.peer, frame),)
     stations = model.stations.get(dev, ())
     if stations:
         return tuple(_received(nic_of(s), frame, s.mac) for s in stations)

@@ -318,6 +318,12 @@ RULES = MappingProxyType(
         "veth": RuleInfo(
             "drivers/net/veth.c:veth_xmit", "what enters one end leaves the other", "device"
         ),
+        "veth-too-big": RuleInfo(
+            "net/core/dev.c:__dev_forward_skb",
+            "the frame is larger than the far end's MTU, its header and a VLAN tag: dropped, and no"
+            " ICMP tells of it",
+            "device",
+        ),
         "station": RuleInfo(
             "net/ethernet/eth.c:eth_type_trans",
             "a station takes what is for its address or a group; it does not look at the source",

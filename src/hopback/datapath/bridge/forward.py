@@ -4,12 +4,11 @@ from hopback.datapath.bridge.multicast import Pruned
 from hopback.datapath.bridge.state import BridgeState, FdbEntry, PortConfig
 from hopback.datapath.bridge.vlan import Admitted, emit
 from hopback.datapath.effects import Ask, Deliver, Drop, Effect, PacketType, Question, Send, Why
-from hopback.frames.codec import encode
+from hopback.datapath.size import fits, length
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import BROADCAST, Mac, format_mac, is_group
 from hopback.network.facts import Ref, merge_refs
 
-_HEADER, _TAG = 14, 4
 _FLOOD_FLAG = {"unicast": "flood", "multicast": "mcast_flood", "broadcast": "bcast_flood"}
 
 
@@ -47,7 +46,7 @@ def flood(
     ``answered`` are the rows by which suppressing ports do without it, None if they do not.
     """
     kind = kind_of(inside.frame.dst)
-    size = _size(inside.frame)
+    size = length(inside.frame)
     effects: list[Effect] = []
     for port in reversed(tuple(state.ports.values())):
         off = _not_flooded(state, port, kind, from_host=source is None)
@@ -73,7 +72,7 @@ def to_members(
     The kernel's order is that of the ports' places in memory; here it is that of a flood.
     """
     effects: list[Effect] = []
-    size = _size(inside.frame)
+    size = length(inside.frame)
     for port in reversed(tuple(state.ports.values())):
         refused = refusal(state, port, source, flooding=True)
         frame = emit(state, port.vlans, inside)
@@ -128,17 +127,12 @@ def unicast(
         return (Drop(Why("vlan-egress", refs + port.vlans.refs), port.id),)
     if source is not None and source.id == port.id:
         rule, refs = "hairpin", refs + port.why("hairpin")
-    return (_leave(port, frame, _size(inside.frame), Why(rule, refs)),)
-
-
-def _size(frame: Frame) -> int:
-    """The frame's length as a device counts it: its outer tag travels beside it (skb->len)."""
-    return len(encode(frame)) - (_TAG if frame.tags else 0)
+    return (_leave(port, frame, length(inside.frame), Why(rule, refs)),)
 
 
 def _leave(port: PortConfig, frame: Frame, size: int, why: Why) -> Send | Drop:
     """Out of ``port``, if the frame is not too big for it (is_skb_forwardable)."""
-    if port.mtu is not None and size > port.mtu + _HEADER + _TAG:
+    if not fits(size, port.mtu):
         return Drop(Why("too-big", why.refs + port.why("mtu")), port.id)
     return Send(port.id, frame, why)
 
