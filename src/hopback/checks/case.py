@@ -22,6 +22,13 @@ class Case:
         """The datapath model of the tables as recorded last."""
         return model_of(self.network)
 
+    @cached_property
+    def tunnels(self) -> bool:
+        """Whether there is any VXLAN device: a model of a big table need not be made for none."""
+        devices = self.network.devices.values()
+        listed = any(s.vxlans.rows for s in self.network.snapshots.values())
+        return listed or any(d.kind is not None and d.kind.value == "vxlan" for d in devices)
+
     def with_found(self, found: tuple[Finding, ...]) -> "Case":
         """The same case for a later check, which may explain what was found so far."""
         case = Case(self.network, found)

@@ -47,7 +47,9 @@ def _ways(case: Case, bridge: DevId) -> bool:
     for id_ in case.network.bridges[bridge].ports:
         device = case.network.devices.get(id_)
         peer = device.peer.value if device and device.peer else None
-        if id_ in case.model.vxlans.by_id or peer in case.model.bridge_of:
+        if case.tunnels and id_ in case.model.vxlans.by_id:
+            return True
+        if peer is not None and peer in case.model.bridge_of:
             return True
     return False
 

@@ -221,7 +221,7 @@ def _entries(
             continue
         key = (row.mac, row.vlan if filters else 0)
         before = merged.get(key)
-        refs = merge_refs(before.refs if before else (), (entry.ref,))
+        refs = (entry.ref,) if before is None else merge_refs(before.refs, (entry.ref,))
         merged[key] = FdbEntry(entry.port, row.local, row.sticky, row.locked, refs)
     return merged.items()
 

@@ -101,7 +101,7 @@ class Snooping(Struct, frozen=True):
 NO_SNOOPING = Snooping()
 
 
-class FdbEntry(Struct, frozen=True):
+class FdbEntry(Struct, frozen=True, gc=False):
     """A table entry. ``port`` None with ``local`` is the bridge device's own address.
 
     ``locked``: a station that waits for its authorisation (MAC authentication bypass).
