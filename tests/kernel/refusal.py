@@ -4,6 +4,9 @@ import contextlib
 import functools
 import os
 import subprocess
+from contextlib import closing
+
+from hopback.lab.netns.namespace import Namespace
 
 
 @functools.cache
@@ -24,6 +27,16 @@ def refusal() -> str | None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             _complaint("ip", "netns", "delete", probe)
+
+
+@functools.cache
+def device_refusal(*kind: str) -> str | None:
+    """Why this machine cannot make a device of this ``ip link`` type; None if it can."""
+    missing = refusal()
+    if missing is not None:
+        return missing
+    with closing(Namespace.anonymous()) as space, space:
+        return _complaint("ip", "link", "add", "probe0", "type", *kind)
 
 
 def _complaint(*argv: str) -> str | None:

@@ -1,19 +1,14 @@
 """The bridge of taps with VLAN filtering: each port, and the bridge device, has its VLANs."""
 
 import struct
-import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import cache
 
 from hopback.frames.ethernet import DOT1Q
 from hopback.frames.mac import Mac
-from hopback.lab.netns.namespace import Namespace
 from hopback.sources.live.netlink import pack_attribute
 from tests.kernel import netlink
 from tests.kernel.bridge_rig import (
-    BRIDGE,
     DEFAULT,
     FORWARDING,
     FdbEntry,
@@ -22,7 +17,6 @@ from tests.kernel.bridge_rig import (
     Settings,
     StaticEntry,
 )
-from tests.kernel.refusal import refusal
 
 _RTM_DELLINK, _RTM_NEWVLAN = 17, 112
 _IFLA_AF_SPEC, _IFLA_BRIDGE_FLAGS, _IFLA_BRIDGE_VLAN_INFO = 26, 0, 2
@@ -52,18 +46,6 @@ class VlanEntry(StaticEntry):
     """A table entry in a VLAN that its port has."""
 
     vid: int = field(default=0, kw_only=True)
-
-
-@cache
-def vlan_refusal() -> str | None:
-    """Why this machine cannot show VLAN filtering; None if it can."""
-    missing = refusal()
-    if missing is not None:
-        return missing
-    trial = ["ip", "link", "add", BRIDGE, "type", "bridge", "vlan_filtering", "1"]
-    with closing(Namespace.anonymous()) as space, space:
-        done = subprocess.run(trial, capture_output=True, text=True, check=False)
-    return f"{' '.join(trial)}: {done.stderr.strip()}" if done.returncode else None
 
 
 class VlanBridge(KernelBridge):

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from random import Random
 
 from hopback.datapath.bond import receive, transmit
@@ -31,6 +30,7 @@ from tests.fidelity.area import Prediction, Received, Result
 from tests.fidelity.areas.bond_cases import ENUMERATED, OWN_MAC, BondCase, random_case, smaller_case
 from tests.fidelity.mutants import Mutation, Spot, rule_of
 from tests.kernel.bond_rig import BOND, BOND_VID, LEG_VID, BondConfig, KernelBond, joined, leg_mac
+from tests.kernel.refusal import device_refusal
 
 _KERNEL = behaviour_of(os.uname().release)
 _BOND = DevId("k", "", BOND)
@@ -57,9 +57,7 @@ class BondArea:
     )
 
     def refusal(self) -> str | None:
-        modules = Path("/proc/modules").read_text()
-        there = Path("/proc/net/bonding").is_dir() or "bonding " in modules
-        return None if there or _in_uml() else "it has no bonds"
+        return device_refusal("bond")
 
     def generate(self, chance: Random) -> BondCase:
         return random_case(chance)
@@ -79,10 +77,6 @@ class BondArea:
 
 
 AREA = BondArea()
-
-
-def _in_uml() -> bool:
-    return "User Mode Linux" in Path("/proc/cpuinfo").read_text()
 
 
 def _asked(case: BondCase) -> Result:

@@ -20,7 +20,8 @@ from tests.fidelity.areas.vlan_cases import PORTS_MAX, VlanCase, random_case, sm
 from tests.fidelity.mutants import Mutation
 from tests.fidelity.playback import Playback
 from tests.kernel.bridge_rig import BRIDGE, BRIDGE_MAC, PortConfig, port_mac
-from tests.kernel.vlan_rig import PortVlan, VlanBridge, vlan_refusal
+from tests.kernel.refusal import device_refusal
+from tests.kernel.vlan_rig import PortVlan, VlanBridge
 
 _HOST = DevId("", "", BRIDGE)
 _PORTS = tuple(DevId("", "", f"lp{index}") for index in range(PORTS_MAX))
@@ -54,7 +55,7 @@ class VlanArea:
     )
 
     def refusal(self) -> str | None:
-        return vlan_refusal()
+        return device_refusal("bridge", "vlan_filtering", "1")
 
     def generate(self, chance: Random) -> VlanCase:
         return random_case(chance)
