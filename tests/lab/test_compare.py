@@ -6,10 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from hopback.lab.compare import Result, compare
-from hopback.lab.observed import Observed, SceneSeen, Sight
+from hopback.lab.observed import Learned, Observed, SceneSeen, Sight
 from hopback.lab.plan import Design, design
 from hopback.lab.predict import Expected, Passing
-from hopback.lab.scenes import FIXED, LIVE, recorded_name
+from hopback.lab.scenes import FIXED, HOST_SPEAKS, LIVE, recorded_name
 from tests.build import case
 from tests.reconstructions import PASTE
 
@@ -46,8 +46,14 @@ def obedient(made: Design) -> dict[str, SceneSeen]:
         for e in (*made.recorded, *made.probes)
     ]
     assert made.fixed is not None
-    scenes = [*singles, told(LIVE, made.live), told(FIXED, made.fixed)]
+    live = replace(told(LIVE, made.live), after=(entry(made, made.after or ""),))
+    spoken = SceneSeen(HOST_SPEAKS, (), (), (), log=("br1: link up", *made.own_address))
+    scenes = [*singles, spoken, live, told(FIXED, made.fixed)]
     return {scene.name: scene for scene in scenes}
+
+
+def entry(made: Design, device: str) -> Learned:
+    return Learned("host", made.segment.name, made.segment.station.mac, device)
 
 
 def judged(made: Design, name: str = "", change: Change = lambda scene: scene) -> Result:
@@ -123,6 +129,26 @@ def test_hop_out_of_order_is_a_difference(made: Design) -> None:
         return replace(scene, sights=tuple(reversed(scene.sights)))
 
     assert judged(made, FIXED, turned).differences
+
+
+def test_entry_on_another_port_is_a_difference(made: Design) -> None:
+    result = judged(made, LIVE, lambda s: replace(s, after=(entry(made, TAP),)))
+    assert result.differences == (
+        f"after the story the guest should be on {UPLINK}, and is on {TAP}",
+    )
+
+
+def test_message_that_the_model_does_not_foretell_is_a_difference(made: Design) -> None:
+    own = f"{made.segment.name}: received packet on {UPLINK} with own address as source address"
+    others = f"br9: received packet on {UPLINK} with own address as source address"
+    result = judged(made, HOST_SPEAKS, lambda s: replace(s, log=(others, own, own)))
+    assert result.differences == (f"the kernel should log nothing, and logs {own!r}",)
+
+
+def test_log_that_nobody_read_is_no_difference(made: Design) -> None:
+    result = judged(made, HOST_SPEAKS, lambda s: replace(s, log=None))
+    assert result.differences == ()
+    assert [c.seen for c in result.left] == [(UPLINK,), None]
 
 
 def test_deaf_observer_outranks_everything(made: Design) -> None:

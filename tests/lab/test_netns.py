@@ -142,7 +142,10 @@ def test_model_that_is_wrong_is_found_out() -> None:
     plan = replace(made.plan, scenes=(*others, changed))
     result = compare(made, NetnsRunner().run(plan))
     assert result.outcome == "not-reproduced"
-    assert result.differences == (f"live: the OFFER should be lost at {UPLINK}, and arrives",)
+    assert result.differences == (
+        f"live: the OFFER should be lost at {UPLINK}, and arrives",
+        f"after the story the guest should be on {UPLINK}, and is on tap0b5f208b-76",
+    )
 
 
 def test_step_that_fails_is_named() -> None:

@@ -20,10 +20,11 @@ from hopback.cli.output import (
 from hopback.cli.reading import netns_option, read_sources
 from hopback.lab.compare import compare
 from hopback.lab.neighbours import KINDS, Kind
+from hopback.lab.netns.isolate import facilities
 from hopback.lab.netns.runner import NetnsRunner
 from hopback.lab.observed import Runner
 from hopback.lab.plan import FIXES, Design, design
-from hopback.lab.steps import Refused
+from hopback.lab.steps import FACILITIES, Refused
 from hopback.lab.uml.find import UmlMissing, find
 from hopback.lab.uml.runner import UmlRunner
 from hopback.network.build import build
@@ -57,8 +58,11 @@ class Output(NamedTuple):
 @click.option(
     "--uplink",
     type=click.Choice(KINDS),
-    help="What lies beyond the ways out.  [default: a reflector if the table has the guest out"
-    " there, else a switch]",
+    help="What lies beyond the ways out: the server itself (silent), a switch before it, a switch"
+    " that returns what it gets (reflector), two switches joined twice (two-link-loop); of a bond"
+    " that is rebuilt, a switch that takes its legs for one link (lag) or for separate ports"
+    " (no-lag).  [default: if the table has the guest out there no-lag for a bond that takes frames"
+    " on every leg, else a reflector; if not, a switch]",
 )
 @click.option("--fix", type=click.Choice(FIXES), help="Play it once more with this remedy.")
 @click.option(
@@ -113,12 +117,22 @@ def command(
     case = Case(build(read.snapshots))
     chosen = choose_station(case.network, as_text(station)) if station else choose_only(case.model)
     place = choose_server(case.network, chosen, server) if server else None
+    runner = where or _place(keep)
+    capable = FACILITIES if runner == "uml" else facilities()
     try:
-        made = design(case.model, chosen, uplink=uplink, fix=fix, server=place, partial=partial)
+        made = design(
+            case.model,
+            chosen,
+            uplink=uplink,
+            fix=fix,
+            server=place,
+            partial=partial,
+            capable=capable,
+        )
         if only_plan:
             return exits.worst((read.code, _show_plan(made, color)))
         output = Output(as_json, color, read.problems)
-        return exits.worst((read.code, _play(made, where, keep, output)))
+        return exits.worst((read.code, _play(made, runner, keep, output)))
     except Refused as refused:
         complain(str(refused))
         return exits.DENIED if refused.denied else exits.UNREAD
@@ -131,8 +145,7 @@ def _show_plan(made: Design, color: str) -> int:
     return exits.CLEAR
 
 
-def _play(made: Design, where: Where | None, keep: bool, output: Output) -> int:
-    place = where or _place(keep)
+def _play(made: Design, place: Where, keep: bool, output: Output) -> int:
     kept = NetnsRunner(keep)
     runner: Runner = kept if place == "netns" else UmlRunner()
     with patience(f"playing on {_WORDS[place]}"):

@@ -1,7 +1,7 @@
 """Holds what a kernel did against what the model says, message by message, hop by hop."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -9,7 +9,7 @@ from msgspec import Struct
 from hopback.lab.observed import Observed, SceneSeen, Sight, Way
 from hopback.lab.plan import GUEST_SPOT, PROBES, Design
 from hopback.lab.predict import NEIGHBOUR, Expected, Passing
-from hopback.lab.scenes import FIXED, LIVE, recorded_name
+from hopback.lab.scenes import FIXED, HOST_SPEAKS, LIVE, recorded_name
 
 TO_SERVER = ("DISCOVER", "REQUEST")
 
@@ -30,6 +30,22 @@ class Played(Struct, frozen=True):
     differences: tuple[str, ...] = ()
 
 
+class Compared(Struct, frozen=True):
+    """Something that is left when the story is over: what the model says, and what was found.
+
+    ``seen`` is None where nobody could look.
+    """
+
+    what: Literal["entry", "own-address"]
+    foretold: tuple[str, ...]
+    seen: tuple[str, ...] | None
+
+    @property
+    def differs(self) -> bool:
+        """Whether kernel and model disagree."""
+        return self.seen is not None and self.seen != self.foretold
+
+
 class Result(Struct, frozen=True):
     """What the lab showed. ``outcome`` is about what was recorded, ``why`` says it in a sentence.
 
@@ -46,6 +62,7 @@ class Result(Struct, frozen=True):
     mended: bool | None
     differences: tuple[str, ...]
     deaf: tuple[str, ...]
+    left: tuple[Compared, ...] = ()
 
     @property
     def returned(self) -> tuple[str, ...]:
@@ -72,7 +89,11 @@ def compare(design: Design, observed: Observed) -> Result:
     if design.fixed is not None:
         fixed = _story(design, design.fixed, _scene(observed, FIXED))
     told = (*recorded, *probes, *live, *(fixed or ()))
-    differences = tuple(d for played in told for d in played.differences)
+    left = tuple(_left(design, observed))
+    differences = (
+        *(d for played in told for d in played.differences),
+        *(_disagreement(c) for c in left if c.differs),
+    )
     deaf = tuple(dict.fromkeys(spot for scene in observed.scenes for spot in scene.deaf))
     outcome, why = _outcome(design, observed, live, differences, deaf)
     heard = " and ".join(p.expected.message for p in probes if p.arrived)
@@ -87,7 +108,38 @@ def compare(design: Design, observed: Observed) -> Result:
         mended=None if fixed is None else _all_arrive(fixed),
         differences=differences,
         deaf=deaf,
+        left=left,
     )
+
+
+def _left(design: Design, observed: Observed) -> Iterator[Compared]:
+    """The guest's entry after the story, and what the kernel logged when the host had spoken."""
+    story = observed.scene(LIVE)
+    if design.after is not None and story is not None:
+        mac = design.segment.station.mac
+        seen = tuple(entry.device for entry in story.after if entry.mac == mac)
+        yield Compared("entry", (design.after,) if design.after else (), seen)
+    spoken = observed.scene(HOST_SPEAKS)
+    if spoken is not None:
+        logged = None
+        if spoken.log is not None:
+            # In a ring it says so again and again, as often as the limit on its rate allows.
+            own = (f"{design.segment.name}: ", "own address as source address")
+            lines = (line for line in spoken.log if line.startswith(own[0]) and own[1] in line)
+            logged = tuple(dict.fromkeys(lines))
+        yield Compared("own-address", design.own_address, logged)
+
+
+def _disagreement(compared: Compared) -> str:
+    if compared.what == "entry":
+        foretold, seen = (" and ".join(c or ("no port",)) for c in _both(compared))
+        return f"after the story the guest should be on {foretold}, and is on {seen}"
+    foretold, seen = (" and ".join(map(repr, c)) or "nothing" for c in _both(compared))
+    return f"the kernel should log {foretold}, and logs {seen}"
+
+
+def _both(compared: Compared) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return compared.foretold, compared.seen or ()
 
 
 def _scene(observed: Observed, name: str) -> SceneSeen:
@@ -138,7 +190,7 @@ def _as_foretold(lost: Played | None) -> str:
 
 def _against_tables(design: Design, expected: Expected, scene: SceneSeen) -> Played:
     """One message against the recorded tables: every copy counts."""
-    played = _played(design, expected, scene)
+    played = _played(design, expected, scene, design.segment.legs().values())
     foretold = Counter((p.spot, p.way) for p in expected.everywhere or ())
     seen = Counter((s.spot, s.way) for s in played.seen)
     found = [
@@ -200,8 +252,11 @@ def _first_missing(path: Sequence[Passing], seen: Sequence[Sight]) -> Passing | 
     return None
 
 
-def _played(design: Design, expected: Expected, scene: SceneSeen) -> Played:
-    names = set(design.segment.names().values())
+def _played(
+    design: Design, expected: Expected, scene: SceneSeen, legs: Collection[str] = ()
+) -> Played:
+    """In a story a switch may answer by any leg of a bond: there ``legs`` are left out."""
+    names = {*design.segment.names().values(), *legs}
     every = [s for s in scene.sights if s.message == expected.message]
     seen = tuple(s for s in every if s.spot in names or (s.spot, s.way) == (GUEST_SPOT, "in"))
     arrived = _arrival(design, expected.message) in {(s.spot, s.way) for s in seen}

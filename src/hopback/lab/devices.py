@@ -1,16 +1,20 @@
 """The steps that build a segment: the bridge, its ports as recorded, the guests, the table."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from hopback.datapath.bridge.state import BridgeState, FdbEntry
+from hopback.datapath.bridge.state import BridgeState, FdbEntry, VlanGroup
 from hopback.frames.mac import Mac, format_mac
 from hopback.lab.segment import Segment, Wire
 from hopback.lab.steps import Step
+from hopback.lab.uplink import uplink_steps
+from hopback.network.facts import DevId
 from hopback.network.members import PORT_FLAGS
 
 HOST = "host"
 GUEST = "guest"
-GUEST_DEVICE = "eth0"
+GUEST_DEVICE = "nic0"
+"""Not eth0: a device is not made in another namespace under a name that this one has already."""
+
 FAR = "wire"
 """What the far end of every other port is called, each in a namespace of its own."""
 
@@ -35,17 +39,38 @@ def far_device(wire: Wire) -> str:
     return FAR if wire.end == "way out" else GUEST_DEVICE
 
 
-def bridge_steps(segment: Segment) -> Iterator[Step]:
-    """The bridge, then its ports in their order: the order gives them their numbers."""
+def bridge_steps(segment: Segment, macs: Mapping[DevId, Mac]) -> Iterator[Step]:
+    """The bridge, then its ports in their order: the order gives them their numbers.
+
+    ``macs`` are the addresses of what is below the ports.
+    """
     yield Step(HOST, "ip", _bridge_line(segment), "the bridge with its recorded settings")
     for wire in segment.wires:
         space = far_space(wire, segment)
-        yield Step(HOST, "ip", _pair_line(wire, space), _who(wire))
+        if wire.uplink is None:
+            yield Step(HOST, "ip", _pair_line(wire, space), _who(wire))
+        else:
+            yield from uplink_steps(wire.uplink, HOST, space, FAR, macs)
         yield Step(HOST, "ip", f"link set dev {wire.name} master {segment.name} up")
         flags = " ".join(_flags(wire))
         if flags:
             line = f"link set dev {wire.name} type bridge_slave {flags}"
             yield Step(HOST, "ip", line, "flags that a new port has not")
+
+
+def vlan_steps(segment: Segment, state: BridgeState) -> Iterator[Step]:
+    """The VLANs of a bridge that filters them, none of which a new port has here."""
+    if not segment.filters:
+        return
+    for wire in segment.wires:
+        yield from _vlans(wire.name, state.ports[wire.port.id].vlans, "")
+    yield from _vlans(segment.name, state.vlans, " self")
+
+
+def _vlans(device: str, group: VlanGroup, suffix: str) -> Iterator[Step]:
+    for vid in group.vlans:
+        flags = " pvid" * (vid == group.pvid) + " untagged" * (vid in group.untagged)
+        yield Step(HOST, "bridge", f"vlan add dev {device} vid {vid}{flags}{suffix}", "as recorded")
 
 
 def state_steps(segment: Segment) -> Iterator[Step]:
@@ -73,31 +98,37 @@ def table_steps(segment: Segment, state: BridgeState) -> Iterator[Step]:
     """The forwarding table, as the model has it; the bridge's own addresses it makes itself."""
     names = segment.names()
     entries = [
-        (mac, entry, names[entry.port])
+        (mac, vid, entry, names[entry.port])
         for (mac, vid), entry in state.fdb.items()
-        if not entry.local and vid == 0 and entry.port in names
+        if not entry.local and (vid != 0) == segment.filters and entry.port in names
     ]
     entries.sort(key=lambda e: e[0] != segment.station.mac)
-    for mac, entry, port in entries[:ENTRIES_MAX]:
-        yield Step(HOST, "bridge", entry_line(mac, port, entry), "as recorded")
+    for mac, vid, entry, port in entries[:ENTRIES_MAX]:
+        yield Step(HOST, "bridge", entry_line(mac, port, vid, entry), "as recorded")
 
 
-def entry_line(mac: Mac, port: str, entry: FdbEntry | None = None) -> str:
+def entry_line(mac: Mac, port: str, vid: int, entry: FdbEntry | None = None) -> str:
     """Put ``mac`` on ``port``, wherever it was before."""
     kind = "static sticky" if entry and entry.sticky else "dynamic"
-    return f"fdb replace {format_mac(mac)} dev {port} master {kind}"
+    return f"fdb replace {_at(mac, port, vid)} {kind}"
 
 
-def forget_steps(mac: Mac, port: str) -> Iterator[Step]:
+def forget_steps(mac: Mac, port: str, vid: int) -> Iterator[Step]:
     """No entry for ``mac``: only one that is there, and where it is, can be deleted."""
-    yield Step(HOST, "bridge", entry_line(mac, port), "to be found there,")
-    line = f"fdb del {format_mac(mac)} dev {port} master"
-    yield Step(HOST, "bridge", line, "and forgotten")
+    yield Step(HOST, "bridge", entry_line(mac, port, vid), "to be found there,")
+    yield Step(HOST, "bridge", f"fdb del {_at(mac, port, vid)}", "and forgotten")
+
+
+def _at(mac: Mac, port: str, vid: int) -> str:
+    vlan = f" vlan {vid}" if vid else ""
+    return f"{format_mac(mac)} dev {port} master{vlan}"
 
 
 def _bridge_line(segment: Segment) -> str:
     settings = segment.bridge.settings
     words = ["stp_state 0", "forward_delay 0", "vlan_default_pvid 0"]
+    if segment.filters:
+        words.append("vlan_filtering 1")
     for name in ("group_fwd_mask", "mcast_snooping", "mcast_querier"):
         if name in settings:
             words.append(f"{name} {int(settings[name].value)}")

@@ -28,6 +28,7 @@ class Learned(Struct, frozen=True, gc=False):
     mac: Mac
     device: str
     sticky: bool = False
+    vlan: int = 0
 
 
 class SceneSeen(Struct, frozen=True):
@@ -35,7 +36,8 @@ class SceneSeen(Struct, frozen=True):
 
     ``deaf`` names the spots whose observer missed a canary, ``lost`` counts the frames that
     observers had no room for: where either is not empty, not having seen a frame proves nothing.
-    ``strangers`` counts frames that no scene sent, ``uncounted`` copies past the plan's bound.
+    ``log`` is what the kernel logged, None where it is shared and was not read. ``strangers``
+    counts frames that no scene sent, ``uncounted`` copies past the plan's bound.
     """
 
     name: str
@@ -46,6 +48,7 @@ class SceneSeen(Struct, frozen=True):
     lost: int = 0
     strangers: int = 0
     uncounted: int = 0
+    log: tuple[str, ...] | None = None
 
 
 class Observed(Struct, frozen=True):

@@ -1,6 +1,6 @@
 """What the model says each scene will show, in the terms of an observation."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -8,12 +8,13 @@ from msgspec.structs import replace
 from hopback.datapath.bridge.state import FdbEntry
 from hopback.datapath.effects import Place, Why, World
 from hopback.datapath.model import Model
-from hopback.datapath.path import nic_of, outlet, uplink_question
+from hopback.datapath.path import nic_of
 from hopback.datapath.rules import RULES
 from hopback.engines.dhcp import Exchange, Leg, follow
 from hopback.engines.probe import Probe
 from hopback.engines.trace import Trace, trace
 from hopback.lab.observed import Way
+from hopback.lab.scenes import host_frame
 from hopback.network.facts import DevId
 from hopback.network.model import Station
 
@@ -86,11 +87,11 @@ def lived(
     exchange: Exchange,
     labels: Labels,
     *,
-    returning: Collection[DevId],
+    world: World,
     rings: bool,
     sticky: bool,
 ) -> tuple[Expected, ...]:
-    """The story: the guest has spoken, and what left by the ports ``returning`` came in again.
+    """The story: the guest has spoken, and what the ``world`` beyond returns came in again.
 
     Where it ``rings``, the switch outside has the guest on the wrong port as well, so the exchange
     fails there, whatever this bridge's table says.
@@ -103,7 +104,8 @@ def lived(
     if not (sticky or (state.learns and home_port.learning and not home_port.locked)):
         port = None
     home = with_entry(model, station, port, sticky)
-    moved = _moved(home, exchange, returning)
+    learnt = _learnt(home, exchange, world)
+    moved = learnt if learnt != station.port else None
     now = home if moved is None else with_entry(model, station, moved, False)
     legs = follow(now, station, exchange.server).legs
     foretold = tuple(_expected(leg, labels, whole=False) for leg in legs)
@@ -115,24 +117,43 @@ def with_entry(model: Model, station: Station, port: DevId | None, sticky: bool)
     state = model.bridges[station.bridge]
     fdb = {key: entry for key, entry in state.fdb.items() if key[0] != station.mac}
     if port is not None:
-        fdb[(station.mac, 0)] = FdbEntry(port, sticky=sticky)
+        fdb[(station.mac, vlan_of(model, station))] = FdbEntry(port, sticky=sticky)
     changed = replace(state, fdb=fdb)
     return replace(model, bridges={**model.bridges, station.bridge: changed})
 
 
-def _moved(model: Model, exchange: Exchange, returning: Collection[DevId]) -> DevId | None:
-    """Where the guest's own frame, returned, leaves its entry; None if it stays."""
+def vlan_of(model: Model, station: Station) -> int:
+    """The VLAN in which the bridge has what the station sends untagged; 0 if it filters none."""
+    state = model.bridges[station.bridge]
+    return state.ports[station.port].vlans.pvid if state.vlan_filtering else 0
+
+
+def settles(model: Model, exchange: Exchange, labels: Labels, world: World) -> str:
+    """The port that has the guest when the story is over; "" if the bridge has no such entry."""
+    port = _learnt(with_entry(model, exchange.station, None, False), exchange, world)
+    return "" if port is None else labels.of[port]
+
+
+def own_address(model: Model, bridge: DevId, world: World) -> tuple[str, ...]:
+    """What the bridge logs (br_fdb.c:br_fdb_update) when its host has spoken."""
+    mac = model.bridges[bridge].mac
+    if mac is None:
+        return ()
+    spoken = trace(model, Place(bridge, "out"), host_frame(mac), world=world)[0]
+    return tuple(dict.fromkeys(text for log in spoken.logs if (text := log.text)))
+
+
+def _learnt(model: Model, exchange: Exchange, world: World) -> DevId | None:
+    """Where the guest's own frame, once returned, leaves its entry; None if that stays."""
     station = exchange.station
-    world: World = {uplink_question(outlet(model, port)): "returns" for port in returning}
     frame = exchange.legs[0].trace.hops[0].frame
     spoken = trace(model, Place(station.port, "in"), frame, sender=nic_of(station), world=world)[0]
-    moves = [
-        learnt.port
-        for learnt in spoken.learnt
-        if (learnt.bridge, learnt.mac) == (station.bridge, station.mac)
-        and learnt.port != station.port
+    learnt = [
+        step.port
+        for step in spoken.learnt
+        if (step.bridge, step.mac) == (station.bridge, station.mac)
     ]
-    return moves[-1] if moves else None
+    return learnt[-1] if learnt else None
 
 
 def _astray(expected: Expected) -> Expected:

@@ -9,13 +9,15 @@ from msgspec import Struct
 
 from hopback.engines.dhcp import Exchange, Leg
 from hopback.engines.probe import Probe
-from hopback.frames.codec import encode
+from hopback.frames.codec import decode, encode
+from hopback.frames.ethernet import Frame
 from hopback.frames.mac import BROADCAST, Mac, mac_to_bytes
 from hopback.lab.steps import Scene, Send, Step
 
 LIVE = "live"
 FIXED = "fixed"
 HELLO = "hello"
+HOST_SPEAKS = "host speaks"
 
 _LOCAL_EXPERIMENTAL = b"\x88\xb5"  # IEEE 802, local experimental ethertype 1
 _ECHO_SECONDS = 0.05
@@ -77,6 +79,19 @@ def story(
 def hello(mac: Mac) -> bytes:
     """A broadcast that nobody answers."""
     return mac_to_bytes(BROADCAST) + mac_to_bytes(mac) + _LOCAL_EXPERIMENTAL + bytes(46)
+
+
+def host_scene(
+    mac: Mac, bridge: str, before: tuple[Step, ...], afterwards: tuple[Step, ...]
+) -> Scene:
+    """The host itself says something: does its bridge hear its own address?"""
+    send = Send("HOST", bridge, encode(host_frame(mac)))
+    return Scene(HOST_SPEAKS, (send,), before, afterwards, settle=_ECHO_SECONDS)
+
+
+def host_frame(mac: Mac) -> Frame:
+    """A broadcast of the host's that no bond takes for ARP."""
+    return decode(hello(mac))
 
 
 def server_mac(exchange: Exchange) -> Mac:

@@ -2,14 +2,17 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hopback.checks.filters import filter_on
+from hopback.datapath.model import Model
 from hopback.frames.mac import ZERO, Mac, format_mac, is_group, tap_twin
-from hopback.lab.steps import Refused
+from hopback.lab.steps import Facility, Refused
+from hopback.lab.uplink import Uplink, uplink_of
 from hopback.network.facts import DevId
 from hopback.network.model import BridgeView, Network, Port, Station
 from hopback.network.roles import base_device
@@ -27,7 +30,8 @@ End = Literal["guest", "way out", "nobody"]
 class Wire(Struct, frozen=True):
     """A bridge port, what it is called in the lab, and who is at the other end.
 
-    ``mac`` is the port's own address, None to leave it to the kernel.
+    ``mac`` is the port's own address, None to leave it to the kernel. ``uplink`` is what the port
+    is made of, None for a plain wire.
     """
 
     port: Port
@@ -35,6 +39,7 @@ class Wire(Struct, frozen=True):
     mac: Mac | None
     end: End
     station: Station | None = None
+    uplink: Uplink | None = None
 
 
 class Segment(Struct, frozen=True):
@@ -46,6 +51,7 @@ class Segment(Struct, frozen=True):
     wires: tuple[Wire, ...]
     station: Station
     gaps: tuple[str, ...]
+    filters: bool = False
 
     @property
     def home(self) -> Wire:
@@ -58,21 +64,35 @@ class Segment(Struct, frozen=True):
         return tuple(w for w in self.wires if w.end == "way out")
 
     def names(self) -> dict[DevId, str]:
-        """The lab's name for each recorded device."""
-        return {self.bridge.id: self.name, **{w.port.id: w.name for w in self.wires}}
+        """The lab's name for each recorded device, legs of bonds left out."""
+        below = (id_ for w in self.wires if w.uplink for id_ in w.uplink.devices())
+        own = {self.bridge.id: self.name, **{w.port.id: w.name for w in self.wires}}
+        return {**{id_: id_.name for id_ in below}, **own}
+
+    def legs(self) -> dict[DevId, str]:
+        """The legs of which the recorded state tells what they carry."""
+        uplinks = (w.uplink for w in self.wires if w.uplink)
+        return {leg.id: leg.id.name for uplink in uplinks for leg in uplink.certain()}
 
 
-def segment_of(network: Network, station: Station, partial: bool = False) -> Segment:
-    """The segment around ``station``.
+def segment_of(
+    model: Model, station: Station, partial: bool = False, capable: Collection[Facility] = ()
+) -> Segment:
+    """The segment around ``station``, for a kernel that has the facilities ``capable``.
 
     Raises Refused for what the lab cannot build; with ``partial`` it is left out and a gap.
     """
+    network = model.network
     bridge = network.bridges[station.bridge]
-    gaps = list(_unbuilt(network, bridge, partial))
+    listed = network.snapshots[bridge.id.host].port_vlans.complete(bridge.id.netns)
+    filters = model.bridges[bridge.id].vlan_filtering and listed and "8021q" in capable
+    gaps = list(_unbuilt(network, bridge, partial, filters))
     ports, left_out = _chosen(network, bridge, station, partial)
     gaps += left_out
     names = _names(ports, gaps)
-    wires = tuple(_wire(network, p, names[p.id], station) for p in ports)
+    wires = _with_uplinks(
+        model, tuple(_wire(network, p, names[p.id], station) for p in ports), capable
+    )
     gaps += _stand_ins(network, wires)
     gaps += _shared(wires)
     return Segment(
@@ -82,13 +102,31 @@ def segment_of(network: Network, station: Station, partial: bool = False) -> Seg
         wires=wires,
         station=station,
         gaps=tuple(gaps),
+        filters=filters,
     )
 
 
-def _unbuilt(network: Network, bridge: BridgeView, partial: bool) -> Iterator[str]:
+def _with_uplinks(
+    model: Model, wires: tuple[Wire, ...], capable: Collection[Facility]
+) -> tuple[Wire, ...]:
+    """The ways out with what they are made of, where it is the port's alone and can be named."""
+    found = {w.name: uplink_of(model, w.port.id, capable) for w in wires if w.end == "way out"}
+    shares = Counter(uplink.bottom for uplink in found.values() if uplink)
+
+    def built(wire: Wire) -> Wire:
+        uplink = found.get(wire.name)
+        if uplink is None or shares[uplink.bottom] > 1 or wire.name != wire.port.id.name:
+            return wire
+        below = (*uplink.devices(), *(leg.id for leg in uplink.legs()))
+        return replace(wire, uplink=uplink) if all(_fitting(d.name) for d in below) else wire
+
+    return tuple(built(wire) for wire in wires)
+
+
+def _unbuilt(network: Network, bridge: BridgeView, partial: bool, filters: bool) -> Iterator[str]:
     name = bridge.id.name
     filtering = bridge.settings.get("vlan_filtering")
-    if filtering is not None and filtering.value:
+    if filtering is not None and filtering.value and not filters:
         _need(partial, f"{name} filters VLANs, which the lab does not build")
         yield f"{name} is built without VLAN filtering"
     stp = bridge.settings.get("stp")
@@ -173,7 +211,7 @@ def _usable(mac: Mac | None) -> Mac | None:
 
 
 def _stand_ins(network: Network, wires: tuple[Wire, ...]) -> Iterator[str]:
-    for wire in (w for w in wires if w.end == "way out"):
+    for wire in (w for w in wires if w.end == "way out" and w.uplink is None):
         name = wire.port.id.name
         base = base_device(name)
         kind = _kind(network, wire.port.id)

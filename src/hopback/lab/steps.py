@@ -3,12 +3,17 @@
 Steps are lines of iproute2, so that a plan can be read, and typed, by a person.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 from msgspec import Struct
 
 Tool = Literal["ip", "bridge", "tc"]
+
+Facility = Literal["bonding", "8021q"]
+"""What not every kernel has, and a lab can do without; 8021q stands for VLAN filtering too."""
+
+FACILITIES: tuple[Facility, ...] = get_args(Facility)
 
 COPIES_MAX = 8
 SECONDS_MAX = 60.0
@@ -72,13 +77,22 @@ class Scene(Struct, frozen=True):
     settle: float = 0.02
 
 
+class Bonded(Struct, frozen=True):
+    """A bond that is ready when just ``legs`` have a link, or with LACP take part."""
+
+    space: str
+    bond: str
+    legs: tuple[str, ...]
+    lacp: bool = False
+
+
 class Plan(Struct, frozen=True):
     """A lab: its namespaces, what is built in them, what is watched, what is played.
 
     The ``late`` steps are taken when every link is up: a link that comes up forgets what was set.
-    ``bridges`` are (space, bridge) whose tables are read before and after each scene. Nothing lives
-    longer than ``seconds``. Of a message no more than ``copies`` passings of one spot are kept: a
-    storm has no end.
+    ``bonds`` are waited for before. ``bridges`` are (space, bridge) whose tables are read before
+    and after each scene. Nothing lives longer than ``seconds``. Of a message no more than
+    ``copies`` passings of one spot are kept: a storm has no end.
     """
 
     spaces: tuple[str, ...]
@@ -87,6 +101,7 @@ class Plan(Struct, frozen=True):
     scenes: tuple[Scene, ...]
     bridges: tuple[tuple[str, str], ...]
     late: tuple[Step, ...] = ()
+    bonds: tuple[Bonded, ...] = ()
     seconds: float = SECONDS_MAX
     copies: int = COPIES_MAX
     memory: int = MEMORY_MAX
@@ -94,7 +109,13 @@ class Plan(Struct, frozen=True):
     def needs(self) -> tuple[str, ...]:
         """The kernel modules that the steps use."""
         lines = [step.line for step in self.every_step()]
-        wanted = {"bridge": "type bridge ", "veth": "type veth", "sch_tbf": " tbf "}
+        wanted = {
+            "bridge": "type bridge ",
+            "veth": "type veth",
+            "sch_tbf": " tbf ",
+            "bonding": "type bond ",
+            "8021q": "type vlan ",
+        }
         return tuple(name for name, sign in wanted.items() if any(sign in line for line in lines))
 
     def every_step(self) -> tuple[Step, ...]:

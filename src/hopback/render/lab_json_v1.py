@@ -24,7 +24,7 @@ class AssumedV1(Struct, frozen=True):
     """What was taken to lie beyond a way out."""
 
     device: str
-    neighbour: Literal["silent", "switch", "reflector", "two-link-loop"]
+    neighbour: Literal["silent", "switch", "reflector", "two-link-loop", "lag", "no-lag"]
     why: str
 
 
@@ -54,6 +54,7 @@ class EntryV1(Struct, frozen=True):
     mac: str
     device: str
     sticky: bool
+    vlan: int
 
 
 class SceneV1(Struct, frozen=True):
@@ -63,6 +64,18 @@ class SceneV1(Struct, frozen=True):
     messages: tuple[MessageV1, ...]
     table_before: tuple[EntryV1, ...] | None
     table_after: tuple[EntryV1, ...] | None
+
+
+class LeftV1(Struct, frozen=True):
+    """What is left: the ports that have the guest, or the log; ``observed`` null if not looked at.
+
+    ``entry`` is the guest's entry after the story, ``own-address`` what the kernel logs when the
+    host has spoken and hears itself.
+    """
+
+    what: Literal["entry", "own-address"]
+    predicted: tuple[str, ...]
+    observed: tuple[str, ...] | None
 
 
 class LabFixV1(Struct, frozen=True):
@@ -87,6 +100,7 @@ class LabV1(Struct, frozen=True):
     name: str
     predicted: tuple[SceneV1, ...]
     observed: tuple[SceneV1, ...]
+    left: tuple[LeftV1, ...]
     fix: LabFixV1 | None
     differences: tuple[str, ...]
     deaf: tuple[str, ...]
@@ -115,6 +129,7 @@ def lab_json(
             name=station.name,
             predicted=_predicted(design),
             observed=_observed(observed, result),
+            left=tuple(LeftV1(c.what, c.foretold, c.seen) for c in result.left),
             fix=_fix(design, result),
             differences=result.differences,
             deaf=result.deaf,
@@ -172,7 +187,7 @@ def _seen(played: Played) -> MessageV1:
 
 
 def _table(entries: tuple[Learned, ...]) -> tuple[EntryV1, ...]:
-    return tuple(EntryV1(format_mac(e.mac), e.device, e.sticky) for e in entries)
+    return tuple(EntryV1(format_mac(e.mac), e.device, e.sticky, e.vlan) for e in entries)
 
 
 def _fix(design: Design, result: Result) -> LabFixV1 | None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from hopback.frames.mac import format_mac
-from hopback.lab.compare import Played, Result
+from hopback.lab.compare import Compared, Played, Result
 from hopback.lab.neighbours import Kind
 from hopback.lab.plan import Assumed, Design
 from hopback.lab.predict import Passing
@@ -16,6 +16,8 @@ _CALLED: dict[Kind, str] = {
     "switch": "a switch",
     "reflector": "a reflector",
     "two-link-loop": "a two-link loop",
+    "lag": "a switch with a LAG",
+    "no-lag": "a switch without a LAG",
 }
 _HEADLINE: dict[str, tuple[str, Style]] = {
     "reproduced": ("REPRODUCED", "bad"),
@@ -40,6 +42,7 @@ def render_lab(design: Design, result: Result, where: str, width: int = 80) -> P
     page.blank()
     page.spans(Span("The story: the guest speaks, then asks for a lease", "strong"))
     _story(page, result.live)
+    _left(page, result.left)
     if result.fixed is not None:
         page.blank()
         page.spans(Span(f"The same with {design.fix}", "strong"))
@@ -114,6 +117,33 @@ def _story(page: Page, story: Sequence[Played]) -> None:
         seen = _end(played.arrived, played.lost_at)
         style: Style = "warn" if not good else "good" if played.arrived else "bad"
         page.spans(Span(f"    {foretold:<{_LEFT - 4}}", style), Span(seen, style))
+
+
+def _left(page: Page, left: Sequence[Compared]) -> None:
+    if left:
+        page.blank()
+        page.spans(Span("What is left of it", "strong"))
+    for one in left:
+        saying = _SAYING[one.what]
+        if one.seen is None:
+            page.say(f"{saying(one.foretold)}, says the model; here nobody could look.", 2, "muted")
+        elif one.differs:
+            page.say(f"{saying(one.seen)}; the model says otherwise.", 2, "warn")
+        else:
+            page.say(f"{saying(one.seen)}, as the model says.", 2)
+
+
+def _guest_is(ports: Sequence[str]) -> str:
+    return f"The table has the guest on {' and '.join(ports) or 'no port'}"
+
+
+def _logs(lines: Sequence[str]) -> str:
+    if not lines:
+        return "When the host speaks, the kernel logs no own-address message"
+    return f"When the host speaks, the kernel logs “{' '.join(lines)}”"
+
+
+_SAYING = {"entry": _guest_is, "own-address": _logs}
 
 
 def _hops(page: Page, played: Played) -> None:

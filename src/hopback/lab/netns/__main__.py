@@ -1,7 +1,8 @@
-"""``python -m hopback.lab.netns [--keep] [PLAN] > observed.json``.
+"""``python -m hopback.lab.netns [--keep] [--log] [PLAN] > observed.json``.
 
 PLAN is a file; without one the plan is read from standard input. With ``--keep`` a shell follows,
-on the terminal, in which ``ip -n NAME`` reaches every namespace.
+on the terminal, in which ``ip -n NAME`` reaches every namespace. ``--log`` reads (and clears) the
+kernel's log: for a kernel that is the lab's own.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from hopback.lab.netns.build import Lab
 from hopback.lab.netns.isolate import isolate
+from hopback.lab.netns.kernel_log import KernelLog
 from hopback.lab.netns.play import Stage
 from hopback.lab.observed import Observed, encode_observed
 from hopback.lab.steps import Plan, Refused, decode_plan
@@ -21,7 +23,7 @@ from hopback.lab.steps import Plan, Refused, decode_plan
 def main(words: list[str]) -> None:
     """Read a plan, play it, write what was seen."""
     keep = "--keep" in words
-    files = [word for word in words if word != "--keep"]
+    files = [word for word in words if word not in ("--keep", "--log")]
     plan = decode_plan(Path(files[0]).read_bytes() if files else sys.stdin.buffer.read())
     kernel = os.uname().release
     try:
@@ -29,7 +31,7 @@ def main(words: list[str]) -> None:
         started = time.perf_counter()
         with Lab(plan) as lab:
             built_in = time.perf_counter() - started
-            stage = Stage(lab, plan)
+            stage = Stage(lab, plan, KernelLog() if "--log" in words else None)
             scenes = tuple(stage.play(scene) for scene in plan.scenes)
             _tell(Observed(kernel, scenes, built_in))
             if keep:

@@ -14,10 +14,13 @@ from hopback.frames.mac import parse_mac
 from hopback.lab.netns.isolate import give_name
 from hopback.lab.netns.namespace import Namespace
 from hopback.lab.observed import Learned
-from hopback.lab.steps import Plan, Refused, Step
+from hopback.lab.steps import Bonded, Plan, Refused, Step
 
 _FORWARDING_SECONDS = 5.0
+_LACP_SECONDS = 15.0
 _TOOL_SECONDS = 30.0
+_IN_USE = 0x30
+"""The actor's state bits collecting and distributing (IEEE 802.1AX §6.4.2.3)."""
 
 
 class Lab:
@@ -37,6 +40,7 @@ class Lab:
                 self.spaces[name] = space
             self._post_guard(undo)
             self.take(self._plan.steps)
+            self._wait_for_bonds()
             self.wait_for_forwarding()
             self.take(self._plan.late)
             self._undo = undo.pop_all()
@@ -58,10 +62,17 @@ class Lab:
     def tables(self) -> tuple[Learned, ...]:
         """What the plan's bridges have in their tables, their own addresses left out."""
         return tuple(
-            Learned(space, bridge, parse_mac(e["mac"]), e["ifname"], "sticky" in e["flags"])
+            Learned(
+                space,
+                bridge,
+                parse_mac(e["mac"]),
+                e["ifname"],
+                "sticky" in e["flags"],
+                e.get("vlan", 0),
+            )
             for space, bridge in self._plan.bridges
             for e in _list("bridge", "-n", space, "-j", "fdb", "show", "br", bridge)
-            if e.get("master") == bridge and e["state"] != "permanent" and "vlan" not in e
+            if e.get("master") == bridge and e["state"] != "permanent"
         )
 
     def wait_for_forwarding(self) -> None:
@@ -73,6 +84,15 @@ class Lab:
                 if time.monotonic() > end:
                     raise Refused(f"the bridge ports in {space} do not come up")
                 time.sleep(0.002)
+
+    def _wait_for_bonds(self) -> None:
+        """Wait until every bond has its legs; to agree by LACP takes seconds."""
+        end = time.monotonic() + _LACP_SECONDS
+        for bonded in self._plan.bonds:
+            while not _agreed(bonded):
+                if time.monotonic() > end:
+                    raise Refused(f"the legs of {bonded.bond} do not come up as recorded")
+                time.sleep(0.05)
 
     def _post_guard(self, undo: ExitStack) -> None:
         descriptors = [space.fileno() for space in self.spaces.values()]
@@ -94,6 +114,18 @@ def _settled(space: str) -> bool:
         port["state"] != "disabled" or "LOWER_UP" not in port["flags"]
         for port in _list("bridge", "-n", space, "-j", "link", "show")
     )
+
+
+def _agreed(bonded: Bonded) -> bool:
+    """Whether just the legs that should are in use; one alone needs no partner."""
+    listed = _list("ip", "-n", bonded.space, "-d", "-j", "link", "show", "master", bonded.bond)
+    legs = {link["ifname"]: link["linkinfo"]["info_slave_data"] for link in listed}
+    used = {name for name, told in legs.items() if told["mii_status"] == "UP"}
+    if bonded.lacp:
+        used = {name for name in used if legs[name]["state"] == "ACTIVE"}
+        if len(bonded.legs) > 1:
+            used = {n for n in used if legs[n]["ad_actor_oper_port_state"] & _IN_USE == _IN_USE}
+    return used == set(bonded.legs)
 
 
 def _list(*argv: str) -> list[dict[str, Any]]:

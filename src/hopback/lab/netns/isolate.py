@@ -11,7 +11,7 @@ import signal
 from pathlib import Path
 
 from hopback.lab.netns.namespace import Namespace
-from hopback.lab.steps import Plan, Refused
+from hopback.lab.steps import FACILITIES, Facility, Plan, Refused
 from hopback.sources.live.modules import presence
 
 CLONE_NEWNS = 0x0002_0000
@@ -23,7 +23,13 @@ PR_SET_PDEATHSIG = 1
 
 _NAMED = Path("/var/run/netns")  # iproute2's NETNS_RUN_DIR
 _LOADABLE = Path("/proc/modules")  # a kernel without modules has no such file
-_SYMBOLS = {"bridge": "CONFIG_BRIDGE", "veth": "CONFIG_VETH", "sch_tbf": "CONFIG_NET_SCH_TBF"}
+_SYMBOLS = {
+    "bridge": "CONFIG_BRIDGE",
+    "veth": "CONFIG_VETH",
+    "sch_tbf": "CONFIG_NET_SCH_TBF",
+    "bonding": "CONFIG_BONDING",
+    "8021q": "CONFIG_VLAN_8021Q",
+}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -53,6 +59,11 @@ def isolate(plan: Plan) -> None:
     _mount("none", "/", None, MS_REC_PRIVATE)
     _mount("tmpfs", str(_NAMED.parent.resolve()), "tmpfs", 0)
     _NAMED.mkdir()
+
+
+def facilities() -> tuple[Facility, ...]:
+    """Which of the devices of uplinks the running kernel can make without loading a module."""
+    return tuple(name for name in FACILITIES if presence(name, _SYMBOLS[name]) == "present")
 
 
 def give_name(space: Namespace, name: str) -> None:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from hopback.lab.netns.build import Lab
+from hopback.lab.netns.kernel_log import KernelLog
 from hopback.lab.netns.observer import Observer, PacketType, Stamped
 from hopback.lab.observed import SceneSeen, Sight, Way
 from hopback.lab.steps import Plan, Refused, Scene, Send, Spot
@@ -22,6 +23,7 @@ _BUFFER = 8 << 20
 _AT_ONCE = 512
 _CANARY_SECONDS = 1.0
 _DRAIN_SECONDS = 5.0
+_TAGS = (b"\x81\x00", b"\x88\xa8")
 
 # A pause frame to the reserved address: every bridge drops it before it learns or forwards
 # (net/bridge/br_input.c:br_handle_frame), and observers come before the bridge.
@@ -31,8 +33,9 @@ _CANARY = bytes.fromhex("0180c20000010200000000ca88b5") + b"hopback canary "
 class Stage:
     """One observer for each watched namespace, and a way to send from every device in it."""
 
-    def __init__(self, lab: Lab, plan: Plan) -> None:
+    def __init__(self, lab: Lab, plan: Plan, log: KernelLog | None = None) -> None:
         self._lab = lab
+        self._log = log
         self._spots = {(s.space, s.device): s for s in plan.spots}
         self._by_label = {s.label: s for s in plan.spots}
         self._copies = plan.copies
@@ -47,6 +50,8 @@ class Stage:
         self._lab.take(scene.before)
         self._lab.wait_for_forwarding()
         before = self._lab.tables()
+        if self._log:
+            self._log.clear()
         self._gather(0)
         for observer in self.observers.values():
             observer.dropped()
@@ -66,6 +71,7 @@ class Stage:
             deaf=tuple(sorted(deaf)),
             lost=sum(observer.dropped() for observer in self.observers.values()),
             uncounted=script.uncounted,
+            log=self._log.lines() if self._log else None,
         )
 
     def _perform(self, script: "_Script") -> None:
@@ -160,7 +166,7 @@ class _Script:
         self._began = began
         self._copies = copies
         self._passed: Counter[tuple[str, Way, str]] = Counter()
-        self._names = {send.frame: send.message for send in scene.sends}
+        self._names = {_untagged(send.frame): send.message for send in scene.sends}
         self._token = b""
 
     def next_canary(self) -> None:
@@ -173,7 +179,7 @@ class _Script:
 
     def note(self, spot: str, way: Way, frame: bytes, at: int) -> None:
         """A frame that passed."""
-        message = self._names.get(frame)
+        message = self._names.get(_untagged(frame))
         if message is None:
             self.strangers += 1
             return
@@ -184,6 +190,13 @@ class _Script:
             self.uncounted += 1
             return
         self.sights.append(Sight(spot, way, message, at - self._began))
+
+
+def _untagged(frame: bytes) -> bytes:
+    """A message is the same below a VLAN device, where it has a tag."""
+    while frame[12:14] in _TAGS:
+        frame = frame[:12] + frame[16:]
+    return frame
 
 
 def _sender(lab: Lab, space: str) -> socket.socket:

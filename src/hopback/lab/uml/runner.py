@@ -23,7 +23,7 @@ class UmlRunner:
             try:
                 done = run_python(
                     "hopback.lab.netns",
-                    [str(file)],
+                    ["--log", str(file)],
                     modules=(*_ALWAYS, *plan.needs()),
                     seconds=plan.seconds + _BOOT_SECONDS,
                 )
