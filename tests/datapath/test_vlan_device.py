@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from hopback.datapath.effects import Cross, Deliver, Effect, Place, Send
 from hopback.datapath.path import entrance, outlet, step
 from hopback.frames.ethernet import DOT1AD, Frame, Vlan
-from hopback.frames.mac import BROADCAST, Mac
+from hopback.frames.mac import BROADCAST, Mac, format_mac
 from hopback.frames.raw import Raw
 from tests.build import TUN, dev, link, links, listing, model
 
@@ -71,3 +71,21 @@ def test_the_way_in_is_the_way_out_backwards() -> None:
 
 def test_what_lies_beyond_is_asked_of_the_bond_as_a_whole() -> None:
     assert {outlet(MODEL, dev(name)) for name in ("bond0.2222", "bond0", "eth0")} == {dev("bond0")}
+
+
+def test_what_the_device_below_takes_for_its_own_is_its_vlan_device_s_too() -> None:
+    """vlan_do_receive adds the VLAN device's own address, and takes none away."""
+    lower, own, stranger = (Mac(0x0200_0000_0700 + i) for i in range(3))
+    below = model(
+        links(
+            link(2, "eth0", format_mac(lower)),
+            link(3, "eth0.7@eth0", format_mac(own), "vlan protocol 802.1Q id 7 <REORDER_HDR>"),
+        )
+    )
+    types = {}
+    for target in (lower, own, stranger):
+        frame = replace(UNTAGGED, dst=target)
+        (effect,) = step(below, {}, Place(dev("eth0.7"), "in"), frame)
+        assert isinstance(effect, Deliver)
+        types[target] = effect.packet_type
+    assert types == {lower: "host", own: "host", stranger: "otherhost"}

@@ -57,10 +57,22 @@ def _enter(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Effect
     if dev in model.macvlans.by_id:
         return (macvlan.delivered(model.macvlans.by_id[dev], frame),)
     mac = device.mac.value if device and device.mac else None
-    legs = model.bonds[dev].legs if dev in model.bonds else ()
-    if frame.dst in [leg.mac for leg in legs]:  # the leg took it for its own: eth_type_trans
+    if frame.dst in _below(model, dev):
         mac = frame.dst
     return (_received(dev, frame, mac),)
+
+
+def _below(model: Model, dev: DevId) -> tuple[int | None, ...]:
+    """The addresses that the devices below ``dev`` take for their own: it is not asked again.
+
+    net/8021q/vlan_core.c:vlan_do_receive only adds the VLAN device's own address.
+    """
+    vlan = model.vlans.by_id.get(dev)
+    if vlan is None:
+        return tuple(leg.mac for leg in model.bonds[dev].legs) if dev in model.bonds else ()
+    lower = model.network.devices.get(vlan.lower)
+    own = (lower.mac.value,) if lower and lower.mac else ()
+    return own + _below(model, vlan.lower)
 
 
 def _received(dev: DevId, frame: Frame, mac: int | None) -> Deliver:

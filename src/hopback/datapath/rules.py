@@ -1,7 +1,7 @@
 """The registry of the model's rules: each names the kernel function that it is the copy of.
 
-Sources were read in Linux 6.12 unless a rule says otherwise; the differential test against the
-running kernel reaches every rule that is marked ``bridge``.
+Sources were read in Linux 6.12 unless a rule says otherwise. The differential test asks a kernel
+about every rule but those marked ``assumed``, and notices if the model does the opposite.
 """
 
 from types import MappingProxyType
