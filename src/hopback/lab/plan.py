@@ -104,14 +104,7 @@ def design(
     """
     segment = segment_of(model, station, partial, capable)
     kind, why = (uplink, "as you said") if uplink else _likely(model, segment)
-    uplinks = [w.uplink for w in segment.wires if w.uplink]
-    model = rebuilt(model, uplinks, apart=kind == "no-lag")
-    if not segment.filters:
-        state = unfiltered(model.bridges[segment.bridge.id])
-        model = replace(model, bridges={**model.bridges, state.id: state})
-    if kind in ("lag", "no-lag") and not model.bonds:
-        what = f"no way out of {segment.name} is a bond that is rebuilt here"
-        raise Refused(f"{what}, as --uplink {kind} needs (only some kernels can: --in uml)")
+    model = _as_built(model, segment, kind)
     exchange = follow(model, station, server)
     probes = tuple(probe(model, station, kind) for kind in PROBES)
     outside = _outside(model, segment, exchange, kind)
@@ -138,6 +131,19 @@ def design(
         after=None if rings else settles(model, exchange, labels, world),
         own_address=own_address(model, segment.bridge.id, world),
     )
+
+
+def _as_built(model: Model, segment: Segment, kind: Kind) -> Model:
+    """The model of what the lab builds. Refused if ``kind`` is for a bond and there is none."""
+    uplinks = [w.uplink for w in segment.wires if w.uplink]
+    built = rebuilt(model, uplinks, apart=kind == "no-lag")
+    if kind in ("lag", "no-lag") and not built.bonds:
+        what = f"no way out of {segment.name} is a bond that is rebuilt here"
+        raise Refused(f"{what}, as --uplink {kind} needs (only some kernels can: --in uml)")
+    if segment.filters:
+        return built
+    state = unfiltered(built.bridges[segment.bridge.id])
+    return replace(built, bridges={**built.bridges, state.id: state})
 
 
 def _likely(model: Model, segment: Segment) -> tuple[Kind, str]:
