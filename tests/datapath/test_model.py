@@ -172,3 +172,9 @@ def test_the_first_kernel_that_has_it(flag: str, first: str) -> None:
 @pytest.mark.parametrize("release", [None, "", "unknown", "linux"])
 def test_an_unknown_kernel_is_taken_to_be_a_current_one(release: str | None) -> None:
     assert behaviour_of(release) == CURRENT
+
+
+@pytest.mark.parametrize(("said", "tag"), [("802.1Q", 0x8100), ("802.1ad", 0x88A8)])
+def test_the_tags_that_a_bridge_looks_at(said: str, tag: int) -> None:
+    text = HYPERVISOR.replace("stp_state 0", f"stp_state 0 vlan_filtering 1 vlan_protocol {said}")
+    assert state(text).vlan_protocol == tag

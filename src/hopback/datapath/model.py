@@ -22,6 +22,7 @@ from hopback.datapath.kernel import Behaviour, behaviour_of
 from hopback.datapath.macvlan import Macvlans, macvlans_of
 from hopback.datapath.vlan_device import VlanDevices, vlan_devices
 from hopback.datapath.vxlan_state import Vxlans, vxlans_of
+from hopback.frames.ethernet import DOT1Q
 from hopback.frames.mac import Mac
 from hopback.network.facts import DevId, Fact, Ref, merge_refs
 from hopback.network.lookups import looked_up
@@ -106,6 +107,7 @@ def _state(network: Network, bridge: BridgeView) -> BridgeState:
         mcast_snooping=bool(_setting(bridge, "mcast_snooping", 1)),
         snooping=snooping_of(network, bridge, filters=filters),
         vlan_filtering=filters,
+        vlan_protocol=_setting(bridge, "vlan_protocol", DOT1Q),
         vlans=_vlans(network, bridge.id) if filters else NO_VLANS,
         promisc=device.promisc.refs if device and device.promisc and device.promisc.value else None,
         hosts=hosts_of(snapshot, bridge),

@@ -37,6 +37,7 @@ PORT_FLAGS = (
 BRIDGE_SETTINGS = (
     "stp",
     "vlan_filtering",
+    "vlan_protocol",
     "forward_delay",
     "ageing_time",
     "group_fwd_mask",

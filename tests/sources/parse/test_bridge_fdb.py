@@ -47,6 +47,7 @@ def test_recorded_moved_mac() -> None:
             "local": False,
             "static": False,
             "sticky": False,
+            "locked": False,
             "extern_learn": False,
             "offload": False,
             "on_device": False,

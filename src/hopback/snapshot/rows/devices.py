@@ -42,6 +42,7 @@ class Bridge(Row, frozen=True, kw_only=True, omit_defaults=True):
     bridge_id: str | None = None
     stp: bool | None = None
     vlan_filtering: bool | None = None
+    vlan_protocol: int | None = None  # the EtherType of its tags, 0x8100 or 0x88a8
     vlan_default_pvid: int | None = None
     forward_delay: int | None = None  # ns
     ageing_time: int | None = None  # ns; 0 means that the bridge never learns

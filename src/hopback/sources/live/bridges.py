@@ -10,6 +10,7 @@ from hopback.sources.live.netlink import TICK, Attributes, attributes, number_of
 from hopback.sources.live.reading import Names
 
 _FORWARD_DELAY, _AGEING_TIME, _STP, _VLAN_FILTERING, _GROUP_FWD_MASK = 1, 4, 5, 7, 9
+_VLAN_PROTOCOL = 8
 _BRIDGE_ID, _TOPOLOGY_CHANGE, _NF_IPTABLES, _PVID = 11, 14, 36, 39
 _MCAST_ROUTER_BRIDGE, _SNOOPING, _QUERIER, _QUERIER_STATE = 22, 23, 25, 47
 _LEARNED_COUNT = 48  # since 6.7, and always sent
@@ -44,6 +45,7 @@ def bridge(cite: Cite, netns: str, name: str, data: Attributes) -> Bridge:
         bridge_id=_bridge_id(data.get(_BRIDGE_ID)),
         stp=_flag(data, _STP),
         vlan_filtering=_flag(data, _VLAN_FILTERING),
+        vlan_protocol=_ethertype(data.get(_VLAN_PROTOCOL)),
         vlan_default_pvid=number_of(data, _PVID),
         forward_delay=_time(data, _FORWARD_DELAY),
         ageing_time=_time(data, _AGEING_TIME),
@@ -88,6 +90,11 @@ def _state(data: Attributes) -> PortStateName | None:
 def _bridge_id(raw: bytes | None) -> str | None:
     """``8000.fe5400770021``, as sysfs and brctl write it."""
     return f"{raw[:2].hex()}.{raw[2:].hex()}" if raw is not None and len(raw) == 8 else None
+
+
+def _ethertype(raw: bytes | None) -> int | None:
+    """A protocol number, which alone of all attributes is in network order."""
+    return None if raw is None else int.from_bytes(raw, "big")
 
 
 def _flag(data: Attributes, kind: int) -> bool | None:

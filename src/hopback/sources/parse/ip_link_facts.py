@@ -61,6 +61,9 @@ _BRIDGE_SWITCHES = {
 }
 
 
+_TAGS = {"802.1Q": 0x8100, "802.1ad": 0x88A8}
+
+
 class Facts(NamedTuple):
     """A line of details: the kind it speaks of, what it says, and where."""
 
@@ -125,6 +128,7 @@ def bridge_row(link: Link, facts: Facts) -> Bridge:
         netns=link.netns,
         name=link.name,
         bridge_id=bridge_id(said.get("bridge_id")),
+        vlan_protocol=_TAGS.get(str(said.get("vlan_protocol"))),
         vlan_default_pvid=number(said.get("vlan_default_pvid")),
         forward_delay=_centiseconds(said.get("forward_delay")),
         ageing_time=_centiseconds(said.get("ageing_time")),

@@ -96,6 +96,7 @@ _BRIDGE: dict[str, _Reading] = {
     "bridge_id": ("bridge_id", _word),
     "stp_state": ("stp", _flag),
     "vlan_filtering": ("vlan_filtering", _flag),
+    "vlan_protocol": ("vlan_protocol", int_or_none),
     "default_pvid": ("vlan_default_pvid", int_or_none),
     "forward_delay": ("forward_delay", _time),
     "ageing_time": ("ageing_time", _time),
