@@ -7,7 +7,7 @@ from tests.fidelity.areas.port import AREA
 from tests.fidelity.areas.port_cases import PortCase
 from tests.fidelity.run import assert_agree
 from tests.kernel.bridge_rig import BRIDGE_MAC, TEST_ETHERTYPE, TUN, StaticEntry, port_mac
-from tests.kernel.port_rig import FullPort
+from tests.kernel.port_rig import FullPort, PortBridge
 
 pytestmark = pytest.mark.kernel(TUN)
 
@@ -58,3 +58,12 @@ def test_a_station_waits_for_its_authorisation_until_it_is_seen_elsewhere() -> N
     ports = (FullPort(locked=True, mab=True), PLAIN, PLAIN)
     for count in range(1, len(frames) + 1):
         assert_agree(AREA, PortCase(ports, entries=BOBS, frames=frames[:count]))
+
+
+def test_a_tag_counts_if_a_raw_socket_wrote_it() -> None:
+    """What a port or a VLAN device hands over has its tag beside it; the model knows only that."""
+    raw = frame(BROADCAST, size=204, tag=bytes.fromhex("81000005"))
+    with PortBridge(2, cut=False, promisc=False) as bridge:
+        bridge.fill([PLAIN, FullPort(mtu=200)])
+        assert set(bridge.inject(0, raw).egress) == {1}
+        assert set(bridge.transmit(raw).egress) == {0}

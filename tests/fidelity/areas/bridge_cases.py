@@ -64,9 +64,12 @@ class BridgeCase:
 C = TypeVar("C", bound=BridgeCase)
 
 
-def random_case(chance: Random, ports_max: int = PORTS_MAX) -> BridgeCase:
-    """A bridge with any flags, entries and settings, and ``FRAMES`` frames of every class."""
-    count = chance.randint(PORTS_MIN, ports_max)
+def random_case(chance: Random, count: int | None = None) -> BridgeCase:
+    """A bridge with any flags, entries and settings, and ``FRAMES`` frames of every class.
+
+    ``count`` None: any number of ports.
+    """
+    count = count or chance.randint(PORTS_MIN, PORTS_MAX)
     return BridgeCase(
         random_ports(chance, count),
         chance.random() < 0.3,

@@ -9,7 +9,7 @@ from tests.fidelity.areas.bridge_cases import BridgeCase
 from tests.kernel.bridge_rig import FORWARDING, PortConfig
 from tests.kernel.port_rig import MTU, FullPort
 
-PORTS_MAX = 4
+PORTS = 3
 
 _DISABLED = 0
 _SMALL_MTUS = (68, 200, 296)
@@ -29,9 +29,9 @@ class PortCase(BridgeCase):
 
 
 def random_case(chance: Random) -> PortCase:
-    """A random bridge of few ports, and frames many of which are as large as an MTU allows."""
+    """A bridge of ``PORTS`` ports, and frames many of which are as large as an MTU allows."""
     cut = chance.random() < 0.5
-    plain = bridge_cases.random_case(chance, PORTS_MAX)
+    plain = bridge_cases.random_case(chance, PORTS)
     ports = [_full(chance, port) for port in plain.ports]
     if cut:
         ports[0] = replace(ports[0], state=_DISABLED)

@@ -62,7 +62,7 @@ class VlanDeviceArea:
             with VlanDeviceBridge():
                 return None
         except Exception as error:  # whatever the kernel lacks
-            return f"no VLAN devices: {error}"
+            return f"no VLAN devices: {str(error).splitlines()[0]}"
 
     def generate(self, chance: Random) -> VlanDeviceCase:
         return random_case(chance)
