@@ -1,14 +1,18 @@
 """What an area of the model has to offer to be held against a kernel."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from hopback.datapath.effects import PacketType
+from hopback.lab.netns.observer import Seen
 from hopback.network.facts import DevId
 from tests.fidelity.mutants import Mutation
+
+_PACKET_TYPES: tuple[PacketType, ...] = ("host", "broadcast", "multicast", "otherhost")
+"""By their numbers in include/uapi/linux/if_packet.h."""
 
 
 class Received(NamedTuple):
@@ -16,6 +20,11 @@ class Received(NamedTuple):
 
     type: PacketType
     frame: bytes
+
+
+def received(seen: Iterable[Seen]) -> tuple[Received, ...]:
+    """What an observer of the kernel saw, in the model's terms."""
+    return tuple(Received(_PACKET_TYPES[type_], frame) for type_, frame in seen)
 
 
 @dataclass(frozen=True)

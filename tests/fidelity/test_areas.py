@@ -1,6 +1,8 @@
 """What the areas have to offer, all together."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -16,3 +18,24 @@ def test_every_rule_is_compared_with_a_kernel() -> None:
     """A rule that decides and that no area answers for would be a rule without a mutant."""
     compared = {rule for area in areas().values() for rule in area.rules}
     assert compared == {name for name, rule in RULES.items() if rule.area != "assumed"}
+
+
+def test_a_seed_gives_the_same_cases_in_every_process() -> None:
+    """Else a mismatch could not be seen again: sets of text have another order in each process."""
+    one, other = (_cases(hash_seed) for hash_seed in ("1", "2"))
+    assert set(one) == set(areas())
+    assert one == other
+
+
+def _cases(hash_seed: str) -> dict[str, str]:
+    """A digest of random cases by area, from a process of its own."""
+    script = (
+        "from hashlib import sha256; from random import Random\n"
+        "from tests.fidelity.areas import areas\n"
+        "for name, area in areas().items():\n"
+        "    cases = [area.generate(Random(seed)) for seed in range(20)]\n"
+        "    print(name, sha256(repr(cases).encode()).hexdigest())\n"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    told = subprocess.check_output([sys.executable, "-c", script], env=environment, text=True)
+    return dict(line.split() for line in told.splitlines())

@@ -5,7 +5,8 @@ import pytest
 from tests.fidelity.areas.bridge import AREA as BRIDGE
 from tests.fidelity.areas.bridge_cases import BridgeCase
 from tests.fidelity.run import assert_agree
-from tests.kernel.bridge_rig import TUN, PortConfig, Settings
+from tests.kernel.bridge_rig import PortConfig, Settings
+from tests.kernel.tap import TUN
 
 pytestmark = pytest.mark.kernel(TUN)
 

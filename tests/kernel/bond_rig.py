@@ -4,11 +4,9 @@ As with the bridge's rig nothing is waited for but the bond itself, until its le
 are to be. With LACP the rig plays the switch.
 """
 
-import fcntl
 import json
 import os
 import struct
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,19 +17,18 @@ from typing import Any, NamedTuple
 from hopback.frames.mac import Mac, format_mac, mac_to_bytes
 from hopback.lab.netns.namespace import Namespace
 from hopback.lab.netns.observer import ETH_P_ALL, Observer, Seen
-from tests.kernel.bridge_rig import IFF_NO_PI, IFF_TAP, TEST_ETHERTYPE, TUN, TUNSETIFF
-from tests.kernel.rig import CommandFailed, wait_until
+from tests.kernel.bridge_rig import TEST_ETHERTYPE
+from tests.kernel.rig import checked, wait_until
+from tests.kernel.tap import drain, open_tap
 
 BOND, BOND_VID, LEG_VID = "bond0", 5, 7
 SLOW = 0x8809
 """The EtherType of LACP and of its markers."""
 
-_TUNSETCARRIER = 0x4004_54E2
 _SLOW_GROUP = bytes.fromhex("0180c2000002")
 _OWN_TALK = (SLOW, 0x9000)  # LACP, and the frames by which balance-alb teaches switches
 _IN_SYNC = 0x08
 _READY = 0x3D  # active, aggregatable, in sync, collecting, distributing
-_FRAME_MAX = 1 << 16
 
 
 def leg_mac(index: int) -> Mac:
@@ -74,8 +71,9 @@ class KernelBond:
         with ExitStack() as undo:
             self._space = Namespace.anonymous()
             undo.callback(self._space.close)
-            for index in range(self._config.legs):
-                self._taps.append(self._open_tap(index))
+            for index, leg in enumerate(self._legs()):
+                carrier = index not in self._config.down
+                self._taps.append(open_tap(self._space, leg, carrier=carrier))
                 undo.callback(os.close, self._taps[-1])
             self._run("ip", "-batch", "-", script="\n".join(self._orders()))
             wait_until(self._settled, f"the legs of {self._config}")
@@ -171,35 +169,23 @@ class KernelBond:
         return [told[leg] for leg in self._legs()]
 
     def _answer(self, index: int, partner: int) -> None:
-        for frame in _drain(self._taps[index]):
+        for frame in drain(self._taps[index]):
             if frame[12:16] == SLOW.to_bytes(2, "big") + b"\x01\x01":
                 os.write(self._taps[index], _lacpdu(frame, index, partner))
 
     def _drained(self, tap: int) -> tuple[bytes, ...]:
         """What left by a leg, without what the bond says by itself."""
         own = [kind.to_bytes(2, "big") for kind in _OWN_TALK]
-        return tuple(frame for frame in _drain(tap) if _ethertype(frame) not in own)
+        return tuple(frame for frame in drain(tap) if _ethertype(frame) not in own)
 
     def _observer(self, undo: ExitStack, device: str, protocol: int) -> Observer:
         observer = Observer(self._space, device, outgoing=False, protocol=protocol)
         undo.callback(observer.close)
         return observer
 
-    def _open_tap(self, index: int) -> int:
-        with self._space:
-            tap = os.open(TUN, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-            name = f"l{index}".encode()
-            fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH22x", name, IFF_TAP | IFF_NO_PI))
-            carrier = int(index not in self._config.down)
-            fcntl.ioctl(tap, _TUNSETCARRIER, struct.pack("i", carrier))
-        return tap
-
     def _run(self, *argv: str, script: str | None = None) -> str:
         with self._space:
-            done = subprocess.run(argv, input=script, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise CommandFailed(f"{' '.join(argv)}: {done.stderr}\n{script or ''}")
-        return done.stdout
+            return checked([*argv], script)
 
 
 def joined(config: BondConfig) -> tuple[bool, ...]:
@@ -228,12 +214,3 @@ def _lacpdu(heard: bytes, index: int, partner: int) -> bytes:
 
 def _ethertype(frame: bytes) -> bytes:
     return frame[16:18] if frame[12:14] == b"\x81\x00" else frame[12:14]
-
-
-def _drain(tap: int) -> tuple[bytes, ...]:
-    frames: list[bytes] = []
-    while True:
-        try:
-            frames.append(os.read(tap, _FRAME_MAX))
-        except BlockingIOError:
-            return tuple(frames)

@@ -4,12 +4,10 @@ Writing to a tap runs the bridge before ``write`` returns, so every copy is alre
 read: nothing is waited for, and nothing can come late.
 """
 
-import fcntl
 import json
 import os
 import socket
 import struct
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -21,11 +19,8 @@ from hopback.lab.netns.namespace import Namespace
 from hopback.lab.netns.observer import ETH_P_ALL, Observer, Seen
 from hopback.sources.live.netlink import Netlink, attributes, number
 from tests.kernel import netlink
-from tests.kernel.rig import CommandFailed, wait_until
-
-TUN = "/dev/net/tun"
-TUNSETIFF = 0x4004_54CA
-IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
+from tests.kernel.rig import checked, wait_until
+from tests.kernel.tap import drain, open_tap
 
 BRIDGE = "lbr0"
 BRIDGE_MAC = parse_mac("02:bb:00:00:00:01")
@@ -33,7 +28,6 @@ FORWARDING = 3  # BR_STATE_*, include/uapi/linux/if_bridge.h
 TEST_ETHERTYPE = 0x88B5
 """IEEE 802 local experimental: nothing in the kernel answers it."""
 
-_FRAME_MAX = 1 << 16
 _USER_HZ = 100
 _IFLA_BR = {"ageing_time": 4, "stp": 5, "group_fwd_mask": 9}
 _IFLA_BRPORT = {
@@ -162,7 +156,7 @@ class KernelBridge:
             self._space = Namespace.anonymous()
             undo.callback(self._space.close)
             for index in range(len(self._ports)):
-                self._taps.append(self._open_tap(index))
+                self._taps.append(open_tap(self._space, f"lp{index}"))
                 undo.callback(os.close, self._taps[-1])
             self._build()
             self._orders = netlink.Orders(self._space)
@@ -239,12 +233,16 @@ class KernelBridge:
         )
         if self._settings.stp:
             for tap in self._taps:
-                _drain(tap)  # of what the spanning tree said since
+                drain(tap)  # of what the spanning tree said since
         self._settings = settings
 
+    def table(self) -> dict[tuple[Mac, int], FdbEntry]:
+        """The bridge's table by address and VLAN, without the devices' own filter lists."""
+        return {(row.mac, row.vid): self._entry(row) for row in self._rows()}
+
     def fdb(self) -> dict[Mac, FdbEntry]:
-        """The bridge's table, without the devices' own filter lists and without VLANs."""
-        return {row.mac: self._entry(row) for row in self._rows() if not row.vid}
+        """What of the table is in no VLAN, by address."""
+        return {mac: entry for (mac, vid), entry in self.table().items() if not vid}
 
     def _rows(self) -> Iterator[Row]:
         request = netlink.table_request(self._bridge)
@@ -289,7 +287,7 @@ class KernelBridge:
         return netlink.add_neighbour(self._index[entry.port], entry.mac, state, flags)
 
     def _transmitted(self, tap: int) -> tuple[bytes, ...]:
-        frames = _drain(tap)
+        frames = drain(tap)
         if not self._settings.stp:
             return frames
         return tuple(frame for frame in frames if not _is_own_bpdu(frame))
@@ -298,13 +296,6 @@ class KernelBridge:
         observer = Observer(self._space, device, outgoing=False, protocol=protocol)
         undo.callback(observer.close)
         return observer
-
-    def _open_tap(self, index: int) -> int:
-        with self._space:
-            tap = os.open(TUN, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-            name = f"lp{index}".encode()
-            fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH22x", name, IFF_TAP | IFF_NO_PI))
-        return tap
 
     def _build(self) -> None:
         # Without a default PVID: where VLAN filtering is compiled in, each entry that is added
@@ -342,10 +333,7 @@ class KernelBridge:
 
     def _run(self, *argv: str, script: str | None = None) -> str:
         with self._space:
-            done = subprocess.run(argv, input=script, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise CommandFailed(f"{' '.join(argv)}: {done.stderr}\n{script or ''}")
-        return done.stdout
+            return checked([*argv], script)
 
 
 def _mac_of(port: PortConfig, index: int) -> Mac:
@@ -363,12 +351,3 @@ def _flags(port: PortConfig) -> list[tuple[int, bytes]]:
 def _is_own_bpdu(frame: bytes) -> bool:
     """Whether the bridge's spanning tree sent it: an 802.3 frame to the bridges' group."""
     return frame[:6] == _STP_GROUP and int.from_bytes(frame[12:14], "big") < 0x600
-
-
-def _drain(tap: int) -> tuple[bytes, ...]:
-    frames: list[bytes] = []
-    while True:
-        try:
-            frames.append(os.read(tap, _FRAME_MAX))
-        except BlockingIOError:
-            return tuple(frames)

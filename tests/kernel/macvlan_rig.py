@@ -4,11 +4,9 @@ Writing to the tap runs their receive handler before ``write`` returns. Group fr
 the lower device's queue for a worker (macvlan_broadcast_enqueue): the queue is turned off.
 """
 
-import fcntl
 import os
 import socket
 import struct
-import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -18,15 +16,15 @@ from hopback.frames.mac import Mac, format_mac, parse_mac
 from hopback.lab.netns.namespace import Namespace
 from hopback.lab.netns.observer import Observer, Seen
 from hopback.sources.live.netlink import Netlink, attributes, pack_attribute
-from tests.kernel.bridge_rig import IFF_NO_PI, IFF_TAP, TEST_ETHERTYPE, TUN, TUNSETIFF
+from tests.kernel.bridge_rig import TEST_ETHERTYPE
 from tests.kernel.netlink import RTM_NEWLINK, Order, Orders
-from tests.kernel.rig import CommandFailed
+from tests.kernel.rig import CommandFailed, checked
+from tests.kernel.tap import drain, open_tap
 
 LOWER = "lm0"
 LOWER_MAC = parse_mac("02:bb:00:00:00:02")
 MODES = {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8}
 
-_FRAME_MAX = 1 << 16
 _IFINFOMSG = struct.Struct("=BxHiII")
 _RTM_GETLINK = 18
 _IFLA_LINKINFO, _INFO_KIND, _INFO_DATA = 18, 1, 2
@@ -71,7 +69,7 @@ class KernelMacvlans:
         with ExitStack() as undo:
             self._space = Namespace.anonymous()
             undo.callback(self._space.close)
-            self._tap = self._open_tap()
+            self._tap = open_tap(self._space, LOWER)
             undo.callback(os.close, self._tap)
             self._build()
             self._orders = Orders(self._space)
@@ -116,7 +114,7 @@ class KernelMacvlans:
             else:
                 self._observers[child_name(child)].send(frame)
         local = {name: _own(name, observer) for name, observer in self._observers.items()}
-        return Heard(self._sent(), {name: seen for name, seen in local.items() if seen})
+        return Heard(drain(self._tap), {name: seen for name, seen in local.items() if seen})
 
     def _do_without_queue(self) -> None:
         self._orders.give([_settings(self._index[0], _IFLA_MACVLAN_BC_CUTOFF, "=i", -1)])
@@ -127,20 +125,6 @@ class KernelMacvlans:
         if _IFLA_MACVLAN_BC_CUTOFF not in attributes(info[_INFO_DATA]):
             raise CommandFailed("group frames wait in a queue, whatever bc_cutoff says")
 
-    def _sent(self) -> tuple[bytes, ...]:
-        frames: list[bytes] = []
-        while True:
-            try:
-                frames.append(os.read(self._tap, _FRAME_MAX))
-            except BlockingIOError:
-                return tuple(frames)
-
-    def _open_tap(self) -> int:
-        with self._space:
-            tap = os.open(TUN, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-            fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH22x", LOWER.encode(), IFF_TAP | IFF_NO_PI))
-        return tap
-
     def _build(self) -> None:
         lines = [f"link set {LOWER} address {format_mac(LOWER_MAC)} up"]
         for index, child in enumerate(self._children):
@@ -150,11 +134,7 @@ class KernelMacvlans:
             )
             lines.append(f"link set {name} allmulticast on {'up' if child.up else 'down'}")
         with self._space:
-            done = subprocess.run(
-                ["ip", "-batch", "-"], input="\n".join(lines), capture_output=True, text=True
-            )
-            if done.returncode != 0:
-                raise CommandFailed(done.stderr)
+            checked(["ip", "-batch", "-"], "\n".join(lines))
             self._index = [socket.if_nametoindex(child_name(i)) for i in range(len(self._children))]
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.fidelity.areas.bridge import AREA
 from tests.fidelity.report import told
 from tests.fidelity.run import run
-from tests.kernel.bridge_rig import TUN
+from tests.kernel.tap import TUN
 
 pytestmark = pytest.mark.kernel(TUN)
 

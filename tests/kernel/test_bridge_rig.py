@@ -11,7 +11,6 @@ from hopback.frames.mac import BROADCAST, ZERO, Mac, mac_to_bytes, parse_mac
 from hopback.lab.netns.observer import PacketType, Seen
 from tests.kernel.bridge_rig import (
     BRIDGE_MAC,
-    TUN,
     FdbEntry,
     KernelBridge,
     Observation,
@@ -20,6 +19,7 @@ from tests.kernel.bridge_rig import (
     StaticEntry,
     port_mac,
 )
+from tests.kernel.tap import TUN
 
 pytestmark = pytest.mark.kernel(TUN)
 

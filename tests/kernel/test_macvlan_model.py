@@ -8,7 +8,7 @@ from hopback.frames.mac import BROADCAST, Mac, format_mac, mac_to_bytes, parse_m
 from hopback.lab.netns.observer import Observer, PacketType, Seen
 from tests.fidelity.areas.macvlan import AREA, MacvlanCase
 from tests.fidelity.run import assert_agree, run
-from tests.kernel.bridge_rig import TEST_ETHERTYPE, TUN
+from tests.kernel.bridge_rig import TEST_ETHERTYPE
 from tests.kernel.macvlan_rig import (
     LOWER,
     LOWER_MAC,
@@ -18,6 +18,7 @@ from tests.kernel.macvlan_rig import (
     child_name,
 )
 from tests.kernel.rig import Rig, wait_until
+from tests.kernel.tap import TUN
 
 pytestmark = [
     pytest.mark.kernel(TUN),

@@ -6,8 +6,9 @@ from hopback.frames.mac import BROADCAST, Mac, mac_to_bytes
 from tests.fidelity.areas.port import AREA
 from tests.fidelity.areas.port_cases import PortCase
 from tests.fidelity.run import assert_agree
-from tests.kernel.bridge_rig import BRIDGE_MAC, TEST_ETHERTYPE, TUN, StaticEntry, port_mac
+from tests.kernel.bridge_rig import BRIDGE_MAC, TEST_ETHERTYPE, StaticEntry, port_mac
 from tests.kernel.port_rig import FullPort, PortBridge
+from tests.kernel.tap import TUN
 
 pytestmark = pytest.mark.kernel(TUN)
 

@@ -8,7 +8,8 @@ from hopback.frames.mac import BROADCAST, Mac, mac_to_bytes
 from tests.fidelity.areas.vlan_device import AREA, VlanDeviceCase
 from tests.fidelity.report import told
 from tests.fidelity.run import assert_agree, run
-from tests.kernel.bridge_rig import TEST_ETHERTYPE, TUN, port_mac
+from tests.kernel.bridge_rig import TEST_ETHERTYPE, port_mac
+from tests.kernel.tap import TUN
 
 pytestmark = [
     pytest.mark.kernel(TUN),

@@ -11,7 +11,6 @@ from tests.kernel import netlink
 from tests.kernel.bridge_rig import (
     DEFAULT,
     FORWARDING,
-    FdbEntry,
     KernelBridge,
     PortConfig,
     Settings,
@@ -84,10 +83,6 @@ class VlanBridge(KernelBridge):
         orders += self._change(calm, settings)
         self._settings = settings
         self._orders.give(orders)
-
-    def table(self) -> dict[tuple[Mac, int], FdbEntry]:
-        """The bridge's table by address and VLAN."""
-        return {(row.mac, row.vid): self._entry(row) for row in self._rows()}
 
     def _members(self) -> Iterator[tuple[int, Sequence[PortVlan]]]:
         """Interface indexes with their VLANs; ports first: whose address the bridge has, keeps it

@@ -26,7 +26,7 @@ from hopback.frames.ethernet import Frame, Vlan
 from hopback.frames.mac import BROADCAST, Mac, is_group
 from hopback.network.facts import DevId
 from tests.build import network
-from tests.fidelity.area import Prediction, Received, Result
+from tests.fidelity.area import Prediction, Received, Result, received
 from tests.fidelity.areas.bond_cases import ENUMERATED, OWN_MAC, BondCase, random_case, smaller_case
 from tests.fidelity.mutants import Mutation, Spot, rule_of
 from tests.kernel.bond_rig import BOND, BOND_VID, LEG_VID, BondConfig, KernelBond, joined, leg_mac
@@ -34,7 +34,6 @@ from tests.kernel.refusal import device_refusal
 
 _KERNEL = behaviour_of(os.uname().release)
 _BOND = DevId("k", "", BOND)
-_TYPES: tuple[PacketType, ...] = ("host", "broadcast", "multicast", "otherhost")
 
 
 class BondArea:
@@ -87,7 +86,7 @@ def _asked(case: BondCase) -> Result:
     return Result(
         {f"l{leg}": frames for leg, frames in seen.egress.items()},
         {
-            name: tuple(Received(_type(case.bond, _TYPES[type_]), raw) for type_, raw in frames)
+            name: tuple(Received(_type(case.bond, type_), raw) for type_, raw in received(frames))
             for name, frames in seen.taken.items()
         },
         _table(*told),

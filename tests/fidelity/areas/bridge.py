@@ -1,6 +1,5 @@
 """The plain bridge: no VLAN filtering, no multicast snooping, tables that do not age meanwhile."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -8,22 +7,16 @@ from random import Random
 
 from hopback.datapath.bridge.state import BridgeState, FdbEntry, FdbKey
 from hopback.datapath.bridge.state import PortConfig as ModelPort
-from hopback.datapath.effects import PacketType
-from hopback.datapath.kernel import behaviour_of
 from hopback.datapath.rules import RULES
 from hopback.frames.mac import Mac
-from hopback.lab.netns.observer import Seen
-from hopback.network.facts import DevId
 from hopback.snapshot.rows import PORT_STATES
-from tests.fidelity.area import Prediction, Received, Result
-from tests.fidelity.areas.bridge_cases import PORTS_MAX, BridgeCase, random_case, smaller_case
+from tests.fidelity.area import Prediction, Result
+from tests.fidelity.areas.bridge_cases import BridgeCase, random_case, smaller_case
 from tests.fidelity.mutants import Mutation
-from tests.fidelity.playback import Playback
-from tests.kernel.bridge_rig import BRIDGE, BRIDGE_MAC, KernelBridge, PortConfig, port_mac
+from tests.fidelity.taps import HOST, KERNEL, PORTS, observed, predicted
+from tests.kernel.bridge_rig import BRIDGE_MAC, KernelBridge, PortConfig, port_mac
 from tests.kernel.refusal import refusal
 
-_HOST = DevId("", "", BRIDGE)
-PORTS = tuple(DevId("", "", f"lp{index}") for index in range(PORTS_MAX))
 _FLAGS = (
     "hairpin",
     "learning",
@@ -35,8 +28,6 @@ _FLAGS = (
     "proxyarp",
     "group_fwd_mask",
 )
-_PACKET_TYPES: tuple[PacketType, ...] = ("host", "broadcast", "multicast", "otherhost")
-_KERNEL = behaviour_of(os.uname().release)
 
 
 class BridgeArea:
@@ -72,44 +63,17 @@ class BridgeArea:
                 return undo.enter_context(KernelBridge([PortConfig()] * count, mac=mac))
 
             def run(case: BridgeCase) -> Result:
-                asked = bridge(len(case.ports), None if case.inherits else BRIDGE_MAC)
-                asked.configure(case.ports, case.entries, case.settings)
-                return result_of(asked, case)
+                made = bridge(len(case.ports), None if case.inherits else BRIDGE_MAC)
+                made.configure(case.ports, case.entries, case.settings)
+                return observed(made, case.frames)
 
             yield run
 
     def model(self, case: BridgeCase, mutation: Mutation) -> Prediction:
-        run = Playback(state_of(case), mutation)
-        for at, raw in case.frames:
-            run.take(None if at is None else PORTS[at], raw)
-        return run.prediction()
+        return predicted(state_of(case), case.frames, mutation)
 
 
 AREA = BridgeArea()
-
-
-def result_of(bridge: KernelBridge, case: BridgeCase) -> Result:
-    """What the kernel's bridge, set up for the case, makes of its frames."""
-    seen = bridge.play(case.frames)
-    local = {PORTS[port].name: _received(frames) for port, frames in seen.kept.items()}
-    if seen.local:
-        local[BRIDGE] = _received(seen.local)
-    return Result(
-        {PORTS[port].name: frames for port, frames in seen.egress.items()},
-        local,
-        {
-            (mac, 0): (
-                None if entry.port is None else PORTS[entry.port],
-                entry.local,
-                entry.sticky,
-            )
-            for mac, entry in bridge.fdb().items()
-        },
-    )
-
-
-def _received(seen: Sequence[Seen]) -> tuple[Received, ...]:
-    return tuple(Received(_PACKET_TYPES[type_], frame) for type_, frame in seen)
 
 
 def state_of(case: BridgeCase) -> BridgeState:
@@ -122,7 +86,7 @@ def state_of(case: BridgeCase) -> BridgeState:
     for entry in case.entries:
         fdb[entry.mac, 0] = FdbEntry(PORTS[entry.port], entry.local, entry.sticky)
     return BridgeState(
-        id=_HOST,
+        id=HOST,
         ports={PORTS[index]: _port(index, port) for index, port in enumerate(case.ports)},
         fdb=fdb,
         mac=port_mac(0) if case.inherits else BRIDGE_MAC,
@@ -130,7 +94,7 @@ def state_of(case: BridgeCase) -> BridgeState:
         learns=case.settings.ageing_time != 0,
         group_fwd_mask=case.settings.group_fwd_mask,
         mcast_snooping=False,
-        kernel=_KERNEL,
+        kernel=KERNEL,
     )
 
 

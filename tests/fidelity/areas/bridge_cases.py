@@ -118,27 +118,37 @@ def _arrival(chance: Random, count: int) -> int | None:
 
 def _frame(chance: Random, count: int, number: int) -> bytes:
     """A frame of any class; its number makes it unlike all others of the case."""
-    source, target = _addresses(chance, count)
+    source, target = addresses(chance, count, (0.9, 0.97), (0.45, 0.65, 0.8))
     body = number.to_bytes(4, "big").ljust(chance.choice(_LENGTHS), b"\0")
     header = mac_to_bytes(target) + mac_to_bytes(source)
     return header + _tags(chance, target) + _ETHERTYPE + body
 
 
-def _addresses(chance: Random, count: int) -> tuple[Mac, Mac]:
+def addresses(
+    chance: Random,
+    count: int,
+    sources: tuple[float, float],
+    targets: tuple[float, float, float],
+) -> tuple[Mac, Mac]:
+    """Source and destination on a bridge of ``count`` ports.
+
+    Below which of the steps in [0, 1) chance falls: a source is a station, the bridge's own or
+    none at all; a target a station, a group, a link-local group or anything else.
+    """
     own = (*(port_mac(i) for i in range(count)), BRIDGE_MAC)
     kind = chance.random()
-    if kind < 0.9:
+    if kind < sources[0]:
         source = chance.choice(STATIONS)
-    elif kind < 0.97:
+    elif kind < sources[1]:
         source = chance.choice(own)
     else:
         source = chance.choice((ZERO, BROADCAST, GROUPS[1]))
     kind = chance.random()
-    if kind < 0.45:
+    if kind < targets[0]:
         return source, chance.choice(STATIONS)
-    if kind < 0.65:
+    if kind < targets[1]:
         return source, chance.choice(GROUPS)
-    if kind < 0.8:
+    if kind < targets[2]:
         return source, chance.choice(LINK_LOCAL)
     return source, chance.choice((*own, STRANGER, source))
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from random import Random
 
-from hopback.datapath.effects import PacketType
 from hopback.datapath.model import Model
 from hopback.frames.mac import format_mac, mac_to_bytes, parse_mac
 from tests.build import VETH, link, links, model
-from tests.fidelity.area import Prediction, Received, Result
+from tests.fidelity.area import Prediction, Result, received
 from tests.fidelity.mutants import Mutation
 from tests.fidelity.shrink import changed_at, fewer, plainer
 from tests.fidelity.walk import Walk
@@ -28,7 +27,6 @@ _GROUPS = tuple(
     for text in ("ff:ff:ff:ff:ff:ff", "01:00:5e:7f:01:02", "33:33:ff:00:00:11", "01:80:c2:00:00:0e")
 )
 _TAGS = (b"",) * 8 + (bytes.fromhex("81000005"), bytes.fromhex("8100e000"))
-_PACKET_TYPES: tuple[PacketType, ...] = ("host", "broadcast", "multicast", "otherhost")
 
 
 @dataclass(frozen=True)
@@ -72,12 +70,7 @@ class DeviceArea:
             def run(case: VethCase) -> Result:
                 pair.configure(case.ends)
                 heard = pair.play(case.frames)
-                return Result(
-                    local={
-                        name: tuple(Received(_PACKET_TYPES[type_], raw) for type_, raw in seen)
-                        for name, seen in heard.items()
-                    }
-                )
+                return Result(local={name: received(seen) for name, seen in heard.items()})
 
             yield run
 

@@ -12,7 +12,7 @@ from hopback.frames.codec import decode, encode
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import BROADCAST, Mac, is_group, mac_to_bytes, parse_mac
 from hopback.network.facts import DevId
-from tests.fidelity.area import Prediction, Received, Result
+from tests.fidelity.area import Prediction, Received, Result, received
 from tests.fidelity.mutants import Mutation, Spot, rule_of
 from tests.fidelity.shrink import changed_at, fewer, plainer
 from tests.kernel.bridge_rig import TEST_ETHERTYPE
@@ -36,7 +36,6 @@ _GROUPS = tuple(
     for text in ("ff:ff:ff:ff:ff:ff", "01:00:5e:7f:01:02", "33:33:ff:00:00:11", "01:80:c2:00:00:0e")
 )
 _MODES = ("private", "vepa", "bridge")
-_PACKET_TYPES: tuple[PacketType, ...] = ("host", "broadcast", "multicast", "otherhost")
 _PASSTHRU = ChildConfig("passthru")
 
 
@@ -94,10 +93,7 @@ class MacvlanArea:
                     rigs[key] = undo.enter_context(KernelMacvlans(case.children))
                 rigs[key].configure(case.children)
                 heard = rigs[key].play(case.frames)
-                local = {
-                    name: tuple(Received(_PACKET_TYPES[type_], raw) for type_, raw in seen)
-                    for name, seen in heard.local.items()
-                }
+                local = {name: received(seen) for name, seen in heard.local.items()}
                 return Result({LOWER: heard.egress} if heard.egress else {}, local)
 
             yield run

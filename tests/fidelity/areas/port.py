@@ -1,6 +1,5 @@
 """What a bridge does for few ports alone: MAB, backup ports, MTUs; and a promiscuous bridge."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -12,19 +11,17 @@ from msgspec.structs import replace as changed
 
 from hopback.datapath.bridge.state import BridgeState
 from hopback.datapath.bridge.state import PortConfig as ModelPort
-from hopback.datapath.kernel import behaviour_of
 from hopback.datapath.rules import RULES
 from hopback.frames.mac import Mac
 from tests.fidelity.area import Prediction, Result
-from tests.fidelity.areas.bridge import PORTS, result_of, state_of
+from tests.fidelity.areas.bridge import state_of
 from tests.fidelity.areas.port_cases import PortCase, random_case, smaller_case
 from tests.fidelity.mutants import Mutation
-from tests.fidelity.playback import Playback
+from tests.fidelity.taps import KERNEL, PORTS, observed, played
 from tests.kernel.port_rig import FullPort, PortBridge
 from tests.kernel.refusal import refusal
 
-_KERNEL = behaviour_of(os.uname().release)
-_ABSENT = frozenset() if _KERNEL.mab else frozenset({"mab"})
+_ABSENT = frozenset() if KERNEL.mab else frozenset({"mab"})
 
 
 class PortArea:
@@ -59,16 +56,14 @@ class PortArea:
                 return undo.enter_context(PortBridge(count, cut=cut, promisc=promisc))
 
             def run(case: PortCase) -> Result:
-                asked = bridge(len(case.ports), case.cut, case.promisc)
-                asked.fill(case.ports, case.entries, case.settings)
-                return _with_waiting(result_of(asked, case), asked.waiting())
+                made = bridge(len(case.ports), case.cut, case.promisc)
+                made.fill(case.ports, case.entries, case.settings)
+                return _with_waiting(observed(made, case.frames), made.waiting())
 
             yield run
 
     def model(self, case: PortCase, mutation: Mutation) -> Prediction:
-        run = Playback(_state(case), mutation)
-        for at, raw in case.frames:
-            run.take(None if at is None else PORTS[at], raw)
+        run = played(_state(case), case.frames, mutation)
         result, fired = run.prediction()
         waiting = {mac: entry.locked for (mac, _), entry in run.state.fdb.items()}
         return Prediction(_with_waiting(result, waiting), fired)

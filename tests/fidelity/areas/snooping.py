@@ -1,6 +1,5 @@
 """Multicast snooping: queriers, group members and router ports, told to the kernel beforehand."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -16,31 +15,23 @@ from hopback.datapath.bridge.state import (
     Snooping,
 )
 from hopback.datapath.bridge.state import PortConfig as ModelPort
-from hopback.datapath.effects import PacketType
 from hopback.datapath.groups import group_of
-from hopback.datapath.kernel import behaviour_of
 from hopback.datapath.rules import RULES
-from hopback.network.facts import DevId
-from tests.fidelity.area import Prediction, Received, Result
+from tests.fidelity.area import Prediction, Result
 from tests.fidelity.areas.snooping_cases import (
-    PORTS_MAX,
     SnoopingCase,
     random_case,
     smaller_case,
 )
 from tests.fidelity.mutants import Mutation
-from tests.fidelity.playback import Playback
-from tests.kernel.bridge_rig import BRIDGE, BRIDGE_MAC, PortConfig, port_mac
+from tests.fidelity.taps import HOST, KERNEL, PORTS, observed, predicted
+from tests.kernel.bridge_rig import BRIDGE_MAC, PortConfig, port_mac
 from tests.kernel.refusal import refusal
 from tests.kernel.snooping_rig import SnoopingBridge
 
-_HOST = DevId("", "", BRIDGE)
-_PORTS = tuple(DevId("", "", f"lp{index}") for index in range(PORTS_MAX))
 _FLAGS = ("hairpin", "learning", "mcast_flood", "isolated")
 _FAMILIES: tuple[Family, ...] = (4, 6)
-_PACKET_TYPES: tuple[PacketType, ...] = ("host", "broadcast", "multicast", "otherhost")
 _PERMANENT = 2  # MDB_RTR_TYPE_PERM
-_KERNEL = behaviour_of(os.uname().release)
 
 
 class SnoopingArea:
@@ -77,46 +68,30 @@ class SnoopingArea:
                 return made
 
             def run(case: SnoopingCase) -> Result:
-                asked = bridge(len(case.ports), case.queriers)
-                asked.snoop(case.ports, case.routers, case.host_router, case.members)
-                return _result(asked, case)
+                made = bridge(len(case.ports), case.queriers)
+                made.snoop(case.ports, case.routers, case.host_router, case.members)
+                return observed(made, case.frames)
 
             yield run
 
     def model(self, case: SnoopingCase, mutation: Mutation) -> Prediction:
-        run = Playback(_state(case), mutation)
-        for at, raw in case.frames:
-            run.take(None if at is None else _PORTS[at], raw)
-        return run.prediction()
+        return predicted(_state(case), case.frames, mutation)
 
 
 AREA = SnoopingArea()
 
 
-def _result(bridge: SnoopingBridge, case: SnoopingCase) -> Result:
-    seen = bridge.play(case.frames)
-    received = tuple(Received(_PACKET_TYPES[type_], frame) for type_, frame in seen.local)
-    return Result(
-        {_PORTS[port].name: frames for port, frames in seen.egress.items()},
-        {BRIDGE: received} if received else {},
-        {
-            (mac, 0): (None if e.port is None else _PORTS[e.port], e.local, e.sticky)
-            for mac, e in bridge.fdb().items()
-        },
-    )
-
-
 def _state(case: SnoopingCase) -> BridgeState:
     fdb: dict[FdbKey, FdbEntry] = {(BRIDGE_MAC, 0): FdbEntry(None, local=True)}
     for index in range(len(case.ports)):
-        fdb[port_mac(index), 0] = FdbEntry(_PORTS[index], local=True)
+        fdb[port_mac(index), 0] = FdbEntry(PORTS[index], local=True)
     return BridgeState(
-        id=_HOST,
-        ports={_PORTS[index]: _port(index, port) for index, port in enumerate(case.ports)},
+        id=HOST,
+        ports={PORTS[index]: _port(index, port) for index, port in enumerate(case.ports)},
         fdb=fdb,
         mac=BRIDGE_MAC,
         snooping=_snooping(case),
-        kernel=_KERNEL,
+        kernel=KERNEL,
     )
 
 
@@ -124,9 +99,9 @@ def _snooping(case: SnoopingCase) -> Snooping:
     groups: dict[GroupKey, tuple[Member, ...]] = {}
     for member in case.members:
         key = (group_of(member.group), 0)
-        port = None if member.port is None else _PORTS[member.port]
+        port = None if member.port is None else PORTS[member.port]
         groups[key] = (*groups.get(key, ()), Member(port))
-    routers = {_PORTS[i]: () for i, value in enumerate(case.routers) if value == _PERMANENT}
+    routers = {PORTS[i]: () for i, value in enumerate(case.routers) if value == _PERMANENT}
     return Snooping(
         queriers={f: (there, ()) for f, there in zip(_FAMILIES, case.queriers, strict=True)},
         groups=groups,
@@ -137,4 +112,4 @@ def _snooping(case: SnoopingCase) -> Snooping:
 
 def _port(index: int, port: PortConfig) -> ModelPort:
     flags = {name: getattr(port, name) for name in _FLAGS}
-    return ModelPort(_PORTS[index], port_mac(index), **flags)
+    return ModelPort(PORTS[index], port_mac(index), **flags)

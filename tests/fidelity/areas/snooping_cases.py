@@ -88,7 +88,7 @@ def _members(chance: Random, count: int, wanted: Sequence[str]) -> tuple[GroupMe
         GroupMember(chance.choice(wanted), chance.randrange(count))
         for _ in range(chance.randint(0, 5))
     }
-    hosts = {GroupMember(m.group, None) for m in found if chance.random() < 0.3}
+    hosts = {GroupMember(m.group, None) for m in sorted(found) if chance.random() < 0.3}
     return tuple(sorted(found)) + tuple(sorted(h for h in hosts if not h.group.endswith(":cc")))
 
 

@@ -1,6 +1,5 @@
 """ARP and neighbour discovery that a bridge answers, or keeps from some of its ports."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -15,27 +14,18 @@ from hopback.datapath.bridge.state import (
     NeighbourEntry,
 )
 from hopback.datapath.bridge.state import PortConfig as ModelPort
-from hopback.datapath.effects import PacketType
-from hopback.datapath.kernel import behaviour_of
 from hopback.datapath.rules import RULES
-from hopback.network.facts import DevId
-from tests.fidelity.area import Prediction, Received, Result
+from tests.fidelity.area import Prediction, Result
 from tests.fidelity.areas.suppress_cases import (
-    PORTS_MAX,
     SuppressCase,
     random_case,
     smaller_case,
 )
 from tests.fidelity.mutants import Mutation
-from tests.fidelity.playback import Playback
-from tests.kernel.bridge_rig import BRIDGE, BRIDGE_MAC, PortConfig, port_mac
+from tests.fidelity.taps import HOST, KERNEL, PORTS, observed, predicted
+from tests.kernel.bridge_rig import BRIDGE_MAC, PortConfig, port_mac
 from tests.kernel.refusal import refusal
 from tests.kernel.suppress_rig import OWN_ADDRESS, SuppressBridge, Suppression
-
-_HOST = DevId("", "", BRIDGE)
-_PORTS = tuple(DevId("", "", f"lp{index}") for index in range(PORTS_MAX))
-_PACKET_TYPES: tuple[PacketType, ...] = ("host", "broadcast", "multicast", "otherhost")
-_KERNEL = behaviour_of(os.uname().release)
 
 
 class SuppressArea:
@@ -70,50 +60,34 @@ class SuppressArea:
                 return made
 
             def run(case: SuppressCase) -> Result:
-                asked = bridge(len(case.ports))
-                asked.suppress(case.ports, case.flags, case.entries, case.known)
-                return _result(asked, case)
+                made = bridge(len(case.ports))
+                made.suppress(case.ports, case.flags, case.entries, case.known)
+                return observed(made, case.frames)
 
             yield run
 
     def model(self, case: SuppressCase, mutation: Mutation) -> Prediction:
-        run = Playback(_state(case), mutation)
-        for at, raw in case.frames:
-            run.take(None if at is None else _PORTS[at], raw)
-        return run.prediction()
+        return predicted(_state(case), case.frames, mutation)
 
 
 AREA = SuppressArea()
 
 
-def _result(bridge: SuppressBridge, case: SuppressCase) -> Result:
-    seen = bridge.play(case.frames)
-    received = tuple(Received(_PACKET_TYPES[type_], frame) for type_, frame in seen.local)
-    return Result(
-        {_PORTS[port].name: frames for port, frames in seen.egress.items()},
-        {BRIDGE: received} if received else {},
-        {
-            (mac, 0): (None if e.port is None else _PORTS[e.port], e.local, e.sticky)
-            for mac, e in bridge.fdb().items()
-        },
-    )
-
-
 def _state(case: SuppressCase) -> BridgeState:
     fdb: dict[FdbKey, FdbEntry] = {(BRIDGE_MAC, 0): FdbEntry(None, local=True)}
     for index in range(len(case.ports)):
-        fdb[port_mac(index), 0] = FdbEntry(_PORTS[index], local=True)
+        fdb[port_mac(index), 0] = FdbEntry(PORTS[index], local=True)
     for entry in case.entries:
-        fdb[entry.mac, 0] = FdbEntry(_PORTS[entry.port], entry.local, entry.sticky)
+        fdb[entry.mac, 0] = FdbEntry(PORTS[entry.port], entry.local, entry.sticky)
     ports = zip(case.ports, case.flags, strict=True)
     return BridgeState(
-        id=_HOST,
-        ports={_PORTS[i]: _port(i, port, flags) for i, (port, flags) in enumerate(ports)},
+        id=HOST,
+        ports={PORTS[i]: _port(i, port, flags) for i, (port, flags) in enumerate(ports)},
         fdb=fdb,
         mac=BRIDGE_MAC,
         mcast_snooping=False,
         hosts={0: _host(case)},
-        kernel=_KERNEL,
+        kernel=KERNEL,
     )
 
 
@@ -126,7 +100,7 @@ def _host(case: SuppressCase) -> HostState:
 
 def _port(index: int, port: PortConfig, flags: Suppression) -> ModelPort:
     return ModelPort(
-        _PORTS[index],
+        PORTS[index],
         port_mac(index),
         hairpin=port.hairpin,
         learning=port.learning,

@@ -1,6 +1,5 @@
 """VLAN filtering: ports and the bridge device in random VLANs, frames tagged in every way."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -8,23 +7,17 @@ from random import Random
 
 from hopback.datapath.bridge.state import BridgeState, FdbEntry, FdbKey, VlanGroup
 from hopback.datapath.bridge.state import PortConfig as ModelPort
-from hopback.datapath.effects import PacketType
-from hopback.datapath.kernel import behaviour_of
 from hopback.datapath.rules import RULES
 from hopback.frames.mac import Mac
-from hopback.lab.netns.observer import Seen
-from hopback.network.facts import DevId
 from hopback.snapshot.rows import PORT_STATES
-from tests.fidelity.area import Prediction, Received, Result
-from tests.fidelity.areas.vlan_cases import PORTS_MAX, VlanCase, random_case, smaller_case
+from tests.fidelity.area import Prediction, Result
+from tests.fidelity.areas.vlan_cases import VlanCase, random_case, smaller_case
 from tests.fidelity.mutants import Mutation
-from tests.fidelity.playback import Playback
-from tests.kernel.bridge_rig import BRIDGE, BRIDGE_MAC, PortConfig, port_mac
+from tests.fidelity.taps import HOST, KERNEL, PORTS, observed, predicted
+from tests.kernel.bridge_rig import BRIDGE_MAC, PortConfig, port_mac
 from tests.kernel.refusal import device_refusal
 from tests.kernel.vlan_rig import PortVlan, VlanBridge
 
-_HOST = DevId("", "", BRIDGE)
-_PORTS = tuple(DevId("", "", f"lp{index}") for index in range(PORTS_MAX))
 _FLAGS = (
     "hairpin",
     "learning",
@@ -36,8 +29,6 @@ _FLAGS = (
     "proxyarp",
     "group_fwd_mask",
 )
-_PACKET_TYPES: tuple[PacketType, ...] = ("host", "broadcast", "multicast", "otherhost")
-_KERNEL = behaviour_of(os.uname().release)
 
 
 class VlanArea:
@@ -74,8 +65,8 @@ class VlanArea:
                 return made
 
             def run(case: VlanCase) -> Result:
-                asked = bridge(len(case.ports), None if case.inherits else BRIDGE_MAC)
-                asked.filter(
+                made = bridge(len(case.ports), None if case.inherits else BRIDGE_MAC)
+                made.filter(
                     case.ports,
                     case.vlans,
                     case.own,
@@ -84,45 +75,23 @@ class VlanArea:
                     filtering=case.filtering,
                     protocol=case.protocol,
                 )
-                return _result(asked, case)
+                return observed(made, case.frames)
 
             yield run
 
     def model(self, case: VlanCase, mutation: Mutation) -> Prediction:
-        run = Playback(_state(case), mutation)
-        for at, raw in case.frames:
-            run.take(None if at is None else _PORTS[at], raw)
-        return run.prediction()
+        return predicted(_state(case), case.frames, mutation)
 
 
 AREA = VlanArea()
-
-
-def _result(bridge: VlanBridge, case: VlanCase) -> Result:
-    seen = bridge.play(case.frames)
-    local = {_PORTS[port].name: _received(frames) for port, frames in seen.kept.items()}
-    if seen.local:
-        local[BRIDGE] = _received(seen.local)
-    return Result(
-        {_PORTS[port].name: frames for port, frames in seen.egress.items()},
-        local,
-        {
-            key: (None if entry.port is None else _PORTS[entry.port], entry.local, entry.sticky)
-            for key, entry in bridge.table().items()
-        },
-    )
-
-
-def _received(seen: Sequence[Seen]) -> tuple[Received, ...]:
-    return tuple(Received(_PACKET_TYPES[type_], frame) for type_, frame in seen)
 
 
 def _state(case: VlanCase) -> BridgeState:
     mac = port_mac(0) if case.inherits else BRIDGE_MAC
     ports = zip(case.ports, case.vlans, strict=True)
     return BridgeState(
-        id=_HOST,
-        ports={_PORTS[i]: _port(i, port, vlans) for i, (port, vlans) in enumerate(ports)},
+        id=HOST,
+        ports={PORTS[i]: _port(i, port, vlans) for i, (port, vlans) in enumerate(ports)},
         fdb=_table(case, mac),
         mac=mac,
         stp=case.settings.stp,
@@ -132,7 +101,7 @@ def _state(case: VlanCase) -> BridgeState:
         vlan_filtering=case.filtering,
         vlan_protocol=case.protocol,
         vlans=_group(case.own),
-        kernel=_KERNEL,
+        kernel=KERNEL,
     )
 
 
@@ -141,19 +110,19 @@ def _table(case: VlanCase, mac: Mac) -> dict[FdbKey, FdbEntry]:
     table: dict[FdbKey, FdbEntry] = {}
     for index, vlans in enumerate(case.vlans):
         for vid in (0, *(vlan.vid for vlan in vlans)):
-            table[port_mac(index), vid] = FdbEntry(_PORTS[index], local=True)
+            table[port_mac(index), vid] = FdbEntry(PORTS[index], local=True)
     for vid in (0, *(vlan.vid for vlan in case.own)):
         table.setdefault((mac, vid), FdbEntry(None, local=True))
     for entry in case.entries:
         key = (entry.mac, entry.vid)
-        table[key] = FdbEntry(_PORTS[entry.port], entry.local, entry.sticky)
+        table[key] = FdbEntry(PORTS[entry.port], entry.local, entry.sticky)
     return table
 
 
 def _port(index: int, port: PortConfig, vlans: Sequence[PortVlan]) -> ModelPort:
     flags = {name: getattr(port, name) for name in _FLAGS}
     state = PORT_STATES[port.state]
-    return ModelPort(_PORTS[index], port_mac(index), state, vlans=_group(vlans), **flags)
+    return ModelPort(PORTS[index], port_mac(index), state, vlans=_group(vlans), **flags)
 
 
 def _group(vlans: Sequence[PortVlan]) -> VlanGroup:

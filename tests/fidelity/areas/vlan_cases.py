@@ -6,23 +6,20 @@ from random import Random
 from typing import Any
 
 from hopback.frames.ethernet import DOT1AD, DOT1Q
-from hopback.frames.mac import BROADCAST, ZERO, Mac, mac_to_bytes
+from hopback.frames.mac import mac_to_bytes
 from tests.fidelity.areas.bridge_cases import (
-    GROUPS,
     LINK_LOCAL,
     STATIONS,
-    STRANGER,
+    addresses,
     random_ports,
     random_settings,
 )
 from tests.fidelity.shrink import changed_at, fewer, plainer
 from tests.kernel.bridge_rig import (
-    BRIDGE_MAC,
     DEFAULT,
     TEST_ETHERTYPE,
     PortConfig,
     Settings,
-    port_mac,
 )
 from tests.kernel.vlan_rig import PortVlan, VlanEntry
 
@@ -103,30 +100,11 @@ def _entries(chance: Random, vlans: tuple[tuple[PortVlan, ...], ...]) -> tuple[V
 def _sent(chance: Random, count: int, protocol: int, number: int) -> tuple[int | None, bytes]:
     """A frame of any class; its number makes it unlike all others of the case."""
     port = chance.randrange(count + 1)
-    source, target = _addresses(chance, count)
+    source, target = addresses(chance, count, (0.88, 0.96), (0.5, 0.68, 0.78))
     body = number.to_bytes(4, "big").ljust(chance.choice(_LENGTHS), b"\0")
     header = mac_to_bytes(target) + mac_to_bytes(source)
     raw = header + _tags(chance, protocol, target in LINK_LOCAL) + _ETHERTYPE + body
     return None if port == count else port, raw
-
-
-def _addresses(chance: Random, count: int) -> tuple[Mac, Mac]:
-    own = (*(port_mac(i) for i in range(count)), BRIDGE_MAC)
-    kind = chance.random()
-    if kind < 0.88:
-        source = chance.choice(STATIONS)
-    elif kind < 0.96:
-        source = chance.choice(own)
-    else:
-        source = chance.choice((ZERO, BROADCAST, GROUPS[1]))
-    kind = chance.random()
-    if kind < 0.5:
-        return source, chance.choice(STATIONS)
-    if kind < 0.68:
-        return source, chance.choice(GROUPS)
-    if kind < 0.78:
-        return source, chance.choice(LINK_LOCAL)
-    return source, chance.choice((*own, STRANGER, source))
 
 
 def _tags(chance: Random, protocol: int, link_local: bool) -> bytes:

@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from random import Random
 
-from hopback.datapath.effects import PacketType
 from hopback.datapath.model import Model
 from hopback.frames.mac import Mac, format_mac, mac_to_bytes, parse_mac
 from tests.build import BRIDGE as BRIDGE_KIND
 from tests.build import TUN, link, links, listing, model
-from tests.fidelity.area import Prediction, Received, Result
+from tests.fidelity.area import Prediction, Result, received
 from tests.fidelity.mutants import Mutation
 from tests.fidelity.shrink import fewer
 from tests.fidelity.walk import Walk
@@ -33,7 +32,6 @@ _TAGS = tuple(
         *("81000009", "8100e000", "88a80007", "8100000581000007", "88a8000581000005"),
     )
 )
-_PACKET_TYPES: tuple[PacketType, ...] = ("host", "broadcast", "multicast", "otherhost")
 
 
 @dataclass(frozen=True)
@@ -78,10 +76,7 @@ class VlanDeviceArea:
                 egress, local = bridge.hear(case.frames)
                 return Result(
                     egress,
-                    {
-                        name: tuple(Received(_PACKET_TYPES[type_], raw) for type_, raw in seen)
-                        for name, seen in local.items()
-                    },
+                    {name: received(seen) for name, seen in local.items()},
                 )
 
             yield run

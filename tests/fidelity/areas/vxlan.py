@@ -27,7 +27,7 @@ from hopback.frames.mac import BROADCAST, ZERO, Mac, is_group, mac_to_bytes, par
 from hopback.network.facts import DevId, Ref
 from hopback.snapshot.rows import Fdb
 from hopback.snapshot.table import Cite
-from tests.fidelity.area import Prediction, Received, Result
+from tests.fidelity.area import Prediction, Received, Result, received
 from tests.fidelity.mutants import Mutation, Spot, rule_of
 from tests.fidelity.shrink import changed_at, fewer, plainer
 from tests.kernel.bridge_rig import TEST_ETHERTYPE
@@ -53,7 +53,6 @@ _GROUPS = tuple(
 )
 _EVERYBODY = (*(address for host in HOSTS for address in ADDRESSES[host]), NOBODY)
 _MISSING_VNI = 99
-_PACKET_TYPES: tuple[PacketType, ...] = ("host", "broadcast", "multicast", "otherhost")
 _Key = tuple[str, Mac]
 
 
@@ -111,10 +110,7 @@ class VxlanArea:
             def run(case: VxlanCase) -> Result:
                 rig.configure(case.entries)
                 reached = rig.play(case.frames)
-                local = {
-                    name: tuple(Received(_PACKET_TYPES[type_], raw) for type_, raw in seen)
-                    for name, seen in reached.local.items()
-                }
+                local = {name: received(seen) for name, seen in reached.local.items()}
                 return Result(dict(reached.nobody), local, _listed(reached.table))
 
             yield run
