@@ -1,5 +1,7 @@
 """bridge-loop: a cycle of forwarding ports that spanning tree does not cut."""
 
+from shlex import split
+
 import pytest
 
 from tests.build import (
@@ -103,3 +105,11 @@ def test_ports_of_the_same_names_in_another_namespace_are_not_cited() -> None:
     finding = only(report(elsewhere + links(*RING)), NAME)
     assert finding.details["netns"] == ""
     assert {e.source for e in finding.because} == {"ip -d link show"}
+
+
+def test_the_advice_stays_in_the_namespace_of_the_bridge() -> None:
+    given = report(links(*RING, netns="blue"))
+    (step,) = (s for s in given.next if "bridge link" in s.command)
+    program, *words = split(step.command)
+    assert (program, words[:5]) == ("ip", ["netns", "exec", "blue", "sh", "-c"])
+    assert words[5].startswith("bridge link show; bridge -s fdb show br "), "both, in one shell"

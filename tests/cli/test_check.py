@@ -44,7 +44,9 @@ def test_symptoms_stand_under_their_cause(run: Run) -> None:
 
 @pytest.mark.parametrize("source", RECONSTRUCTIONS, ids=lambda p: p.stem)
 def test_fits_eighty_columns(run: Run, source: Path) -> None:
-    wide = [line for line in run("check", source).stdout.splitlines() if len(line) > WIDTH]
+    lines = run("check", source).stdout.splitlines()
+    assert lines
+    wide = [line for line in lines if len(line) > WIDTH]
     assert [line for line in wide if not line.lstrip().startswith("$ ")] == []
 
 

@@ -169,3 +169,9 @@ def test_shell_is_inside_and_ends_it_all() -> None:
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 1
     assert f"fa:16:3e:56:ea:fa dev {UPLINK} master brq5dddda71-76".encode() in shown
+
+
+@pytest.mark.parametrize("words", [("--to", ""), ("--server", ""), ("--json",)])
+def test_what_cannot_be_meant_is_refused(run: Run, words: tuple[str, ...]) -> None:
+    """An unset variable must not choose for the user, and a plan has no JSON."""
+    assert run("lab", PASTE, "--plan", *words).exit_code == 2

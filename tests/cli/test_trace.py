@@ -82,12 +82,9 @@ def test_the_server_may_be_the_host_itself(run: Run) -> None:
 @pytest.mark.parametrize("source", RECONSTRUCTIONS, ids=lambda p: p.stem)
 def test_fits_eighty_columns(run: Run, source: Path) -> None:
     guest = MAC if source == PASTE else "lvnet0"
-    wide = [
-        line
-        for line in run("trace", source, "--to", guest, "--dhcp").stdout.splitlines()
-        if len(line) > WIDTH
-    ]
-    assert wide == []
+    lines = run("trace", source, "--to", guest, "--dhcp").stdout.splitlines()
+    assert lines
+    assert [line for line in lines if len(line) > WIDTH] == []
 
 
 @pytest.mark.parametrize(

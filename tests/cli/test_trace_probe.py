@@ -62,6 +62,7 @@ def test_what_the_tables_do_not_show_is_not_decided(run: Run) -> None:
 def test_fits_eighty_columns(run: Run, source: Path, guest: str) -> None:
     for kind in ("--arp", "--nd"):
         lines = run("trace", source, "--from", guest, kind).stdout.splitlines()
+        assert lines
         assert [line for line in lines if len(line) > WIDTH] == []
 
 

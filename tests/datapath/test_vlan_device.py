@@ -89,3 +89,17 @@ def test_what_the_device_below_takes_for_its_own_is_its_vlan_device_s_too() -> N
         assert isinstance(effect, Deliver)
         types[target] = effect.packet_type
     assert types == {lower: "host", own: "host", stranger: "otherhost"}
+
+
+def test_devices_that_stand_on_each_other_are_none() -> None:
+    """Listings from before and after a change of names: a walk down would never end."""
+    circular = model(
+        links(
+            link(2, "a@b", "0c:c4:7a:00:00:0a", "vlan protocol 802.1Q id 5", master="br0", port=""),
+            link(3, "b@a", "0c:c4:7a:00:00:0a", "vlan protocol 802.1Q id 6"),
+            link(4, "c@a", "0c:c4:7a:00:00:0a", "vlan protocol 802.1Q id 7"),
+            link(5, "br0", "0c:c4:7a:00:00:0a", BRIDGE),
+        )
+    )
+    assert not circular.vlans.by_id
+    assert outlet(circular, dev("a")) == dev("a")

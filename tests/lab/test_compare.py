@@ -14,7 +14,6 @@ from tests.build import case
 from tests.reconstructions import PASTE
 
 TAP, UPLINK = "tap0b5f208b-76", "bond0.2222"
-GUEST_IN = Passing("the guest", "in")
 
 Change = Callable[[SceneSeen], SceneSeen]
 

@@ -99,7 +99,12 @@ def test_extent_of_no_source_is_named() -> None:
         load(msgspec.json.encode(plain))
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b"\x1f\x8b", dump([small()])[:40]])
+DEEP = (
+    b'{"schema":"hopback.snapshot/1","snapshots":[{"x":' + b"[" * 200_000 + b"]" * 200_000 + b"}]}"
+)
+
+
+@pytest.mark.parametrize("data", [DEEP, b"", b"{", b"\xff\xfe", b"\x1f\x8b", dump([small()])[:40]])
 def test_damage_is_an_error(data: bytes) -> None:
     with pytest.raises(CodecError):
         load(data)

@@ -52,7 +52,9 @@ def test_line_as_read() -> None:
     assert quote(snapshot, Cite(0, 43)) == "last"
 
 
-@pytest.mark.parametrize("cite", [Cite(0, 40), Cite(0, 42), Cite(1, 41), Cite(-1, 41)])
+@pytest.mark.parametrize(
+    "cite", [Cite(0, 40), Cite(0, 42), Cite(1, 41), Cite(-1, 41), Cite(0, 10**30)]
+)
 def test_citation_of_nothing(cite: Cite) -> None:
     assert quote(one("x", first=41), cite) == ""
 

@@ -175,3 +175,8 @@ def test_damage_never_raises(junk: bytes, at: int, pack: Callable[[bytes], bytes
     data = bytearray(pack(tar(file("h1/a.txt"), file("h1/brctl-show.txt"))))
     data[at : at + len(junk)] = junk
     read_directory(read(bytes(data)))
+
+
+def test_a_compressed_log_is_told_from_a_damaged_archive() -> None:
+    (message,) = messages(read(gzip.compress(b"eth0: link up\n" * 100)))
+    assert message.endswith("a log or paste has to be decompressed")

@@ -1,6 +1,7 @@
 """What to run next, and on which host: the command whose answer decides."""
 
 from collections.abc import Iterator, Sequence
+from shlex import quote
 
 from hopback.findings import Finding, Gap, NextStep, Verdict
 from hopback.network.facts import DevId
@@ -36,7 +37,11 @@ def _look(host: str) -> NextStep:
 
 
 def _in(netns: str, command: str) -> str:
-    return f"ip netns exec {netns} {command}" if netns else command
+    if not netns:
+        return command
+    if ";" in command or "$(" in command:  # only a shell of its own runs all of it in there
+        command = f"sh -c {quote(command)}"
+    return f"ip netns exec {netns} {command}"
 
 
 def _for_finding(network: Network, finding: Finding) -> Iterator[NextStep]:

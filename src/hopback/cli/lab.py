@@ -110,13 +110,19 @@ def command(
         raise click.UsageError("--keep stays in namespaces: use it with --in netns")
     if keep and not os.isatty(0):
         raise click.UsageError("--keep needs a terminal")
+    if only_plan and as_json:
+        raise click.UsageError("--plan is text: leave out --json")
     read = read_sources((source,), netns)
     tell_problems(read.problems)
     if not read.snapshots:
         return read.code
     case = Case(build(read.snapshots))
-    chosen = choose_station(case.network, as_text(station)) if station else choose_only(case.model)
-    place = choose_server(case.network, chosen, server) if server else None
+    chosen = (
+        choose_station(case.network, as_text(station))
+        if station is not None
+        else choose_only(case.model)
+    )
+    place = choose_server(case.network, chosen, server) if server is not None else None
     runner = where or _place(keep)
     capable = FACILITIES if runner == "uml" else facilities()
     try:

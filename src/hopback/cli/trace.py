@@ -70,7 +70,7 @@ def command(
     """
     if follow_what is None:
         raise click.UsageError("say what to follow: --dhcp, --arp or --nd")
-    if server and follow_what != "dhcp":
+    if server is not None and follow_what != "dhcp":
         raise click.UsageError("--server goes with --dhcp")
     read = read_sources((source,), netns)
     tell_problems(read.problems)
@@ -79,7 +79,7 @@ def command(
     case = Case(build(read.snapshots))
     chosen = choose_station(case.network, as_text(station))
     if follow_what == "dhcp":
-        place = choose_server(case.network, chosen, server) if server else None
+        place = choose_server(case.network, chosen, server) if server is not None else None
         found = _dhcp(case, follow(case.model, chosen, place), read.problems, as_json, color)
     else:
         found = _probe(case, probe(case.model, chosen, follow_what), read.problems, as_json, color)

@@ -44,8 +44,19 @@ def vlan_devices(network: Network) -> VlanDevices:
                 id_ = DevId(host, row.netns, row.name)
                 tag = Vlan(row.vid, tpid=_PROTOCOLS.get(row.protocol or "", DOT1Q))
                 found[id_] = VlanDev(id_, id_._replace(name=row.lower), tag, (Ref(host, row.cite),))
+    for id_ in [id_ for id_ in found if _circular(found, id_)]:
+        del found[id_]
     tags = {(d.lower, d.tag.tpid, d.tag.vid): d for d in found.values()}
     return VlanDevices(MappingProxyType(found), MappingProxyType(tags))
+
+
+def _circular(found: Mapping[DevId, VlanDev], id_: DevId) -> bool:
+    """Whether the devices below lead back; only listings of different moments can say so."""
+    seen: set[DevId] = set()
+    while id_ in found and id_ not in seen:
+        seen.add(id_)
+        id_ = found[id_].lower
+    return id_ in seen
 
 
 def taken(devices: VlanDevices, at: DevId, frame: Frame) -> Cross | None:

@@ -134,6 +134,8 @@ def _unbuilt(network: Network, bridge: BridgeView, partial: bool, filters: bool)
         yield f"{name} runs no spanning tree in the lab: its ports keep their recorded states"
     for snapshot_row in network.snapshots[bridge.id.host].blinds.rows:
         id_ = bridge.id._replace(name=snapshot_row.dev)
+        if snapshot_row.netns != bridge.id.netns:
+            continue
         if not snapshot_row.dev or id_ in bridge.ports:
             yield f"{snapshot_row.what} on {snapshot_row.dev or 'the host'} is not rebuilt"
     for port in bridge.ports:

@@ -58,7 +58,7 @@ def load(data: bytes) -> tuple[Snapshot, ...]:
     try:
         _check_schema(msgspec.json.decode(plain, type=_Head).schema)
         snapshots = msgspec.json.decode(plain, type=_File).snapshots
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CodecError(f"not a snapshot: {error}") from error
     for fault in _faults(snapshots):
         raise CodecError(f"not a snapshot: {fault}")

@@ -32,7 +32,8 @@ def quote(snapshot: Snapshot, cite: Cite) -> str:
 def _line(source: Source, number: int) -> str | None:
     """One line of the source's text, found without cutting up the rest."""
     skip = number - source.first_line
-    if source.text is None or skip < 0:
+    # A text has no more lines than characters, whatever number a file claims.
+    if source.text is None or not 0 <= skip <= len(source.text):
         return None
     start = 0
     if skip:

@@ -96,6 +96,8 @@ def archive_tree(file: IO[bytes], label: str, limits: Limits | None = None) -> T
         problems.append(Problem(label, 0, f"{stop}; what was read before is used"))
     except _DAMAGE as error:
         message = f"truncated or damaged: {error}; what was read before is used"
+        if not files:
+            message = f"no listing could be read ({error}): a log or paste has to be decompressed"
         problems.append(Problem(label, 0, message))
     return Tree(_stem(label), dict(sorted(files.items())), tuple(problems))
 

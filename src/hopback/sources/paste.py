@@ -151,7 +151,7 @@ class _Reader:
         for part in parts:
             listing = self._listing(command)
             if len(parts) > 1 or any(self._used):
-                lines = self._unused()[part.start : part.stop]
+                lines = self._unused(part)
                 head = None if part.start else listing.head
                 listing = listing._replace(lines=lines, first=listing.first + part.start, head=head)
             heard = self._take(command.host, found, listing, part.start) or heard
@@ -184,8 +184,10 @@ class _Reader:
             self._used[start + row.cite.line - listing.first] = _READ
         return True
 
-    def _unused(self) -> list[str]:
-        return ["" if u else line for u, line in zip(self._used, self._block.lines, strict=True)]
+    def _unused(self, part: range) -> list[str]:
+        lines = slice(part.start, part.stop)
+        pairs = zip(self._used[lines], self._block.lines[lines], strict=True)
+        return ["" if used else line for used, line in pairs]
 
     def _shapes(self, skip: set[str]) -> bool:
         """Listings that show their shape among the lines no command's parser read."""
