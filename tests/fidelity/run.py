@@ -17,7 +17,7 @@ Kernel = Callable[[C], Result]
 class Mismatch(Generic[C]):
     """The first case (by ``number``, from 1) that disagreed, shrunk, and what ``differs``.
 
-    Not ``steady``: it agreed when it was asked again, so something was late; it is not shrunk.
+    Not ``steady``: it agreed in the end when asked again, so something was late; it is not shrunk.
     """
 
     number: int
@@ -69,7 +69,9 @@ def _shrunk(area: Area[C], kernel: Kernel[C], found: Mismatch[C]) -> Mismatch[C]
     if not differing(found.case):
         return found
     smallest = shrink(found.case, area.smaller, lambda case: bool(differing(case)))
-    return Mismatch(found.number, smallest, differing(smallest), steady=True)
+    # What lasted for two questions may be over by now: then the first answer is all there is.
+    last = differing(smallest)
+    return Mismatch(found.number, smallest, last, steady=True) if last else found
 
 
 def assert_agree(area: Area[C], case: C) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from random import Random
 
 import pytest
@@ -59,6 +60,19 @@ class ToyArea:
         return Prediction(Result({"p0": tuple(bytes([n]) for n in frames)}), self.rules)
 
 
+@dataclass(frozen=True)
+class LateArea(ToyArea):
+    """A kernel that sends nothing for the first ``late`` times it is asked."""
+
+    late: int = 0
+
+    @contextmanager
+    def kernel(self) -> Iterator[Callable[[Numbers], Result]]:
+        asked = count()
+        with super().kernel() as kernel:
+            yield lambda case: Result() if next(asked) < self.late else kernel(case)
+
+
 def ask(monkeypatch: pytest.MonkeyPatch, area: ToyArea, *words: str) -> tuple[int, str]:
     monkeypatch.setattr(command, "areas", lambda: {area.name: area})
     done = CliRunner().invoke(command.main, ["--frames", "2000", "--seed", "7", *words])
@@ -79,6 +93,16 @@ def test_a_wrong_model_is_found_and_made_small() -> None:
     assert tally.first.case == Numbers((42,))
     assert tally.first.differs == ("egress p0: kernel (), model (2a)",)
     assert tally.first.steady
+
+
+@pytest.mark.parametrize("late", [1, 2])
+def test_what_passes_is_told_as_it_was_first_seen(late: int) -> None:
+    tally = run(LateArea(late=late), Random(7), lambda tally: tally.cases >= 3)
+    assert tally.mismatches == 1
+    assert tally.first is not None
+    assert not tally.first.steady
+    assert len(tally.first.case.frames) == 20, "not shrunk"
+    assert tally.first.differs
 
 
 def test_enumerated_cases_come_first() -> None:
