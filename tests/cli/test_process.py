@@ -96,6 +96,7 @@ def test_an_output_that_is_full_is_an_error() -> None:
     done = shell('"$1" check "$2" >/dev/full')
     assert done.returncode == 4
     assert "No space left" in done.stderr
+    assert "fault of hopback" not in done.stderr
 
 
 def test_colour_is_for_terminals() -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import click
 
+from hopback.cli import exits
 from hopback.render.page import Line, Page, Style, plain, printable
 from hopback.snapshot.table import Problem
 
@@ -74,6 +75,10 @@ def _painted(lines: Sequence[Line]) -> str:
     return captured.get()
 
 
+class _Unwritable(click.ClickException):
+    exit_code = exits.INTERNAL
+
+
 def emit(data: bytes) -> None:
     """Write to standard output; a reader that has gone (``| head``) is no error."""
     stream = sys.stdout.buffer
@@ -84,7 +89,7 @@ def emit(data: bytes) -> None:
         # Python flushes once more at exit, and must not fail there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            raise
+            raise _Unwritable(f"cannot write the output: {error.strerror}") from error
 
 
 def complain(message: str) -> None:

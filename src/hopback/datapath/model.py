@@ -93,7 +93,7 @@ def _state(network: Network, bridge: BridgeView) -> BridgeState:
         for id_, p in bridge.ports.items()
     }
     ageing = bridge.settings.get("ageing_time")
-    table, complete, source = _table(network, bridge, kernel)
+    table, complete = _table(network, bridge, kernel)
     snapshot = network.snapshots[bridge.id.host]
     device = network.devices.get(bridge.id)
     return BridgeState(
@@ -113,7 +113,6 @@ def _state(network: Network, bridge: BridgeView) -> BridgeState:
         hosts=hosts_of(snapshot, bridge),
         hosts_listed=hosts_listed(snapshot, bridge.id),
         table_complete=complete,
-        table_source=source,
         question=_question(bridge),
         blind=_blind(network, bridge),
         kernel=kernel,
@@ -190,21 +189,19 @@ def _blind(network: Network, bridge: BridgeView) -> tuple[str, tuple[Ref, ...]] 
 
 def _table(
     network: Network, bridge: BridgeView, kernel: Behaviour
-) -> tuple[dict[FdbKey, FdbEntry], bool, str]:
+) -> tuple[dict[FdbKey, FdbEntry], bool]:
     """The table as last seen: a whole listing replaces what came before, a filtered one adds."""
     table: dict[FdbKey, FdbEntry] = {}
     complete = False
-    source = ""
     limit = _setting(bridge, "ageing_time", 300_000_000_000)
     for listing in bridge.listings:
         if listing.complete:
             table.clear()
             complete = True
         table.update(_entries(bridge, listing, limit if kernel.lookup_checks_age else None))
-        source = network.snapshots[bridge.id.host].sources[listing.source].name
     for key, entry in _own_addresses(network, bridge):
         table.setdefault(key, entry)
-    return table, complete, source
+    return table, complete
 
 
 def _filters(bridge: BridgeView) -> bool:

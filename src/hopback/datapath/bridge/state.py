@@ -156,7 +156,6 @@ class BridgeState(Struct, frozen=True):
     hosts: Mapping[int, HostState] = MappingProxyType({})
     hosts_listed: bool = True
     table_complete: bool = True
-    table_source: str = ""
     question: Question | None = None
     blind: tuple[str, tuple[Ref, ...]] | None = None
     kernel: Behaviour = CURRENT
