@@ -179,4 +179,4 @@ def test_damage_never_raises(junk: bytes, at: int, pack: Callable[[bytes], bytes
 
 def test_a_compressed_log_is_told_from_a_damaged_archive() -> None:
     (message,) = messages(read(gzip.compress(b"eth0: link up\n" * 100)))
-    assert message.endswith("a log or paste has to be decompressed")
+    assert message.endswith("decompress a log or a paste first")

@@ -97,7 +97,7 @@ def archive_tree(file: IO[bytes], label: str, limits: Limits | None = None) -> T
     except _DAMAGE as error:
         message = f"truncated or damaged: {error}; what was read before is used"
         if not files:
-            message = f"no listing could be read ({error}): a log or paste has to be decompressed"
+            message = f"damaged, or no archive ({error}): decompress a log or a paste first"
         problems.append(Problem(label, 0, message))
     return Tree(_stem(label), dict(sorted(files.items())), tuple(problems))
 
