@@ -41,11 +41,27 @@ class Step(Struct, frozen=True):
     why: str
 
 
+class FixFile(Struct, frozen=True):
+    """A file that a fix's commands read; it is written first, and removed by the undo."""
+
+    path: str
+    content: str
+
+
+class Persistence(Struct, frozen=True):
+    """How a fix is made to last: ``lines`` to put where (libvirt, systemd-networkd, …) says."""
+
+    where: str
+    lines: tuple[str, ...]
+
+
 class Fix(Struct, frozen=True):
     """A remedy: commands and their undo. ``proved`` only if the model was run with it, both ways.
 
     ``keeps`` are the flows it was shown to leave alone, ``afterwards`` what to run in the guest,
-    ``limits`` what it cannot mend. A fix that fails is kept, with ``rejected_because``.
+    ``limits`` what it cannot mend, ``blast_radius`` whom it touches. A fix that fails is kept,
+    with ``rejected_because``. Each command is one line for a shell, and needs none: no pipes, no
+    variables.
     """
 
     name: str
@@ -58,6 +74,9 @@ class Fix(Struct, frozen=True):
     rejected_because: str | None = None
     keeps: tuple[str, ...] = ()
     limits: str | None = None
+    files: tuple[FixFile, ...] = ()
+    persistence: tuple[Persistence, ...] = ()
+    blast_radius: str = ""
 
 
 class NextStep(Struct, frozen=True):

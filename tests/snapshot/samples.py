@@ -4,10 +4,11 @@ import typing
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from hopback.frames.mac import BROADCAST, Mac
 from hopback.snapshot.model import TABLES, Snapshot
-from hopback.snapshot.rows import NextHop, Row
+from hopback.snapshot.rows import NextHop
 from hopback.snapshot.table import Cite, Extent, Problem, Rows, Source
 
 SOURCES = 3
@@ -31,14 +32,19 @@ def of(hint: Any) -> st.SearchStrategy[Any]:
     if typing.get_origin(hint) is typing.Literal:
         return st.sampled_from(typing.get_args(hint))
     if typing.get_origin(hint) is tuple:
-        return st.lists(of(typing.get_args(hint)[0]), max_size=2).map(tuple)
+        first, *others = typing.get_args(hint)
+        if others == [...]:
+            return st.lists(of(first), max_size=2).map(tuple)
+        return st.tuples(of(first), *map(of, others))
     if hint is type(None):
         return st.none()
+    if isinstance(hint, type) and issubclass(hint, Struct):
+        return rows(hint)
     return st.one_of(*(of(one) for one in typing.get_args(hint)))
 
 
-def rows(kind: type[Row]) -> st.SearchStrategy[Any]:
-    """Rows of one type."""
+def rows(kind: type[Struct]) -> st.SearchStrategy[Any]:
+    """Rows of one type, or the parts of one."""
     hints = typing.get_type_hints(kind)
     return st.builds(kind, **{name: of(hints[name]) for name in kind.__struct_fields__})
 

@@ -7,7 +7,11 @@ from msgspec.structs import replace
 from hopback.snapshot.model import TABLES
 from hopback.snapshot.rows import (
     Address,
+    Connection,
     Fdb,
+    FilterChain,
+    FilterRule,
+    FilterSet,
     Guest,
     GuestNic,
     Mdb,
@@ -36,6 +40,10 @@ _FIELDS: dict[type[Row], tuple[str, ...]] = {
     Guest: ("name",),
     GuestNic: ("guest", "mac", "target"),
     PacketFilter: ("family", "name"),
+    FilterChain: ("backend", "family", "table", "name"),
+    FilterRule: ("backend", "family", "table", "chain", "place"),
+    FilterSet: ("backend", "family", "table", "name"),
+    Connection: ("protocol", "source", "target", "source_port", "target_port"),
     Sysctl: ("key",),
 }
 _DEVICE = ("name",)

@@ -14,10 +14,14 @@ from hopback.snapshot.rows import (
     BondLeg,
     Bridge,
     BridgePort,
+    Connection,
     DadEvent,
     EvpnMac,
     Fdb,
     FdbEvent,
+    FilterChain,
+    FilterRule,
+    FilterSet,
     Guest,
     GuestNic,
     HostIdentity,
@@ -82,6 +86,10 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     guests: Rows[Guest] | Missing = _missing("virsh list")
     guest_nics: Rows[GuestNic] | Missing = _missing("virsh dumpxml GUEST")
     filters: Rows[PacketFilter] | Missing = _missing("nft list ruleset; ebtables-save")
+    filter_chains: Rows[FilterChain] | Missing = _missing("nft -j list ruleset; iptables-save")
+    filter_rules: Rows[FilterRule] | Missing = _missing("nft -j list ruleset; iptables-save")
+    filter_sets: Rows[FilterSet] | Missing = _missing("nft -j list ruleset; ipset save")
+    connections: Rows[Connection] | Missing = _missing("conntrack -L")
     sysctls: Rows[Sysctl] | Missing = _missing("sysctl -a")
     kernels: Rows[Kernel] | Missing = _missing("uname -r")
     identities: Rows[HostIdentity] | Missing = _missing("hostnamectl")
@@ -128,6 +136,10 @@ TABLES: MappingProxyType[type[Row], str] = MappingProxyType(
         Guest: "guests",
         GuestNic: "guest_nics",
         PacketFilter: "filters",
+        FilterChain: "filter_chains",
+        FilterRule: "filter_rules",
+        FilterSet: "filter_sets",
+        Connection: "connections",
         Sysctl: "sysctls",
         Kernel: "kernels",
         HostIdentity: "identities",

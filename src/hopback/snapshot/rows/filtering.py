@@ -1,0 +1,197 @@
+"""Packet filters: chains, rules and sets of nftables, iptables and ebtables in one form.
+
+A rule is a row of steps, taken from left to right: a step that does not match ends the rule, a
+verdict ends it with that verdict. What a parser does not understand stays a step (``Opaque``), and
+what cannot be known from the packet is one too (``Unsure``): neither is ever left out. What changes
+nothing for the packet (counters, logging, comments) is.
+
+Names of fields are nft's words (nft(8)), whatever the dialect: ``meta iifname``, ``ether saddr``,
+``ip daddr``, ``ct state``, ``tcp dport``. Addresses, MACs, marks, ports, types and protocols are
+integers; names of devices (``tap*`` is a prefix) and words such as ``established`` are text.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from hopback.snapshot.rows.base import Row
+
+FilterFamily = Literal["bridge", "ip", "ip6", "inet", "arp", "netdev"]
+FilterBackend = Literal["nft", "legacy", "ipset"]
+"""Who holds the rules: nf_tables (iptables-nft and ebtables-nft too), x_tables, or ip_set."""
+
+Hook = Literal[
+    "ingress", "prerouting", "input", "forward", "output", "postrouting", "brouting", "egress"
+]
+Operator = Literal["==", "!=", "<", "<=", ">", ">=", "has", "lacks"]
+"""``has``: any bit of the value is set in the field; ``lacks``: none is."""
+
+
+class Span(Struct, frozen=True, tag="span"):
+    """All values from ``first`` to ``last``, both included: a range, a prefix."""
+
+    first: int
+    last: int
+
+
+Value = int | str | Span
+Element = tuple[Value, ...]
+"""One value for each field of a concatenation, mostly one."""
+
+
+class Field(Struct, frozen=True):
+    """What is looked at in the packet, ANDed with ``mask`` if there is one."""
+
+    key: str
+    mask: int | None = None
+
+
+class Match(Struct, frozen=True, tag="match"):
+    """True if the fields compare with one of ``values``, or with an element of the named ``set``.
+
+    ``!=`` and ``lacks`` are true if they do so with none.
+    """
+
+    fields: tuple[Field, ...]
+    values: tuple[Element, ...] = ()
+    op: Operator = "=="
+    set: str = ""
+
+
+class Unsure(Struct, frozen=True, tag="unsure"):
+    """A match that the packet alone does not decide: a rate limit, chance, a quota, an owner."""
+
+    text: str
+
+
+class Opaque(Struct, frozen=True, tag="opaque"):
+    """Something that was not understood; from here on the rule may do anything."""
+
+    text: str
+
+
+class Verdict(Struct, frozen=True, tag="verdict"):
+    """How a rule ends. ``chain`` is where a jump or goto leads."""
+
+    kind: Literal["accept", "drop", "reject", "return", "jump", "goto", "continue", "queue"]
+    chain: str = ""
+
+
+class Choice(Struct, frozen=True, tag="choice"):
+    """A verdict map: the verdict of the first entry that fits, or that of the named ``map``."""
+
+    fields: tuple[Field, ...]
+    entries: tuple[tuple[Element, Verdict], ...] = ()
+    map: str = ""
+
+
+class Mapped(Struct, frozen=True, tag="mapped"):
+    """A value found by looking fields up, in ``entries`` or in the named ``map``."""
+
+    fields: tuple[Field, ...]
+    entries: tuple[tuple[Element, Element], ...] = ()
+    map: str = ""
+
+
+class Nat(Struct, frozen=True, tag="nat"):
+    """Rewrites the connection's address and port. ``both`` looks up both in one map."""
+
+    kind: Literal["snat", "dnat", "masquerade", "redirect"]
+    address: Value | Mapped | None = None
+    port: Value | Mapped | None = None
+    both: Mapped | None = None
+
+
+class Mangle(Struct, frozen=True, tag="mangle"):
+    """``key`` becomes ``key & keep ^ source & mask ^ xor``; a plain value is ``xor`` alone.
+
+    ``source`` is another field, such as ``ct mark`` where the connection's mark is restored.
+    """
+
+    key: str
+    xor: int = 0
+    keep: int = 0
+    source: str = ""
+    mask: int = 0
+
+
+class Notrack(Struct, frozen=True, tag="notrack"):
+    """The packet gets no connection."""
+
+
+Step = Match | Unsure | Opaque | Verdict | Choice | Nat | Mangle | Notrack
+
+
+class FilterChain(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A chain. Only one with a ``hook`` sees packets by itself, in the order of ``priority``.
+
+    ``policy`` is what its end means: for a base chain accept or drop, for any other return, but
+    legacy ebtables lets those accept or drop too. ``devices`` are those a netdev chain is hooked
+    to. ``whole`` is False when some of its rules were not listed.
+    """
+
+    backend: FilterBackend = "nft"
+    family: FilterFamily
+    table: str
+    name: str
+    kind: Literal["filter", "nat", "route"] = "filter"
+    hook: Hook | None = None
+    priority: int | None = None
+    policy: Literal["accept", "drop", "return"] = "return"
+    devices: tuple[str, ...] | None = None
+    whole: bool = True
+
+
+class FilterRule(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A rule; ``place`` is its number in its chain, from 1, and ``text`` how it was listed.
+
+    ``packets`` is its counter, where one was shown.
+    """
+
+    backend: FilterBackend = "nft"
+    family: FilterFamily
+    table: str
+    chain: str
+    place: int
+    steps: tuple[Step, ...]
+    text: str = ""
+    packets: int | None = None
+
+
+class FilterSet(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A named set or map. Of a map, ``verdicts`` or ``values`` stand in the order of ``elements``.
+
+    ``kind`` is the type of an ipset (``hash:ip,port``). ``whole`` is False when its elements were
+    not listed.
+    """
+
+    backend: FilterBackend = "nft"
+    family: FilterFamily | None = None
+    table: str = ""
+    name: str
+    kind: str = ""
+    elements: tuple[Element, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    values: tuple[Element, ...] = ()
+    whole: bool = True
+
+
+class Connection(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """An entry of the connection table (``conntrack -L``): how it began, and how replies look.
+
+    Ports are None where the protocol has none; ICMP has its identifier in ``source_port`` and
+    ``reply_target_port``.
+    """
+
+    protocol: int
+    source: str
+    target: str
+    source_port: int | None = None
+    target_port: int | None = None
+    reply_source: str
+    reply_target: str
+    reply_source_port: int | None = None
+    reply_target_port: int | None = None
+    state: str | None = None  # of TCP: ESTABLISHED …
+    replied: bool = True
+    mark: int | None = None
