@@ -12,12 +12,14 @@ from hopback.datapath.effects import (
     Send,
 )
 from hopback.datapath.path import nic_of, step, uplink_question
+from hopback.datapath.skb import FRESH, Skb
 from hopback.frames.build import arp_probe
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import Mac, parse_mac
 from hopback.frames.raw import Raw
 from tests.build import (
     GUEST0,
+    GUEST1,
     HYPERVISOR,
     RING,
     VETH,
@@ -115,3 +117,28 @@ def test_a_station_in_a_namespace_is_the_far_end_itself() -> None:
     assert isinstance(effect, Cross)
     assert effect.dev == inside
     assert isinstance(only(step(model(text), {}, Place(inside, "out"), PROBE)), Cross)
+
+
+MARKED = Skb(mark=7, physin="eth9")
+
+
+def skb_after(text: str, at: Place) -> Skb:
+    effect = only(step(model(text), {}, at, PROBE, MARKED))
+    assert isinstance(effect, Cross | Send)
+    return effect.skb
+
+
+def test_what_travels_beside_a_frame_goes_on_by_a_vlan_device() -> None:
+    text = links(
+        link(2, "eth0", "0c:c4:7a:00:00:01"),
+        link(3, "eth0.5@eth0", "0c:c4:7a:00:00:01", "vlan protocol 802.1Q id 5 <REORDER_HDR>"),
+    )
+    assert skb_after(text, Place(dev("eth0.5"), "out")) == MARKED
+
+
+def test_a_veth_pair_leaves_the_mark_and_another_namespace_nothing() -> None:
+    assert skb_after(links(*RING), Place(dev("a0"), "out")) == Skb(mark=7)
+    text = links(link(4, "v@if2", GUEST0, VETH, extra=" link-netns pod")) + links(
+        link(2, "eth0@if4", GUEST1, VETH, extra=" link-netnsid 0"), netns="pod"
+    )
+    assert skb_after(text, Place(dev("v"), "out")) == FRESH

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
+from hopback.datapath.skb import FRESH, Skb
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import Mac
 from hopback.network.facts import DevId, Ref
@@ -44,11 +45,12 @@ World = Mapping[Question, str]
 
 
 class Send(Struct, frozen=True):
-    """The frame leaves by ``dev``."""
+    """The frame leaves by ``dev``, and ``skb`` with it."""
 
     dev: DevId
     frame: Frame
     why: Why
+    skb: Skb = FRESH
 
 
 class Deliver(Struct, frozen=True):
@@ -58,6 +60,7 @@ class Deliver(Struct, frozen=True):
     frame: Frame
     packet_type: PacketType
     why: Why
+    skb: Skb = FRESH
 
 
 class Drop(Struct, frozen=True):
@@ -115,6 +118,7 @@ class Cross(Struct, frozen=True):
     dev: DevId
     frame: Frame
     why: Why
+    skb: Skb = FRESH
 
 
 class Leave(Struct, frozen=True):

@@ -1,5 +1,7 @@
 """The order of the stages: which one a frame meets at each place. Only this file knows it."""
 
+from msgspec.structs import replace
+
 from hopback.datapath import bond, macvlan, veth, vlan_device, vxlan
 from hopback.datapath.bridge import ingress
 from hopback.datapath.effects import (
@@ -10,25 +12,41 @@ from hopback.datapath.effects import (
     Leave,
     Place,
     Question,
+    Send,
     Why,
     World,
 )
 from hopback.datapath.model import Model
+from hopback.datapath.skb import FRESH, Skb
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import BROADCAST, format_mac, is_group
 from hopback.network.facts import DevId
 from hopback.network.model import Station
 
 
-def step(model: Model, world: World, place: Place, frame: Frame) -> tuple[Effect, ...]:
-    """What happens to ``frame`` at ``place``."""
+def step(
+    model: Model, world: World, place: Place, frame: Frame, skb: Skb = FRESH
+) -> tuple[Effect, ...]:
+    """What happens at ``place`` to ``frame``, and ``skb`` beside it."""
     if place.way == "in":
         effects = _enter(model, world, place.dev, frame)
     elif place.dev in model.bridges:
         effects = ingress.transmit(model.bridges[place.dev], world, frame)
     else:
         effects = _leave(model, world, place.dev, frame)
-    return tuple(e for effect in effects for e in _above(model, world, effect))
+    beside = effects if skb is FRESH else (_carried(place, skb, e) for e in effects)
+    return tuple(e for effect in beside for e in _above(model, world, effect))
+
+
+def _carried(place: Place, skb: Skb, effect: Effect) -> Effect:
+    """The effect with what travels beside the frame, from a stage that does not look at that.
+
+    net/core/skbuff.c:skb_scrub_packet: a veth pair leaves no more than the mark, another namespace
+    nothing.
+    """
+    if not isinstance(effect, Send | Cross | Deliver) or effect.dev[:2] != place.dev[:2]:
+        return effect
+    return replace(effect, skb=Skb(mark=skb.mark) if effect.why.rule == "veth" else skb)
 
 
 def _above(model: Model, world: World, effect: Effect) -> tuple[Effect, ...]:

@@ -28,6 +28,7 @@ from hopback.datapath.effects import (
 )
 from hopback.datapath.model import Model
 from hopback.datapath.path import step
+from hopback.datapath.skb import FRESH, Skb
 from hopback.frames.ethernet import Frame
 from hopback.frames.identity import identity
 from hopback.network.facts import DevId
@@ -40,12 +41,16 @@ Fate = Literal["delivered", "ignored", "returned", "left", "lost", "cycle", "bli
 
 
 class Hop(Struct, frozen=True):
-    """The frame at a place. ``parent`` is the hop it came from, ``why`` the rule that sent it."""
+    """The frame at a place. ``parent`` is the hop it came from, ``why`` the rule that sent it.
+
+    ``skb`` is what travels with it.
+    """
 
     place: Place
     frame: Frame
     why: Why | None = None
     parent: int | None = None
+    skb: Skb = FRESH
 
 
 class End(Struct, frozen=True):
@@ -151,7 +156,7 @@ class _Run:
         while todo:
             number = todo.popleft()
             hop = self.hops[number]
-            for effect in step(self.model, self.world, hop.place, hop.frame):
+            for effect in step(self.model, self.world, hop.place, hop.frame, hop.skb):
                 if isinstance(effect, Ask):
                     if may_ask:
                         return effect.question
@@ -164,10 +169,10 @@ class _Run:
     def _take(self, number: int, effect: Effect) -> int | None:
         """Note the effect; the number of the new hop if there is one to follow."""
         match effect:
-            case Send(dev=dev, frame=frame, why=why):
-                return self._move(number, Place(dev, "out"), frame, why)
-            case Cross(dev=dev, frame=frame, why=why):
-                return self._move(number, Place(dev, "in"), frame, why)
+            case Send():
+                return self._move(number, Place(effect.dev, "out"), effect)
+            case Cross():
+                return self._move(number, Place(effect.dev, "in"), effect)
             case Deliver():
                 self._deliver(number, effect)
             case Leave(dev=dev, why=why):
@@ -182,15 +187,15 @@ class _Run:
                 self.logs.append(effect)
         return None
 
-    def _move(self, number: int, place: Place, frame: Frame, why: Why) -> int | None:
-        crumb = (place, identity(frame))
+    def _move(self, number: int, place: Place, moved: Send | Cross) -> int | None:
+        crumb = (place, identity(moved.frame))
         if crumb in self.crumbs[number]:
-            self.ends.append(End("cycle", number, why, place.dev))
+            self.ends.append(End("cycle", number, moved.why, place.dev))
             return None
         if len(self.hops) >= MAX_HOPS:
-            self.ends.append(End("budget", number, why, place.dev))
+            self.ends.append(End("budget", number, moved.why, place.dev))
             return None
-        self.hops.append(Hop(place, frame, why, number))
+        self.hops.append(Hop(place, moved.frame, moved.why, number, moved.skb))
         self.crumbs.append(self.crumbs[number] | {crumb})
         return len(self.hops) - 1
 

@@ -1,0 +1,53 @@
+"""What travels beside a frame within one namespace, and the connections it may belong to."""
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from hopback.network.facts import Ref
+
+Ip = IPv4Address | IPv6Address
+
+
+class Tuple(NamedTuple):
+    """One direction of a connection (struct nf_conntrack_tuple); ports 0 where there are none."""
+
+    protocol: int
+    source: Ip
+    target: Ip
+    source_port: int = 0
+    target_port: int = 0
+
+
+class Connection(Struct, frozen=True):
+    """A connection (struct nf_conn): how its packets look, and how those of the replies do.
+
+    They are each other's reverse until NAT changes ``reply``.
+    """
+
+    original: Tuple
+    reply: Tuple
+    replied: bool = False
+    mark: int = 0
+    refs: tuple[Ref, ...] = ()
+
+
+class Skb(Struct, frozen=True):
+    """What travels beside a frame within one namespace (struct sk_buff).
+
+    ``reply`` tells the direction that the packet has in its ``connection``. ``untracked``: a rule
+    said notrack. ``physin``: the port by which a bridged packet came in, while br_netfilter has it
+    (``nf_bridge_info``); ``dnatted``: DNAT sent it back to the same bridge.
+    """
+
+    mark: int = 0
+    connection: Connection | None = None
+    reply: bool = False
+    untracked: bool = False
+    physin: str = ""
+    dnatted: bool = False
+
+
+FRESH = Skb()
+"""A frame that has just come in."""
