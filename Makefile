@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench docs fidelity fidelity-release
+.PHONY: help demo test test-libvirt lint types bench docs fidelity fidelity-release
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -11,6 +11,9 @@ READY := .venv/.ready
 KERNEL_TESTS_NEED := ip=iproute2 brctl=bridge-utils dnsmasq=dnsmasq-base udhcpc=udhcpc \
 	busybox=busybox tcpdump=tcpdump sysctl=procps nft=nftables \
 	/etc/protocols=netbase linux.uml=user-mode-linux
+
+LIBVIRT_TESTS_NEED := libvirtd=libvirt-daemon-system virsh=libvirt-clients \
+	qemu-system-x86_64=qemu-system-x86 ebtables=ebtables ip=iproute2 sysctl=procps
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +34,11 @@ test: $(READY) ## Set up, then run every test that this machine can run, and mea
 	@tools/need $(KERNEL_TESTS_NEED) || true
 	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
 	$(BIN)/coverage report
+
+test-libvirt: $(READY) ## The tests with QEMU guests of a real libvirt, in namespaces, as root
+	@tools/need $(LIBVIRT_TESTS_NEED)
+	@tools/guest-kernel build/guest-kernel
+	HOPBACK_LIBVIRT=1 $(BIN)/python -m pytest tests/libvirt $(PYTEST_ARGS)
 
 lint: $(READY) ## ruff: rules and layout
 	$(BIN)/ruff check
