@@ -125,3 +125,12 @@ class Report(Struct, frozen=True):
     gaps: tuple[Gap, ...] = ()
     problems: tuple[Problem, ...] = ()
     proved: bool = False
+
+
+def accounts_for(cause: Finding, symptom: Finding) -> bool:
+    """Whether ``symptom`` is explained by ``cause``: that names checks, of its bridge and host."""
+    if symptom.group != "symptom" or symptom.check not in cause.explains:
+        return False
+    bridges = (cause.details.get("bridge"), symptom.details.get("bridge"))
+    same_bridge = None in bridges or bridges[0] == bridges[1]
+    return cause.host == symptom.host and same_bridge

@@ -18,7 +18,9 @@ PROMISED = {
     "findings.because": "rule source line text host",
     "findings.path": "host device direction frame why",
     "findings.fixes": "name host commands undo afterwards safe proved rejected_because keeps"
-    " limits",
+    " limits blast_radius files persistence",
+    "findings.fixes.files": "path content",
+    "findings.fixes.persistence": "where lines",
     "next": "host command why",
     "gaps": "host table reason",
 }

@@ -34,6 +34,20 @@ class StepV1(Struct, frozen=True):
     why: str
 
 
+class FixFileV1(Struct, frozen=True):
+    """A file that a remedy's commands read."""
+
+    path: str
+    content: str
+
+
+class PersistenceV1(Struct, frozen=True):
+    """How a remedy is made to last: ``lines`` to put where ``where`` (libvirt, …) says."""
+
+    where: str
+    lines: tuple[str, ...]
+
+
 class FixV1(Struct, frozen=True):
     """A remedy."""
 
@@ -47,6 +61,9 @@ class FixV1(Struct, frozen=True):
     rejected_because: str | None
     keeps: tuple[str, ...]
     limits: str | None
+    blast_radius: str
+    files: tuple[FixFileV1, ...]
+    persistence: tuple[PersistenceV1, ...]
 
 
 class FindingV1(Struct, frozen=True):
@@ -131,6 +148,25 @@ def because_v1(evidence: Evidence) -> BecauseV1:
     return BecauseV1(evidence.rule, evidence.source, evidence.line, evidence.text, evidence.host)
 
 
+def fix_v1(fix: Fix) -> FixV1:
+    """A remedy in the shape of version 1."""
+    return FixV1(
+        name=fix.name,
+        host=fix.host,
+        commands=fix.commands,
+        undo=fix.undo,
+        afterwards=fix.afterwards,
+        safe=fix.safe,
+        proved=fix.proved,
+        rejected_because=fix.rejected_because,
+        keeps=fix.keeps,
+        limits=fix.limits,
+        blast_radius=fix.blast_radius,
+        files=tuple(FixFileV1(f.path, f.content) for f in fix.files),
+        persistence=tuple(PersistenceV1(p.where, p.lines) for p in fix.persistence),
+    )
+
+
 def problem_v1(problem: Problem) -> ProblemV1:
     """A problem in the shape of version 1."""
     return ProblemV1(problem.source, problem.line, problem.message)
@@ -173,24 +209,9 @@ def _finding(finding: Finding) -> FindingV1:
         details=finding.details,
         explains=finding.explains,
         alternatives=finding.alternatives,
-        fixes=tuple(_fix(f) for f in finding.fixes),
+        fixes=tuple(fix_v1(f) for f in finding.fixes),
     )
 
 
 def _step(step: Step) -> StepV1:
     return StepV1(step.host, step.device, step.direction, step.frame, step.why)
-
-
-def _fix(fix: Fix) -> FixV1:
-    return FixV1(
-        name=fix.name,
-        host=fix.host,
-        commands=fix.commands,
-        undo=fix.undo,
-        afterwards=fix.afterwards,
-        safe=fix.safe,
-        proved=fix.proved,
-        rejected_because=fix.rejected_because,
-        keeps=fix.keeps,
-        limits=fix.limits,
-    )

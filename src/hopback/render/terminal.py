@@ -4,7 +4,17 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from hopback.findings import Evidence, Finding, Fix, Gap, NextStep, Report, Step, Verdict
+from hopback.findings import (
+    Evidence,
+    Finding,
+    Gap,
+    NextStep,
+    Report,
+    Step,
+    Verdict,
+    accounts_for,
+)
+from hopback.render.fixes import say_fix
 from hopback.render.page import Page, Span, Style
 from hopback.render.quoting import quote_evidence
 
@@ -57,19 +67,10 @@ def _explained(findings: Sequence[Finding]) -> dict[int, list[Finding]]:
     placed: set[int] = set()
     for cause in findings:
         for finding in findings:
-            if id(finding) not in placed and _explains(cause, finding):
+            if id(finding) not in placed and accounts_for(cause, finding):
                 placed.add(id(finding))
                 under.setdefault(id(cause), []).append(finding)
     return under
-
-
-def _explains(cause: Finding, finding: Finding) -> bool:
-    """``explains`` names checks; it speaks of the same bridge of the same host."""
-    if finding.group != "symptom" or finding.check not in cause.explains:
-        return False
-    bridges = (cause.details.get("bridge"), finding.details.get("bridge"))
-    same_bridge = None in bridges or bridges[0] == bridges[1]
-    return cause.host == finding.host and same_bridge
 
 
 def _finding(
@@ -90,7 +91,7 @@ def _finding(
     if not indent:
         _alternatives(page, finding, symptoms)
     for fix in finding.fixes:
-        _fix(page, fix, indent + 2)
+        say_fix(page, fix, indent + 2)
 
 
 def _own_evidence(finding: Finding, symptoms: Iterable[Finding]) -> list[Evidence]:
@@ -118,34 +119,6 @@ def _alternatives(page: Page, finding: Finding, symptoms: Iterable[Finding]) -> 
         page.say("It could also be:", 2)
         for alternative in every:
             page.say(alternative, 2, lead="- ")
-
-
-def _fix(page: Page, fix: Fix, indent: int) -> None:
-    page.blank()
-    state = "proved in the model" if fix.proved else "not proved"
-    if fix.rejected_because:
-        page.say(f"Rejected: {fix.name}: {fix.rejected_because}", indent, "muted")
-        return
-    safety = "" if fix.safe else ", may cut traffic"
-    on = f" on {fix.host}" if fix.host else ""
-    page.say(f"Fix: {fix.name}{on} ({state}{safety})", indent, "strong")
-    _commands(page, fix.commands, indent + 2)
-    if fix.undo:
-        page.say("to undo:", indent + 2, "muted")
-        _commands(page, fix.undo, indent + 2)
-    if fix.afterwards:
-        page.say("then, in the guest:", indent + 2, "muted")
-        for step in fix.afterwards:
-            page.say(step, indent + 2, lead="- ")
-    if fix.keeps:
-        page.say(f"goes on working: {', '.join(fix.keeps)}", indent + 2, "muted")
-    if fix.limits:
-        page.say(f"does not mend: {fix.limits}", indent + 2, "muted")
-
-
-def _commands(page: Page, commands: Iterable[str], indent: int) -> None:
-    for command in commands:
-        page.exact(f"$ {command}", indent, "command")
 
 
 def _notes(page: Page, report: Report, findings: Sequence[Finding]) -> None:
