@@ -8,6 +8,17 @@ nothing for the packet (counters, logging, comments) is.
 Names of fields are nft's words (nft(8)), whatever the dialect: ``meta iifname``, ``ether saddr``,
 ``ip daddr``, ``ct state``, ``tcp dport``. Addresses, MACs, marks, ports, types and protocols are
 integers; names of devices (``tap*`` is a prefix) and words such as ``established`` are text.
+``ct original ip saddr`` and the like name the direction first; ``fib daddr . iif type`` limits the
+type of an address to the device by which the packet came in. Where nft has no word, there is one:
+
+- ``physdev in``, ``physdev out``: the bridge port of an IP packet that is bridged or was, "" if it
+  has none (xt_physdev; ``--physdev-is-bridged`` and ``-is-out`` are ``physdev out`` != "").
+- ``src``, ``dst``: of a match on an ipset, one for each dimension that the rule names; the ``kind``
+  of the set tells what each stands for.
+- ``ct state`` may have ``snat`` and ``dnat`` beside the kernel's states, where a rule asks for
+  either (``--ctstate RELATED,DNAT``); alone they are words of ``ct status``.
+
+A ``Mangle`` of a field that the packet does not have does nothing.
 """
 
 from typing import Literal
@@ -127,7 +138,7 @@ class FilterChain(Row, frozen=True, kw_only=True, omit_defaults=True):
 
     ``policy`` is what its end means: for a base chain accept or drop, for any other return, but
     legacy ebtables lets those accept or drop too. ``devices`` are those a netdev chain is hooked
-    to. ``whole`` is False when some of its rules were not listed.
+    to. ``whole`` is False when some of its rules, or its policy, were not listed.
     """
 
     backend: FilterBackend = "nft"
