@@ -1,0 +1,61 @@
+"""Is what a command makes there already?"""
+
+import pytest
+
+from hopback.remedies.effect import in_place
+from tests.build import BRIDGE, GUEST0, TUN, TWIN0, fdb, link, links, pasted
+
+PIN = f"bridge fdb replace {GUEST0} dev vnet0 master static sticky"
+HAIRPIN = "bridge link set dev vnet0 hairpin off"
+
+
+def there(command: str, *entries: str, hairpin: str = "on", netns: str = "") -> bool:
+    listed = links(
+        link(3, "br0", "0c:c4:7a:00:00:01", BRIDGE),
+        link(4, "vnet0", TWIN0, TUN, master="br0", port=f"hairpin {hairpin}"),
+        netns=netns,
+    )
+    table = fdb(*entries)
+    (snapshot,) = pasted(
+        listed + (table.replace("# ", f"# ip netns exec {netns} ") if netns else table)
+    )
+    return in_place((command,), snapshot)
+
+
+@pytest.mark.parametrize(
+    ("command", "entry", "holds"),
+    [
+        (PIN, f"{GUEST0} dev vnet0 master br0 sticky static", True),
+        (PIN, f"{GUEST0} dev vnet0 master br0 static", False),
+        (PIN, f"{GUEST0} dev vnet0 master br0", False),
+        (PIN, f"{GUEST0} dev vnet1 master br0 sticky static", False),
+        (PIN, f"{GUEST0} dev vnet0 vlan 7 master br0 sticky static", False),
+        (f"{PIN} vlan 7", f"{GUEST0} dev vnet0 vlan 7 master br0 sticky static", True),
+        (
+            f"bridge -n red fdb replace {GUEST0} dev vnet0 master",
+            f"{GUEST0} dev vnet0 master br0",
+            False,
+        ),
+    ],
+)
+def test_an_entry(command: str, entry: str, holds: bool) -> None:
+    assert there(command, entry) is holds
+
+
+def test_a_flag() -> None:
+    assert there(HAIRPIN, hairpin="off")
+    assert not there(HAIRPIN, hairpin="on")
+    assert not there("bridge link set dev vnet0 colour off")
+
+
+@pytest.mark.parametrize("how", ["bridge -n red link", "ip netns exec red bridge link"])
+def test_in_a_namespace(how: str) -> None:
+    command = f"{how} set dev vnet0 hairpin off"
+    assert there(command, hairpin="off", netns="red")
+    assert not there(command, hairpin="off")
+
+
+def test_what_cannot_be_told_is_not_there() -> None:
+    (snapshot,) = pasted(links(link(3, "br0", "0c:c4:7a:00:00:01", BRIDGE)))
+    assert not in_place(("sysctl -w net.ipv4.ip_forward=0",), snapshot)
+    assert not in_place((), snapshot)
