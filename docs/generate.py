@@ -20,6 +20,7 @@ import msgspec
 from hopback.checks.policy import POLICY
 from hopback.cli.main import main as program
 from hopback.datapath.rules import RULES
+from hopback.render.fix_json_v1 import FixesV1
 from hopback.render.json_v1 import CheckV1
 from hopback.render.lab_json_v1 import LabV1
 from hopback.render.probe_json_v1 import ProbeV1
@@ -115,6 +116,7 @@ def json_page() -> str:
         "check": CheckV1,
         "trace --dhcp": TraceV1,
         "trace --arp": ProbeV1,
+        "fix": FixesV1,
         "lab": LabV1,
     }
     for verb, document in documents.items():

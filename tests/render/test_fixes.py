@@ -23,7 +23,7 @@ FIX = Fix(
 def test_everything_it_says() -> None:
     page = Page()
     say_fix(page, FIX, 2)
-    say_persistence(page, FIX, 4)
+    say_persistence(page, FIX.persistence, 4)
     assert plain(page.lines).splitlines() == [
         "  Fix: port_filter on h1 (proved in the model, may cut traffic)",
         "    with /run/x.nft:",

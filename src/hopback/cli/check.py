@@ -44,10 +44,11 @@ def command(
         from hopback.render.terminal import render_check
 
         show(render_check(report, page_width()), color)
-    return exits.worst((read.code, _verdict_code(report, fail_on)))
+    return exits.worst((read.code, verdict_code(report, fail_on)))
 
 
-def _verdict_code(report: Report, fail_on: str) -> int:
+def verdict_code(report: Report, fail_on: str) -> int:
+    """The exit code of a report, where findings count from the severity ``fail_on`` on."""
     if fail_on == "never":
         return exits.CLEAR
     counted = _LEVELS[_LEVELS.index(fail_on) :]

@@ -15,11 +15,13 @@ main = LazyGroup(
     ),
     epilog=(
         "Exit codes: 0 clear; 1 findings, or undecided; 2 usage; 3 a source could not be read;"
-        " 4 internal error; 77 nothing could be read for lack of privilege."
+        " 4 internal error; 5 a fix could not be undone; 77 nothing could be read (or done) for"
+        " lack of privilege."
     ),
     verbs={
         "check": "what comes back, why, and what to do",
         "trace": "follow a guest's packets hop by hop",
+        "fix": "the proved plan and its undo; --apply to act",
         "lab": "rebuild it on a real kernel and see it happen",
         "collect": "write a snapshot of this host to a file",
         "explain": "the documentation of a check",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from hopback.findings import Fix
+from hopback.findings import Fix, Persistence
 from hopback.render.page import Page
 
 
@@ -32,9 +32,9 @@ def say_fix(page: Page, fix: Fix, indent: int) -> None:
         page.say(f"does not mend: {fix.limits}", indent + 2, "muted")
 
 
-def say_persistence(page: Page, fix: Fix, indent: int) -> None:
-    """How to make it last."""
-    for way in fix.persistence:
+def say_persistence(page: Page, ways: Iterable[Persistence], indent: int) -> None:
+    """How to make a fix last."""
+    for way in ways:
         page.say(f"to keep it across a reboot, with {way.where}:", indent, "muted")
         say_lines(page, way.lines, indent + 2)
 

@@ -70,14 +70,20 @@ def read_host(reading: Reading) -> None:
         extent=reading.extent(origin),
     )
     origin = reading.open("hostnamectl")
+    machine, boot = ids()
     identity = HostIdentity(
         cite=origin.cite(1),
         netns=reading.netns,
         hostname=reading.host or None,
-        machine_id=_id(Path("/etc/machine-id")),
-        boot_id=_id(Path("/proc/sys/kernel/random/boot_id")),
+        machine_id=machine,
+        boot_id=boot,
     )
     reading.builder.add((identity,), fills=(HostIdentity,), extent=reading.extent(origin))
+
+
+def ids() -> tuple[str | None, str | None]:
+    """The ids of this machine and of its current boot."""
+    return _id(Path("/etc/machine-id")), _id(Path("/proc/sys/kernel/random/boot_id"))
 
 
 def _id(path: Path) -> str | None:

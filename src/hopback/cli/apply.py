@@ -1,0 +1,276 @@
+"""Applies a fix to this host: asks, looks once more, hands it to a keeper, and follows it."""
+
+import os
+import pwd
+import secrets
+import select
+import socket
+import sys
+import termios
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import click
+
+from hopback.checks.diagnose import diagnose
+from hopback.cli import exits
+from hopback.cli.output import complain, emit, page_width, show
+from hopback.cli.reading import Read, read_sources
+from hopback.findings import Report
+from hopback.remedies.apply import commands
+from hopback.remedies.apply.ask import Kept, NoKeeper, ask, settle
+from hopback.remedies.apply.record import ENDED, Record, State, parts_of
+from hopback.remedies.apply.store import Busy, Store
+from hopback.remedies.attach import with_remedies
+from hopback.remedies.effect import in_place
+from hopback.remedies.plans import NoSuch, Plan, choose, name_of, plans
+from hopback.remedies.still import changes, cited_rows, stranger
+from hopback.render.fix_json_v1 import fix_json
+from hopback.render.fix_text import render_plan, render_record
+from hopback.snapshot.model import Snapshot
+from hopback.sources.live.system import ids
+from hopback.sources.open import LIVE
+
+_CODES: dict[State, int] = {
+    "pending": exits.CLEAR,
+    "confirmed": exits.CLEAR,
+    "undone": exits.FOUND,
+    "stuck": exits.STUCK,
+}
+
+
+class Request(NamedTuple):
+    """What the command line asks for."""
+
+    source: str
+    finding: str | None
+    netns: tuple[str, ...]
+    fix: str | None
+    yes: bool
+    within: float
+    as_json: bool
+    color: str
+
+
+class Refused(Exception):
+    """Nothing was changed; why, in lines, and the exit code."""
+
+    def __init__(self, *reasons: str, code: int = exits.FOUND) -> None:
+        super().__init__(reasons[0])
+        self.reasons = reasons
+        self.code = code
+
+
+def apply(read: Read, report: Report, request: Request) -> int:
+    """Apply a fix of ``report``, which was made from ``read``; the exit code."""
+    if not request.yes and (request.as_json or not sys.stdin.isatty()):
+        raise click.UsageError(
+            "--apply asks on a terminal; without one, or with -j, it needs --yes"
+        )
+    store = Store()
+    try:
+        plan = _chosen(store, read, report, request)
+        record = _record(plan, request)
+        snapshot = _own(read, plan, request.source)
+        commands.check((*record.commands, *record.undo))
+        store.prepare()
+        _ask(plan, request)
+        ended = _apply(store, record, plan, snapshot, request)
+    except Refused as refused:
+        for reason in refused.reasons:
+            complain(reason)
+        return refused.code
+    except commands.Unfit as unfit:
+        complain(str(unfit))
+        return exits.DENIED if unfit.denied else exits.UNREAD
+    except OSError as error:
+        complain(f"cannot write {error.filename}: {error.strerror}")
+        return exits.DENIED if isinstance(error, PermissionError) else exits.UNREAD
+    if request.as_json:
+        emit(fix_json(report, (plan,), (ended,)))
+    else:
+        show(render_record(ended, page_width()), request.color)
+    return code_of(ended)
+
+
+def code_of(record: Record) -> int:
+    """The exit code that tells how it ended, or that it waits."""
+    return _CODES.get(record.state, exits.FOUND)
+
+
+def waiting(store: Store, boot_id: str | None) -> list[Record]:
+    """What was begun in this boot and neither confirmed nor undone."""
+    return [r for r in store.all_unfinished() if r.boot_id == boot_id]
+
+
+def _chosen(store: Store, read: Read, report: Report, request: Request) -> Plan:
+    try:
+        return choose(plans(report, request.finding), request.fix)
+    except NoSuch as none:
+        _, boot = ids()
+        for record in reversed(store.past()):
+            named = request.finding in (None, record.check, f"{record.check}:{record.subject}")
+            there = any(in_place(record.commands, s) for s in read.snapshots)
+            if record.boot_id == boot and named and there and record.state != "undone":
+                raise _already(record) from none
+        raise Refused(str(none)) from none
+
+
+def _already(record: Record) -> Refused:
+    if record.state == "confirmed":
+        return Refused(f"{record.fix} is in place already: nothing to do", code=exits.CLEAR)
+    return Refused(_unfinished(record))
+
+
+def _unfinished(record: Record) -> str:
+    return (
+        f"{record.fix} for {record.check}:{record.subject} is neither confirmed nor undone yet:"
+        f" hopback fix --confirm {record.id}, or --undo {record.id}"
+    )
+
+
+def _record(plan: Plan, request: Request) -> Record:
+    _, boot = ids()
+    uid = os.getuid()
+    return Record(
+        id=secrets.token_hex(3),
+        state="ready",
+        at=time.time_ns(),
+        host=socket.gethostname(),
+        boot_id=boot,
+        uid=uid,
+        user=os.environ.get("SUDO_USER") or _name(uid),
+        check=plan.finding.check,
+        subject=plan.finding.subject,
+        fix=plan.fixes[0].name,
+        parts=parts_of(plan.fixes),
+        within=request.within,
+        afterwards=tuple(dict.fromkeys(s for f in plan.fixes for s in f.afterwards)),
+        persistence=tuple(dict.fromkeys(p for f in plan.fixes for p in f.persistence)),
+    )
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _own(read: Read, plan: Plan, source: str) -> Snapshot:
+    """The snapshot that the plan was made from, if it is of this host."""
+    snapshot = next(s for s in read.snapshots if s.host == plan.finding.host)
+    why = None if source == LIVE else stranger(snapshot, *ids())
+    if why is not None:
+        raise Refused(f"{source} cannot be applied here: {why}")
+    return snapshot
+
+
+def _ask(plan: Plan, request: Request) -> None:
+    if not request.as_json:
+        show(render_plan(plan, page_width()), request.color)
+    if not request.yes and not click.confirm("Apply it?", err=True):
+        raise Refused("nothing was done")
+
+
+def _apply(
+    store: Store, record: Record, plan: Plan, snapshot: Snapshot, request: Request
+) -> Record:
+    try:
+        kept = Kept(record)
+    except Busy:
+        _, boot = ids()
+        others = [_unfinished(r) for r in waiting(store, boot)]
+        raise Refused(*(others or ["somebody else is applying a fix just now"])) from None
+    except NoKeeper:
+        raise Refused(
+            "the process that would undo it does not start", code=exits.INTERNAL
+        ) from None
+    try:
+        _look_again(store, record, plan, snapshot, request)
+    except BaseException:
+        kept.abandon()
+        raise
+    return _follow(store, kept, record, request)
+
+
+def _look_again(
+    store: Store, record: Record, plan: Plan, snapshot: Snapshot, request: Request
+) -> None:
+    """Raise Refused unless this host is still as the plan says, and nothing else is open."""
+    for other in waiting(store, record.boot_id):
+        if other.id != record.id:
+            raise Refused(_unfinished(other))
+    read = read_sources((LIVE,), request.netns)
+    if not read.snapshots:
+        raise Refused(*(p.message for p in read.problems), code=read.code)
+    (live,) = read.snapshots
+    if in_place(record.commands, live):
+        raise Refused(f"{record.fix} is in place already: nothing to do", code=exits.CLEAR)
+    told = changes(cited_rows(snapshot, plan.finding), live) or _replanned(live, record, plan)
+    if told:
+        raise Refused("nothing was done: this host is not what the plan was made from", *told)
+
+
+def _replanned(live: Snapshot, record: Record, plan: Plan) -> Sequence[str]:
+    """How the plan would be another one now."""
+    report = with_remedies((live,), diagnose((live,)))
+    try:
+        again = choose(plans(report, name_of(plan.finding)), record.fix)
+    except NoSuch as none:
+        return (str(none),)
+    if parts_of(again.fixes) == record.parts:
+        return ()
+    return [f"now it would be: {line}" for fix in again.fixes for line in fix.commands]
+
+
+def _follow(store: Store, kept: Kept, record: Record, request: Request) -> Record:
+    """Let the keeper begin, and be there until it ends; without a terminal until it waits."""
+    asking = sys.stdin.isatty() and not request.as_json
+    kept.go()
+    try:
+        latest = _until_pending(store, kept, record)
+        if latest.state == "pending" and not asking:
+            return latest
+        if latest.state == "pending":
+            _await_answer(store, kept, latest, request)
+    except KeyboardInterrupt:
+        return ask(store, record, "undo")
+    latest = store.latest(record)
+    if latest.state not in ENDED:
+        return settle(store, record, "undo", "the process that kept it has died")
+    return latest
+
+
+def _until_pending(store: Store, kept: Kept, record: Record) -> Record:
+    while kept.hear():
+        latest = store.latest(record)
+        if latest.state == "pending":
+            return latest
+    return store.latest(record)
+
+
+def _await_answer(store: Store, kept: Kept, record: Record, request: Request) -> None:
+    """Until the keeper ends: Enter confirms. What was typed before it was asked for does not."""
+    termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+    show(render_record(record, page_width()), request.color)
+    click.echo("Enter keeps it, Ctrl-C undoes it now: ", err=True, nl=False)
+    watched: list[int] = [kept.fileno(), sys.stdin.fileno()]
+    while True:
+        ready, _, _ = select.select(watched, [], [])
+        if kept.fileno() in ready and not kept.hear():
+            click.echo(err=True)
+            return
+        if sys.stdin.fileno() in ready:
+            watched.remove(sys.stdin.fileno())
+            if _line():
+                ask(store, record, "confirm")
+
+
+def _line() -> bool:
+    """Whether a line was typed; False at the end of the terminal."""
+    try:
+        return bool(os.read(sys.stdin.fileno(), 4096))
+    except OSError:
+        return False
