@@ -9,7 +9,7 @@ from hopback.datapath.effects import Place
 from hopback.datapath.model import Model
 from hopback.datapath.path import nic_of, uplink_question
 from hopback.engines.trace import MAX_HOPS, MAX_QUESTIONS, Trace, trace
-from hopback.frames.build import arp_probe
+from hopback.frames.build import arp_probe, arp_request
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import parse_mac
 from hopback.frames.raw import Raw
@@ -28,6 +28,7 @@ from tests.build import (
     fdb,
     link,
     links,
+    listing,
     model,
 )
 
@@ -212,3 +213,16 @@ def test_random_networks_end_within_the_bound_and_always_alike(built: Model, fra
             assert len(journey.hops) <= MAX_HOPS
             assert all(0 <= end.hop < len(journey.hops) for end in journey.ends)
             assert all(h.parent is None or h.parent < i for i, h in enumerate(journey.hops))
+
+
+def test_an_answer_in_another_s_name_is_no_return() -> None:
+    """The bridge knows both neighbours, and answers the one that asks."""
+    text = "neigh_suppress on".join(HYPERVISOR.rsplit("neigh_suppress off", 1))
+    text += domiflist(f"vnet0 br0 {GUEST0}", f"vnet1 br0 {GUEST1}")
+    text += fdb(f"{GUEST1} dev vnet1 master br0")
+    text += listing("ip neigh show", [f"192.0.2.2 dev br0 lladdr {GUEST1} REACHABLE"])
+    question = arp_request(ANN, IPv4Address("192.0.2.1"), IPv4Address("192.0.2.2"))
+    ann, _ = model(text).network.stations
+    (journey,) = trace(model(text), FROM_GUEST, question, sender=nic_of(ann))
+    assert journey.delivered_to(nic_of(ann)) is not None
+    assert journey.end("returned") is None

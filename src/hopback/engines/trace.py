@@ -30,7 +30,7 @@ from hopback.datapath.model import Model
 from hopback.datapath.path import step
 from hopback.datapath.skb import FRESH, Skb
 from hopback.frames.ethernet import Frame
-from hopback.frames.identity import identity
+from hopback.frames.identity import identity, payload_identity
 from hopback.network.facts import DevId
 
 MAX_HOPS = 10_000
@@ -201,6 +201,10 @@ class _Run:
 
     def _deliver(self, number: int, effect: Deliver) -> None:
         fate: Fate = "ignored" if effect.packet_type == "otherhost" else "delivered"
-        if effect.dev == self.sender and fate == "delivered":
+        if effect.dev == self.sender and fate == "delivered" and self._was_sent(effect.frame):
             fate = "returned"
         self.ends.append(End(fate, number, effect.why, effect.dev))
+
+    def _was_sent(self, frame: Frame) -> bool:
+        """Whether ``frame`` says what the sender said, and is no answer to it."""
+        return payload_identity(frame) == payload_identity(self.hops[0].frame)
