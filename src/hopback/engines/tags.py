@@ -1,0 +1,71 @@
+"""The VLAN tags that a model can tell apart: none, one, or two where the inner one may be read."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator
+from itertools import product
+
+from hopback.datapath.bridge.state import BridgeState
+from hopback.datapath.model import Model
+from hopback.datapath.vlan_device import VlanDev
+from hopback.frames.ethernet import Vlan
+
+_UNLISTED = 4094
+
+Tags = tuple[Vlan, ...]
+
+
+def tag_stacks(model: Model) -> tuple[Tags, ...]:
+    """One for each class; VLANs that all bridges treat alike are one."""
+    filtering = [b for b in model.bridges.values() if b.vlan_filtering]
+    devices = tuple(model.vlans.by_id.values())
+    switched = list(_switched(filtering))
+    taken = [device.tag for device in devices]
+    known = list(dict.fromkeys((*taken, *switched)))
+    # An inner tag is read by what a frame reaches after it has lost its outer one.
+    inner = [*switched, *(d.tag for d in devices if _is_nested(model, d))]
+    several = len(filtering) + len(devices) > 1 or _has_links(model)
+    pairs = product(known, dict.fromkeys(inner)) if several else ()
+    return ((), *((tag,) for tag in known), *pairs)
+
+
+def _switched(filtering: list[BridgeState]) -> Iterator[Vlan]:
+    """A tag for each class of VLANs, one that no bridge has, and one of priority alone."""
+    for protocol in {b.vlan_protocol: None for b in filtering}:
+        facts = _facts([b for b in filtering if b.vlan_protocol == protocol])
+        classes: dict[Hashable, int] = {}
+        for vid, told in facts.items():
+            classes.setdefault(frozenset(told), vid)
+        unlisted = next(v for v in range(_UNLISTED, 0, -1) if v not in facts)
+        yield from (Vlan(vid, tpid=protocol) for vid in (*classes.values(), unlisted, 0))
+
+
+def _facts(bridges: list[BridgeState]) -> dict[int, set[Hashable]]:
+    """What the tables say of each VLAN."""
+    found: dict[int, set[Hashable]] = defaultdict(set)
+    for bridge in bridges:
+        groups = {bridge.id: bridge.vlans, **{p.id: p.vlans for p in bridge.ports.values()}}
+        for id_, group in groups.items():
+            for vid, state in group.vlans.items():
+                found[vid].add((id_, state, vid in group.untagged, vid == group.pvid))
+        for (mac, vid), entry in bridge.fdb.items():
+            if vid:
+                found[vid].add((bridge.id, mac, entry.port, entry.local))
+        for key, vid in (*bridge.snooping.groups, *bridge.snooping.by_source):
+            found[vid].add((bridge.id, key, vid))
+        for vid in bridge.hosts:
+            found[vid].add((bridge.id, "host", vid))
+    return found
+
+
+def _is_nested(model: Model, device: VlanDev) -> bool:
+    """Whether frames may reach it that lost a tag on this host, not only those from a wire."""
+    lower = model.network.devices.get(device.lower)
+    joined = device.lower in model.bridges or device.lower in model.bridge_of
+    linked = lower is not None and lower.peer is not None
+    return joined or linked or device.lower in model.vlans.by_id
+
+
+def _has_links(model: Model) -> bool:
+    """Whether a bridge's frames may come to a bridge again without leaving what we see."""
+    devices = (model.network.devices.get(port) for port in model.bridge_of)
+    return any(d is not None and d.peer is not None for d in devices)
