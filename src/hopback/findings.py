@@ -115,7 +115,12 @@ class Finding(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True):
-    """All that ``check`` has to say."""
+    """All that ``check`` has to say.
+
+    ``proved``: no frame that is switched comes back, wherever it is sent, if what lies beyond the
+    ways out (``trusted``) keeps what it gets. ``unproved`` is what stands against that, in words,
+    where it was tried.
+    """
 
     verdict: Verdict
     sentence: str
@@ -125,6 +130,8 @@ class Report(Struct, frozen=True):
     gaps: tuple[Gap, ...] = ()
     problems: tuple[Problem, ...] = ()
     proved: bool = False
+    unproved: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()
 
 
 def accounts_for(cause: Finding, symptom: Finding) -> bool:

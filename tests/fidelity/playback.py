@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-from hopback.datapath.bridge.hooks import Hooks
 from hopback.datapath.bridge.ingress import receive, transmit
 from hopback.datapath.bridge.learn import applied
 from hopback.datapath.bridge.state import BridgeState
 from hopback.datapath.effects import Ask, Blind, Deliver, Effect, Learn, Send
-from hopback.datapath.netfilter.hooks import Netfilter
 from hopback.frames.codec import decode, encode
 from hopback.frames.ethernet import Frame
 from hopback.network.facts import DevId
@@ -21,10 +19,7 @@ class Playback:
     Devices are told by name. The table is by address and VLAN: port, local, sticky.
     """
 
-    def __init__(
-        self, state: BridgeState, mutation: Mutation, netfilter: Netfilter | None = None
-    ) -> None:
-        self._netfilter = netfilter
+    def __init__(self, state: BridgeState, mutation: Mutation) -> None:
         self._state = state
         self._mutation = mutation
         self._egress: dict[str, list[bytes]] = {}
@@ -40,11 +35,10 @@ class Playback:
         """One frame, by port ``at`` or (None) from the host."""
         frame = decode(raw)
         effects: Sequence[Effect]
-        hooks = Hooks(self._netfilter, self._state, {}) if self._netfilter else None
         if at is None:
-            effects = transmit(self._state, {}, frame, hooks=hooks)
+            effects = transmit(self._state, {}, frame)
         else:
-            effects = receive(self._state, {}, at, frame, hooks=hooks)
+            effects = receive(self._state, {}, at, frame)
         for effect in self._mutation(effects, Spot(self._state.id, at, frame)):
             # What is sent on is mostly the very frame that came in: no need to encode it again.
             match effect:

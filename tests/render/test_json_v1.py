@@ -12,7 +12,7 @@ from hopback.sources.open import open_source
 from tests.reconstructions import PASTE
 
 PROMISED = {
-    "": "schema verdict proved sentence hosts findings next gaps problems",
+    "": "schema verdict proved sentence hosts findings next gaps problems unproved trusted",
     "findings": "check group severity evidence confidence host subject summary because path"
     " details explains alternatives fixes",
     "findings.because": "rule source line text host",

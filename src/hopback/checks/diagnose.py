@@ -16,14 +16,28 @@ _GROUPS = ("comes-back", "symptom", "other-fault", "benign")
 _SETTLING: tuple[Group, ...] = ("other-fault", "benign")
 _CONFIDENCE = ("certain", "likely", "possible")
 _SEVERITY = ("error", "warning", "info")
+_QUICK_PORTS, _QUICK_ENTRIES = 64, 2_000
 
 
-def diagnose(snapshots: Sequence[Snapshot], problems: Sequence[Problem] = ()) -> Report:
-    """The whole diagnosis of one or several hosts."""
+def diagnose(
+    snapshots: Sequence[Snapshot], problems: Sequence[Problem] = (), *, prove: bool = False
+) -> Report:
+    """The whole diagnosis of one or several hosts.
+
+    A verdict of ``clear`` is tried by ``verify``: on a small network always, on any if ``prove``.
+    """
     network = build(snapshots)
-    found = tuple(sorted(run(Case(network)), key=_rank))
+    case = run(Case(network))
+    found = tuple(sorted(case.found, key=_rank))
     gaps = gaps_of(network, found)
     verdict = _verdict(network, found, gaps)
+    proof = None
+    if verdict == "clear" and (prove or _is_small(network)):
+        from hopback.checks.proof import tried, unexplained  # most reports need no proof
+
+        proof = tried(case, thoroughly=prove)
+        gaps = tuple(unexplained(proof.witnesses))
+        verdict = "undecided" if gaps else verdict
     if verdict == "clear" and not any(f.group in _SETTLING for f in found):
         found = (_healthy(network), *found)
     return Report(
@@ -34,7 +48,17 @@ def diagnose(snapshots: Sequence[Snapshot], problems: Sequence[Problem] = ()) ->
         next=next_steps(network, found, gaps, verdict),
         gaps=gaps,
         problems=(*problems, *network.problems),
+        proved=proof is not None and proof.holds,
+        unproved=proof.open if proof else (),
+        trusted=tuple(dev.name for dev in proof.beyond) if proof else (),
     )
+
+
+def _is_small(network: Network) -> bool:
+    """Whether a proof costs so little that it need not be asked for."""
+    bridges = network.bridges.values()
+    known = sum(len(look.entries) for bridge in bridges for look in bridge.listings)
+    return sum(len(b.ports) for b in bridges) <= _QUICK_PORTS and known <= _QUICK_ENTRIES
 
 
 def _rank(finding: Finding) -> tuple[int, int, int]:

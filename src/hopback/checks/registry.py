@@ -64,10 +64,8 @@ CHECKS: MappingProxyType[str, Check] = MappingProxyType(
 )
 
 
-def run(case: Case) -> tuple[Finding, ...]:
-    """The findings of all checks; each sees what those before it found."""
-    found: tuple[Finding, ...] = ()
+def run(case: Case) -> Case:
+    """The case with the findings of all checks; each sees what those before it found."""
     for module in CHECKS.values():
-        case = case.with_found(found)
-        found = (*found, *module.check(case))
-    return found
+        case = case.with_found((*case.found, *module.check(case)))
+    return case

@@ -24,9 +24,17 @@ _LEVELS = ("info", "warning", "error")
     show_default=True,
     help="Exit 1 for findings from this severity on; never: not for an open verdict either.",
 )
+@click.option(
+    "--prove", is_flag=True, help="Try to prove a clear verdict, however large the network."
+)
 @color_option
 def command(
-    sources: tuple[str, ...], as_json: bool, netns: tuple[str, ...], fail_on: str, color: str
+    sources: tuple[str, ...],
+    as_json: bool,
+    netns: tuple[str, ...],
+    fail_on: str,
+    prove: bool,
+    color: str,
 ) -> int:
     """Say what comes back, why, and what to do.
 
@@ -34,7 +42,7 @@ def command(
     hosts of one network.
     """
     read = read_sources(sources or (LIVE,), netns)
-    report = with_remedies(read.snapshots, diagnose(read.snapshots, read.problems))
+    report = with_remedies(read.snapshots, diagnose(read.snapshots, read.problems, prove=prove))
     tell_problems(report.problems)
     if as_json:
         from hopback.render.json_v1 import check_json

@@ -110,7 +110,11 @@ class ProblemV1(Struct, frozen=True):
 
 
 class CheckV1(Struct, frozen=True):
-    """The document."""
+    """The document.
+
+    ``proved``: no frame that is switched comes back, wherever it is sent, if what lies beyond the
+    ways out in ``trusted`` keeps what it gets. ``unproved`` says what stands against that.
+    """
 
     schema: Literal["hopback.check/1"]
     verdict: Literal["comes-back", "clear", "undecided"]
@@ -121,6 +125,8 @@ class CheckV1(Struct, frozen=True):
     next: tuple[NextV1, ...]
     gaps: tuple[GapV1, ...]
     problems: tuple[ProblemV1, ...]
+    unproved: tuple[str, ...]
+    trusted: tuple[str, ...]
 
 
 def check_json(report: Report) -> bytes:
@@ -140,6 +146,8 @@ def check_v1(report: Report) -> CheckV1:
         next=tuple(NextV1(s.host, s.command, s.why) for s in report.next),
         gaps=tuple(GapV1(g.host, g.table, g.reason) for g in report.gaps),
         problems=tuple(problem_v1(p) for p in report.problems),
+        unproved=report.unproved,
+        trusted=report.trusted,
     )
 
 

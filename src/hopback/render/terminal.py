@@ -37,6 +37,7 @@ def render_check(report: Report, width: int = 80) -> Page:
     but = "  of returning packets; another fault:" if fault else ""
     page.headline(Span(label, style), but + _hosts(report.hosts))
     page.say(report.sentence.removeprefix("Not decided: "), style="strong")
+    _proof(page, report)
     loud = [f for f in report.findings if f.severity != "info" and f.group != "benign"]
     under = _explained(loud)
     nested = {id(s) for symptoms in under.values() for s in symptoms}
@@ -53,6 +54,18 @@ def render_check(report: Report, width: int = 80) -> Page:
         lines = "1 problem" if count == 1 else f"{count} problems"
         page.say(f"{lines} with the input (on standard error, and in --json)", style="muted")
     return page
+
+
+def _proof(page: Page, report: Report) -> None:
+    """Whether a clear verdict was proved, and past what it could not be."""
+    if report.proved:
+        beyond = f", if what lies beyond {', '.join(report.trusted)} keeps what it gets"
+        what = "no frame that is switched comes back, wherever it is sent"
+        page.say(f"Proved: {what}{beyond if report.trusted else ''}.", style="good")
+    elif report.unproved:
+        others = len(report.unproved) - 1
+        more = f" (and {others} more: see --json)" if others else ""
+        page.say(f"Not proved: {report.unproved[0]}{more}.", style="muted")
 
 
 def _hosts(hosts: Sequence[str]) -> str:

@@ -11,29 +11,19 @@ from msgspec.structs import replace
 
 from hopback.datapath.bridge.state import BridgeState, VlanGroup
 from hopback.datapath.effects import Why
-from hopback.datapath.skb import FRESH, Skb
 from hopback.frames.ethernet import Frame, Vlan
 
 
 class Admitted(NamedTuple):
-    """A frame inside the bridge. ``learn_only``: its VLAN is in state learning on the port.
-
-    ``skb`` is what travels beside it.
-    """
+    """A frame inside the bridge. ``learn_only``: its VLAN is in state learning on the port."""
 
     vid: int
     frame: Frame
     learn_only: bool = False
-    skb: Skb = FRESH
 
 
 def admit(
-    state: BridgeState,
-    group: VlanGroup,
-    frame: Frame,
-    skb: Skb = FRESH,
-    *,
-    forwarding: bool = True,
+    state: BridgeState, group: VlanGroup, frame: Frame, *, forwarding: bool = True
 ) -> Admitted | Why:
     """Let ``frame`` in by a port (or the bridge device) with the VLANs ``group``, or say why not.
 
@@ -41,14 +31,13 @@ def admit(
     is ``forwarding``.
     """
     if not state.vlan_filtering:
-        return Admitted(0, frame, skb=skb)
+        return Admitted(0, frame)
     vid = vid_of(state, group, frame)
     vlan_state = group.vlans.get(vid)
     usable = vlan_state in ("learning", "forwarding") or not forwarding
     if vlan_state is None or not usable:
         return Why("vlan-ingress", group.refs)
-    learn_only = forwarding and vlan_state == "learning"
-    return Admitted(vid, _tagged(state, frame, vid), learn_only, skb)
+    return Admitted(vid, _tagged(state, frame, vid), forwarding and vlan_state == "learning")
 
 
 def learnable(state: BridgeState, group: VlanGroup, frame: Frame) -> int | None:
