@@ -41,6 +41,7 @@ _AREAS = {
     "macvlan": "macvlan and macvtap. Compared with the running kernel, frame for frame.",
     "vxlan": "VXLAN devices. Compared with the running kernel, frame for frame.",
     "device": "Rules of single devices.",
+    "filter": "What packet filters do where the kernel calls them.",
     "assumed": "What no table tells: it is assumed, and the output says so.",
 }
 _KERNELS = {"host": "running kernel", "uml": "user-mode kernel"}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from hopback.datapath.effects import PacketType
+from hopback.datapath.skb import PacketType
 from hopback.lab.netns.observer import Seen
 from hopback.network.facts import DevId
 from tests.fidelity.mutants import Mutation

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from hopback.datapath.bridge.hooks import Hooks
 from hopback.datapath.bridge.ingress import receive, transmit
 from hopback.datapath.bridge.learn import applied
 from hopback.datapath.bridge.state import BridgeState
 from hopback.datapath.effects import Ask, Blind, Deliver, Effect, Learn, Send
+from hopback.datapath.netfilter.hooks import Netfilter
 from hopback.frames.codec import decode, encode
 from hopback.frames.ethernet import Frame
 from hopback.network.facts import DevId
@@ -19,7 +21,10 @@ class Playback:
     Devices are told by name. The table is by address and VLAN: port, local, sticky.
     """
 
-    def __init__(self, state: BridgeState, mutation: Mutation) -> None:
+    def __init__(
+        self, state: BridgeState, mutation: Mutation, netfilter: Netfilter | None = None
+    ) -> None:
+        self._netfilter = netfilter
         self._state = state
         self._mutation = mutation
         self._egress: dict[str, list[bytes]] = {}
@@ -35,10 +40,11 @@ class Playback:
         """One frame, by port ``at`` or (None) from the host."""
         frame = decode(raw)
         effects: Sequence[Effect]
+        hooks = Hooks(self._netfilter, self._state, {}) if self._netfilter else None
         if at is None:
-            effects = transmit(self._state, {}, frame)
+            effects = transmit(self._state, {}, frame, hooks=hooks)
         else:
-            effects = receive(self._state, {}, at, frame)
+            effects = receive(self._state, {}, at, frame, hooks=hooks)
         for effect in self._mutation(effects, Spot(self._state.id, at, frame)):
             # What is sent on is mostly the very frame that came in: no need to encode it again.
             match effect:

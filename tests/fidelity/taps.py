@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from hopback.datapath.bridge.state import BridgeState, FdbKey
 from hopback.datapath.kernel import behaviour_of
+from hopback.datapath.netfilter.hooks import Netfilter
 from hopback.network.facts import DevId
 from tests.fidelity.area import Prediction, Result, received
 from tests.fidelity.mutants import Mutation
@@ -37,14 +38,18 @@ def _listed(table: Mapping[FdbKey, FdbEntry]) -> dict[FdbKey, tuple[DevId | None
     }
 
 
-def played(state: BridgeState, frames: Frames, mutation: Mutation) -> Playback:
+def played(
+    state: BridgeState, frames: Frames, mutation: Mutation, netfilter: Netfilter | None = None
+) -> Playback:
     """The model's bridge after ``frames``."""
-    run = Playback(state, mutation)
+    run = Playback(state, mutation, netfilter)
     for at, raw in frames:
         run.take(None if at is None else PORTS[at], raw)
     return run
 
 
-def predicted(state: BridgeState, frames: Frames, mutation: Mutation) -> Prediction:
+def predicted(
+    state: BridgeState, frames: Frames, mutation: Mutation, netfilter: Netfilter | None = None
+) -> Prediction:
     """What the model's bridge makes of ``frames``."""
-    return played(state, frames, mutation).prediction()
+    return played(state, frames, mutation, netfilter).prediction()

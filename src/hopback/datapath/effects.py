@@ -5,13 +5,10 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from hopback.datapath.skb import FRESH, Skb
+from hopback.datapath.skb import FRESH, PacketType, Skb
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import Mac
 from hopback.network.facts import DevId, Ref
-
-PacketType = Literal["host", "broadcast", "multicast", "otherhost"]
-"""``skb->pkt_type`` of a received frame (PACKET_HOST …)."""
 
 
 class Place(NamedTuple):

@@ -20,6 +20,7 @@ from hopback.datapath.groups import snooping_of
 from hopback.datapath.hosts import hosts_listed, hosts_of
 from hopback.datapath.kernel import Behaviour, behaviour_of
 from hopback.datapath.macvlan import Macvlans, macvlans_of
+from hopback.datapath.netfilter.hooks import Netfilter
 from hopback.datapath.vlan_device import VlanDevices, vlan_devices
 from hopback.datapath.vxlan_state import Vxlans, vxlans_of
 from hopback.frames.ethernet import DOT1Q
@@ -45,7 +46,7 @@ _FLAGS = (
 
 
 class Model(Struct, frozen=True):
-    """All that ``path.step`` needs."""
+    """All that ``path.step`` needs. ``netfilter`` has the packet filters by host and namespace."""
 
     network: Network
     bridges: Mapping[DevId, BridgeState]
@@ -56,6 +57,7 @@ class Model(Struct, frozen=True):
     bonds: Mapping[DevId, BondState]
     bond_of: Mapping[DevId, DevId]
     vlans: VlanDevices
+    netfilter: Mapping[tuple[str, str], Netfilter] = MappingProxyType({})
 
     def entry_of(self, station: Station) -> FdbEntry | None:
         """Where the station's bridge has it, in the VLAN of what it sends untagged."""

@@ -4,6 +4,8 @@ from msgspec.structs import replace
 
 from hopback.datapath import bond, macvlan, veth, vlan_device, vxlan
 from hopback.datapath.bridge import ingress
+from hopback.datapath.bridge.hooks import Hooks
+from hopback.datapath.bridge.state import BridgeState
 from hopback.datapath.effects import (
     Blind,
     Cross,
@@ -17,6 +19,7 @@ from hopback.datapath.effects import (
     World,
 )
 from hopback.datapath.model import Model
+from hopback.datapath.netfilter.packet import Passed, Seen
 from hopback.datapath.skb import FRESH, Skb
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import BROADCAST, format_mac, is_group
@@ -28,18 +31,64 @@ def step(
     model: Model, world: World, place: Place, frame: Frame, skb: Skb = FRESH
 ) -> tuple[Effect, ...]:
     """What happens at ``place`` to ``frame``, and ``skb`` beside it."""
-    if place.way == "in":
-        effects = _enter(model, world, place.dev, frame)
-    elif place.dev in model.bridges:
-        effects = ingress.transmit(model.bridges[place.dev], world, frame)
+    filters = model.netfilter.get(place.dev[:2]) if model.netfilter else None
+    if filters is not None and place.dev.name in filters.devices:
+        passed = filters.call(world, _at_device(place, frame, skb))
+        if not isinstance(passed, Passed):
+            return (passed,)
+        frame, skb = passed.frame, passed.skb
+    state = _bridge_at(model, place, frame)
+    if state is not None:
+        hooks = Hooks(filters, state, world) if filters else None
+        effects = _bridged(model, world, place, frame, skb, state, hooks)
     else:
-        effects = _leave(model, world, place.dev, frame)
-    beside = effects if skb is FRESH else (_carried(place, skb, e) for e in effects)
-    return tuple(e for effect in beside for e in _above(model, world, effect))
+        effects = _plain(model, world, place, frame, skb)
+    return tuple(e for effect in effects for e in _above(model, world, effect))
+
+
+def _plain(model: Model, world: World, place: Place, frame: Frame, skb: Skb) -> tuple[Effect, ...]:
+    """The stages that do not look at what travels beside a frame."""
+    stage = _enter if place.way == "in" else _leave
+    effects = stage(model, world, place.dev, frame)
+    return effects if skb is FRESH else tuple(_carried(place, skb, e) for e in effects)
+
+
+def _at_device(place: Place, frame: Frame, skb: Skb) -> Seen:
+    """The device's own hooks: ahead of all that takes frames off it, and after all that sends."""
+    name = place.dev.name
+    if place.way == "in":
+        return Seen("netdev", "ingress", frame, skb, indev=name)
+    return Seen("netdev", "egress", frame, skb, outdev=name)
+
+
+def _bridge_at(model: Model, place: Place, frame: Frame) -> BridgeState | None:
+    """The bridge that gets the frame: by its port, or by its own device from the host."""
+    if place.way == "out":
+        return model.bridges.get(place.dev)
+    bridge = model.bridge_of.get(place.dev)
+    if bridge is None or vlan_device.taken(model.vlans, place.dev, frame) is not None:
+        return None
+    return model.bridges[bridge]
+
+
+def _bridged(
+    model: Model,
+    world: World,
+    place: Place,
+    frame: Frame,
+    skb: Skb,
+    state: BridgeState,
+    hooks: Hooks | None,
+) -> tuple[Effect, ...]:
+    if place.way == "out":
+        return ingress.transmit(state, world, frame, skb, hooks)
+    effects = ingress.receive(state, world, place.dev, frame, skb, hooks)
+    children = model.macvlans.by_lower.get(state.id, ())
+    return (*effects, *macvlan.overheard(children, state.id, effects, frame))
 
 
 def _carried(place: Place, skb: Skb, effect: Effect) -> Effect:
-    """The effect with what travels beside the frame, from a stage that does not look at that.
+    """The effect with what travels beside the frame.
 
     net/core/skbuff.c:skb_scrub_packet: a veth pair leaves no more than the mark, another namespace
     nothing.
@@ -57,15 +106,10 @@ def _above(model: Model, world: World, effect: Effect) -> tuple[Effect, ...]:
 
 
 def _enter(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Effect, ...]:
-    """net/core/dev.c:__netif_receive_skb_core: VLAN devices first, then a bridge or a bond."""
+    """net/core/dev.c:__netif_receive_skb_core: VLAN devices first, then a bond."""
     taken = vlan_device.taken(model.vlans, dev, frame)
     if taken is not None:
         return (taken,)
-    bridge = model.bridge_of.get(dev)
-    if bridge is not None:
-        effects = ingress.receive(model.bridges[bridge], world, dev, frame)
-        children = model.macvlans.by_lower.get(bridge, ())
-        return (*effects, *macvlan.overheard(children, bridge, effects, frame))
     master = model.bond_of.get(dev)
     if master is not None:
         return bond.receive(model.bonds[master], world, dev, frame)

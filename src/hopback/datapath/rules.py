@@ -160,6 +160,16 @@ RULES = MappingProxyType(
             "net/bridge/br_device.c:br_dev_xmit",
             "the host sends to the bridge's own address, which has no port: dropped",
         ),
+        "filter-drop": RuleInfo(
+            "net/netfilter/core.c:nf_hook_slow",
+            "a packet filter drops or rejects it: this rule, or its chain's policy",
+            "filter",
+        ),
+        "brouted": RuleInfo(
+            "net/bridge/netfilter/ebtable_broute.c:ebt_broute",
+            "a rule wants it routed, not bridged: it goes up the port's own stack",
+            "filter",
+        ),
         "bond-lacp": RuleInfo(
             "drivers/net/bonding/bond_3ad.c:bond_3ad_lacpdu_recv",
             "a LACPDU is for the bond itself: it goes no further",

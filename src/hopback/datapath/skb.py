@@ -1,13 +1,15 @@
 """What travels beside a frame within one namespace, and the connections it may belong to."""
 
 from ipaddress import IPv4Address, IPv6Address
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
 from hopback.network.facts import Ref
 
 Ip = IPv4Address | IPv6Address
+PacketType = Literal["host", "broadcast", "multicast", "otherhost"]
+"""``skb->pkt_type`` of a received frame (PACKET_HOST …)."""
 
 
 class Tuple(NamedTuple):
@@ -38,7 +40,8 @@ class Skb(Struct, frozen=True):
 
     ``reply`` tells the direction that the packet has in its ``connection``. ``untracked``: a rule
     said notrack. ``physin``: the port by which a bridged packet came in, while br_netfilter has it
-    (``nf_bridge_info``); ``dnatted``: DNAT sent it back to the same bridge.
+    (``nf_bridge_info``); ``dnatted``: DNAT sent it back to the same bridge. ``packet_type`` is None
+    where the frame's destination still tells it.
     """
 
     mark: int = 0
@@ -47,6 +50,7 @@ class Skb(Struct, frozen=True):
     untracked: bool = False
     physin: str = ""
     dnatted: bool = False
+    packet_type: PacketType | None = None
 
 
 FRESH = Skb()

@@ -43,7 +43,7 @@ _FIELDS: dict[type[Row], tuple[str, ...]] = {
     FilterChain: ("backend", "family", "table", "name"),
     FilterRule: ("backend", "family", "table", "chain", "place"),
     FilterSet: ("backend", "family", "table", "name"),
-    Connection: ("protocol", "source", "target", "source_port", "target_port"),
+    Connection: ("zone", "protocol", "source", "target", "source_port", "target_port"),
     Sysctl: ("key",),
 }
 _DEVICE = ("name",)

@@ -58,9 +58,15 @@ def read(builder: Builder, parser: Parser, listing: Listing) -> Outcome:
     """Add what ``parser`` reads of ``listing``; if it can make nothing of it, nothing is added."""
     number = len(builder.sources)
     command = listing.command
-    words = command.words if command else ()
     text = Text(
-        number, listing.named, listing.lines, listing.first, words, listing.netns, listing.strict
+        number,
+        listing.named,
+        listing.lines,
+        listing.first,
+        command.words if command else (),
+        listing.netns,
+        listing.strict,
+        command is not None and command.filtered,
     )
     parsed = parser.parse(text)
     span = _span(parsed, listing)

@@ -14,12 +14,12 @@ from hopback.datapath.effects import (
     Cross,
     Deliver,
     Effect,
-    PacketType,
     Question,
     Send,
 )
 from hopback.datapath.kernel import behaviour_of
 from hopback.datapath.rules import RULES
+from hopback.datapath.skb import PacketType
 from hopback.datapath.vlan_device import VlanDev, VlanDevices, tagged, taken
 from hopback.frames.codec import decode, encode
 from hopback.frames.ethernet import Frame, Vlan

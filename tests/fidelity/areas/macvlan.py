@@ -5,9 +5,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from random import Random
 
-from hopback.datapath.effects import Ask, Blind, Cross, Deliver, PacketType, Send, Why
+from hopback.datapath.effects import Ask, Blind, Cross, Deliver, Send, Why
 from hopback.datapath.macvlan import Child, Macvlans, delivered, receive, transmit
 from hopback.datapath.rules import RULES
+from hopback.datapath.skb import PacketType
 from hopback.frames.codec import decode, encode
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import BROADCAST, Mac, is_group, mac_to_bytes, parse_mac

@@ -13,12 +13,12 @@ from hopback.datapath.effects import (
     Cross,
     Deliver,
     Leave,
-    PacketType,
     Send,
     Snoop,
     Why,
 )
 from hopback.datapath.rules import RULES
+from hopback.datapath.skb import PacketType
 from hopback.datapath.vxlan import learned, transmit
 from hopback.datapath.vxlan_state import Entry, Remote, Underlay, Vxlans, VxlanState
 from hopback.frames.codec import decode

@@ -3,8 +3,9 @@
 from hopback.datapath.bridge.multicast import Pruned
 from hopback.datapath.bridge.state import BridgeState, FdbEntry, PortConfig
 from hopback.datapath.bridge.vlan import Admitted, emit
-from hopback.datapath.effects import Ask, Deliver, Drop, Effect, PacketType, Question, Send, Why
+from hopback.datapath.effects import Ask, Deliver, Drop, Effect, Question, Send, Why
 from hopback.datapath.size import fits, length
+from hopback.datapath.skb import PacketType, Skb
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import BROADCAST, Mac, format_mac, is_group
 from hopback.network.facts import Ref, merge_refs
@@ -56,7 +57,7 @@ def flood(
         if refused is None and frame is not None:
             looped = source is not None and port.id == source.id
             why = Why("hairpin", port.why("hairpin")) if looped else Why("flood")
-            effects.append(_leave(port, frame, size, why))
+            effects.append(_leave(port, frame, size, why, inside.skb))
         elif refused is None or refused.rule != "same-port":
             effects.append(Drop(refused or Why("vlan-egress", port.vlans.refs), port.id))
     if all(isinstance(e, Drop) and e.why.rule != "too-big" for e in effects) and kind == "unicast":
@@ -81,7 +82,7 @@ def to_members(
                 effects.append(Drop(Why("not-member", pruned.refs), port.id))
         elif refused is None and frame is not None:
             why = Why("member", pruned.ports[port.id])
-            effects.append(_leave(port, frame, size, why))
+            effects.append(_leave(port, frame, size, why, inside.skb))
         elif refused is None or refused.rule != "same-port":
             effects.append(Drop(refused or Why("vlan-egress", port.vlans.refs), port.id))
     return tuple(effects)
@@ -127,14 +128,15 @@ def unicast(
         return (Drop(Why("vlan-egress", refs + port.vlans.refs), port.id),)
     if source is not None and source.id == port.id:
         rule, refs = "hairpin", refs + port.why("hairpin")
-    return (_leave(port, frame, length(inside.frame), Why(rule, refs)),)
+    why = Why(rule, refs)
+    return (_leave(port, frame, length(inside.frame), why, inside.skb),)
 
 
-def _leave(port: PortConfig, frame: Frame, size: int, why: Why) -> Send | Drop:
+def _leave(port: PortConfig, frame: Frame, size: int, why: Why, skb: Skb) -> Send | Drop:
     """Out of ``port``, if the frame is not too big for it (is_skb_forwardable)."""
     if not fits(size, port.mtu):
         return Drop(Why("too-big", why.refs + port.why("mtu")), port.id)
-    return Send(port.id, frame, why)
+    return Send(port.id, frame, why, skb)
 
 
 def pass_up(
@@ -153,7 +155,8 @@ def pass_up(
         frame = inside.frame  # somebody may be capturing
     if frame is None:
         return Drop(Why("vlan-local", state.vlans.refs), state.id)
-    return Deliver(state.id, frame, packet_type(state, source, frame.dst), Why(rule, refs))
+    type_ = inside.skb.packet_type or packet_type(state, source, frame.dst)
+    return Deliver(state.id, frame, type_, Why(rule, refs), inside.skb)
 
 
 def packet_type(state: BridgeState, source: PortConfig, destination: Mac) -> PacketType:

@@ -4,6 +4,8 @@ The order is the kernel's: source test, link-local addresses, port state, locked
 then forwarding with the host's own copy last.
 """
 
+from msgspec.structs import replace
+
 from hopback.datapath.bridge.forward import (
     flood,
     kind_of,
@@ -12,12 +14,15 @@ from hopback.datapath.bridge.forward import (
     to_members,
     unicast,
 )
+from hopback.datapath.bridge.hooks import Hooks
 from hopback.datapath.bridge.learn import applied, learn
 from hopback.datapath.bridge.multicast import decide
 from hopback.datapath.bridge.state import BridgeState, PortConfig
 from hopback.datapath.bridge.suppress import Answer, answer
 from hopback.datapath.bridge.vlan import Admitted, admit, learnable
 from hopback.datapath.effects import Ask, Blind, Deliver, Drop, Effect, Learn, Send, Why, World
+from hopback.datapath.netfilter.packet import Passed
+from hopback.datapath.skb import FRESH, Skb
 from hopback.frames.ethernet import DOT1AD, Frame
 from hopback.frames.mac import ZERO, is_group, is_link_local
 from hopback.network.facts import DevId
@@ -29,8 +34,18 @@ _FORBIDDEN_PORT_BITS = 0x0002
 _PROVIDER_BITS = 0xB801  # BR_GROUPFWD_8021AD
 
 
-def receive(state: BridgeState, world: World, at: DevId, frame: Frame) -> tuple[Effect, ...]:
-    """What becomes of ``frame`` that came in by port ``at`` (br_handle_frame)."""
+def receive(
+    state: BridgeState,
+    world: World,
+    at: DevId,
+    frame: Frame,
+    skb: Skb = FRESH,
+    hooks: Hooks | None = None,
+) -> tuple[Effect, ...]:
+    """What becomes of ``frame`` that came in by port ``at`` (br_handle_frame).
+
+    ``hooks`` are the packet filters, None where there are none.
+    """
     unclear = open_issue(state, world)
     if unclear is not None:
         return (unclear,)
@@ -38,12 +53,32 @@ def receive(state: BridgeState, world: World, at: DevId, frame: Frame) -> tuple[
     if is_group(frame.src) or frame.src == ZERO:
         return (Drop(Why("source-invalid")),)
     if is_link_local(frame.dst):
-        kept = _link_local(state, port, frame)
+        kept = _link_local(state, port, frame, skb, hooks)
         if kept is not None:
             return kept
     if port.state not in ("learning", "forwarding"):
         return (Drop(Why("state-drop", port.why("state"))),)
-    inside = admit(state, port.vlans, frame, forwarding=port.state == "forwarding")
+    if hooks is None:
+        return finish(state, world, port, frame, skb)
+    brouted = hooks.broute(port, frame, skb)
+    if brouted is not None:
+        return (brouted,)
+    passed = hooks.prerouting(port, frame, skb)
+    if not isinstance(passed, Passed):
+        return (passed,)
+    return finish(state, world, port, passed.frame, passed.skb, hooks)
+
+
+def finish(
+    state: BridgeState,
+    world: World,
+    port: PortConfig,
+    frame: Frame,
+    skb: Skb,
+    hooks: Hooks | None = None,
+) -> tuple[Effect, ...]:
+    """What becomes of a frame that the filters let in (br_handle_frame_finish)."""
+    inside = admit(state, port.vlans, frame, skb, forwarding=port.state == "forwarding")
     if isinstance(inside, Why):
         return (Drop(inside),)
     locked = _locked(state, port, inside)
@@ -53,7 +88,7 @@ def receive(state: BridgeState, world: World, at: DevId, frame: Frame) -> tuple[
     if port.state == "learning" or inside.learn_only:
         refs = port.why("state") + (port.vlans.refs if inside.learn_only else ())
         return (*learnt, Drop(Why("learning-drop", refs)))
-    return learnt + _forward(_after(state, learnt, frame), world, port, inside)
+    return learnt + _forward(_after(state, learnt, frame), world, port, inside, hooks)
 
 
 def _after(state: BridgeState, learnt: tuple[Effect, ...], frame: Frame) -> BridgeState:
@@ -78,7 +113,9 @@ def open_issue(state: BridgeState, world: World) -> Ask | Blind | None:
     return None
 
 
-def _link_local(state: BridgeState, port: PortConfig, frame: Frame) -> tuple[Effect, ...] | None:
+def _link_local(
+    state: BridgeState, port: PortConfig, frame: Frame, skb: Skb, hooks: Hooks | None
+) -> tuple[Effect, ...] | None:
     """Link-local frames stay on the port, but teach the table; None: forwarded like any other."""
     last = frame.dst & 0x0F
     if last == _PAUSE:
@@ -92,11 +129,17 @@ def _link_local(state: BridgeState, port: PortConfig, frame: Frame) -> tuple[Eff
         mask |= port.group_fwd_mask & ~_FORBIDDEN_PORT_BITS
     if mask >> last & 1 or (last == 0 and not state.stp):
         return None
+    up = Deliver(port.id, frame, "multicast", Why("link-local-up"), skb)
+    if hooks is not None and last not in (0, _LLDP):
+        heard = hooks.local_in(port, up)
+        if not isinstance(heard, Deliver):
+            return (heard,)
+        up = heard
     learnt: tuple[Effect, ...] = ()
-    vid = learnable(state, port.vlans, frame)
+    vid = learnable(state, port.vlans, up.frame)
     if port.state in ("learning", "forwarding") and vid is not None:
-        learnt = learn(state, port, frame.src, vid)
-    return (*learnt, Deliver(port.id, frame, "multicast", Why("link-local-up")))
+        learnt = learn(state, port, up.frame.src, vid)
+    return (*learnt, up)
 
 
 def _locked(state: BridgeState, port: PortConfig, inside: Admitted) -> tuple[Effect, ...] | None:
@@ -115,25 +158,32 @@ def _locked(state: BridgeState, port: PortConfig, inside: Admitted) -> tuple[Eff
 
 
 def _forward(
-    state: BridgeState, world: World, port: PortConfig, inside: Admitted
+    state: BridgeState, world: World, port: PortConfig, inside: Admitted, hooks: Hooks | None
 ) -> tuple[Effect, ...]:
     """br_handle_frame_finish from neighbour suppression on."""
     answered = answer(state, world, port, inside)
     if isinstance(answered, Ask | Blind):
         return (answered,)
+    copies = _copies(state, world, port, inside, answered)
+    return answered.replies + (hooks.leaving(port, copies) if hooks else copies)
+
+
+def _copies(
+    state: BridgeState, world: World, port: PortConfig, inside: Admitted, answered: Answer
+) -> tuple[Effect, ...]:
+    """The copies that go out, the host's own last."""
     if kind_of(inside.frame.dst) != "unicast":
-        return answered.replies + _group(state, world, port, inside, answered)
+        return _group(state, world, port, inside, answered)
     entry = state.fdb.get((inside.frame.dst, inside.vid))
     if entry is not None and entry.local:
-        up = pass_up(state, port, inside, "local-unicast", entry.refs)
-        return (*answered.replies, up)
+        return (pass_up(state, port, inside, "local-unicast", entry.refs),)
     if entry is None:
         sent = _unknown(state, world, port, inside, answered)
     else:
         sent = unicast(state, port, inside, entry)
     if state.promisc is not None and not isinstance(sent[0], Ask | Blind):
         sent = (*sent, pass_up(state, port, inside, "promisc-copy", state.promisc))
-    return answered.replies + sent
+    return sent
 
 
 def _unknown(
@@ -171,7 +221,9 @@ def _group(
     return (*copies, Drop(Why("not-member", pruned.refs), state.id))
 
 
-def transmit(state: BridgeState, world: World, frame: Frame) -> tuple[Effect, ...]:
+def transmit(
+    state: BridgeState, world: World, frame: Frame, skb: Skb = FRESH, hooks: Hooks | None = None
+) -> tuple[Effect, ...]:
     """The host sends ``frame`` through the bridge device (br_device.c:br_dev_xmit).
 
     Nothing is learned from it, and isolation does not concern it.
@@ -179,7 +231,7 @@ def transmit(state: BridgeState, world: World, frame: Frame) -> tuple[Effect, ..
     unclear = open_issue(state, world)
     if unclear is not None:
         return (unclear,)
-    inside = admit(state, state.vlans, frame)
+    inside = admit(state, state.vlans, frame, skb)
     if isinstance(inside, Why):
         return (Drop(inside),)
     answered = answer(state, world, None, inside)
@@ -187,8 +239,9 @@ def transmit(state: BridgeState, world: World, frame: Frame) -> tuple[Effect, ..
         return (answered,)
     first: tuple[Effect, ...] = answered.replies
     if answered.resent is not None:
-        first = transmit(state, world, answered.resent)
-    return first + _send(state, world, inside, answered)
+        first = transmit(state, world, answered.resent, hooks=hooks)
+    copies = _send(state, world, inside, answered)
+    return first + (hooks.leaving(None, copies) if hooks else copies)
 
 
 def _send(
@@ -204,6 +257,6 @@ def _send(
     if not entry.local:
         return effects
     return tuple(
-        Send(e.dev, e.frame, Why("host-to-port-address", e.why.refs)) if isinstance(e, Send) else e
+        replace(e, why=Why("host-to-port-address", e.why.refs)) if isinstance(e, Send) else e
         for e in effects
     )

@@ -11,19 +11,29 @@ from msgspec.structs import replace
 
 from hopback.datapath.bridge.state import BridgeState, VlanGroup
 from hopback.datapath.effects import Why
+from hopback.datapath.skb import FRESH, Skb
 from hopback.frames.ethernet import Frame, Vlan
 
 
 class Admitted(NamedTuple):
-    """A frame inside the bridge. ``learn_only``: its VLAN is in state learning on the port."""
+    """A frame inside the bridge. ``learn_only``: its VLAN is in state learning on the port.
+
+    ``skb`` is what travels beside it.
+    """
 
     vid: int
     frame: Frame
     learn_only: bool = False
+    skb: Skb = FRESH
 
 
 def admit(
-    state: BridgeState, group: VlanGroup, frame: Frame, *, forwarding: bool = True
+    state: BridgeState,
+    group: VlanGroup,
+    frame: Frame,
+    skb: Skb = FRESH,
+    *,
+    forwarding: bool = True,
 ) -> Admitted | Why:
     """Let ``frame`` in by a port (or the bridge device) with the VLANs ``group``, or say why not.
 
@@ -31,13 +41,14 @@ def admit(
     is ``forwarding``.
     """
     if not state.vlan_filtering:
-        return Admitted(0, frame)
+        return Admitted(0, frame, skb=skb)
     vid = vid_of(state, group, frame)
     vlan_state = group.vlans.get(vid)
     usable = vlan_state in ("learning", "forwarding") or not forwarding
     if vlan_state is None or not usable:
         return Why("vlan-ingress", group.refs)
-    return Admitted(vid, _tagged(state, frame, vid), forwarding and vlan_state == "learning")
+    learn_only = forwarding and vlan_state == "learning"
+    return Admitted(vid, _tagged(state, frame, vid), learn_only, skb)
 
 
 def learnable(state: BridgeState, group: VlanGroup, frame: Frame) -> int | None:

@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from hopback.datapath.effects import Ask, Blind
-from hopback.datapath.skb import FRESH, Connection, Ip, Skb, Tuple
+from hopback.datapath.skb import FRESH, Connection, Ip, PacketType, Skb, Tuple
 from hopback.frames.ethernet import Frame
 from hopback.network.facts import Ref
 from hopback.snapshot.rows import Hook
@@ -34,7 +34,7 @@ class Seen(Struct, frozen=True):
     physout: str = ""
     bridge_in: str = ""
     bridge_out: str = ""
-    packet_type: Literal["host", "broadcast", "multicast", "otherhost"] = "host"
+    packet_type: PacketType = "host"
     state: CtState | None = None
 
 

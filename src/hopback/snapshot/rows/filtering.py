@@ -6,8 +6,21 @@ what cannot be known from the packet is one too (``Unsure``): neither is ever le
 nothing for the packet (counters, logging, comments) is.
 
 Names of fields are nft's words (nft(8)), whatever the dialect: ``meta iifname``, ``ether saddr``,
-``ip daddr``, ``ct state``, ``tcp dport``. Addresses, MACs, marks, ports, types and protocols are
-integers; names of devices (``tap*`` is a prefix) and words such as ``established`` are text.
+``ip daddr``, ``arp saddr ip``, ``ct state``, ``tcp dport``, ``vlan id``, ``exthdr frag``, ``frag
+more-fragments``, ``tcp option maxseg size``, raw ``@nh,528,48`` (offset and length in bits, from
+ll, nh, th or ih). A field that a packet does not have (``tcp dport`` of UDP, ``ip saddr`` of ARP)
+ends the rule, whatever the operator. Some the packet does not tell (``numgen inc mod 2``, ``jhash
+ip saddr mod 4``): they stand in maps; a match of such is ``Unsure``.
+
+Addresses, MACs, marks, ports, types, codes, flags, DSCP and protocols are integers, also ``ether
+type``, ``meta protocol``, ``meta l4proto``, ``meta iiftype`` (ARPHRD_*) and ``meta priority``.
+Whether something is there (``exthdr frag``, ``tcp option sack-perm``, ``fib saddr . iif oif``) is 1
+or 0. Text are: names of devices (``tap*`` is a prefix; ``meta iif`` and ``fib … oif`` too, unless
+only a number is known), ``ct state``, ``ct status``, ``ct direction``, ``meta nfproto`` and ``ct
+l3proto`` (``ipv4``, ``ipv6``), ``fib … type`` (``local`` …), ``meta pkttype`` (``host``,
+``broadcast``, ``multicast``, ``otherhost``). The value ``"*"`` is any (nft's catch-all): such an
+element comes last, and fits if nothing else does.
+
 ``ct original ip saddr`` and the like name the direction first; ``fib daddr . iif type`` limits the
 type of an address to the device by which the packet came in. Where nft has no word, there is one:
 
@@ -116,7 +129,8 @@ class Nat(Struct, frozen=True, tag="nat"):
 class Mangle(Struct, frozen=True, tag="mangle"):
     """``key`` becomes ``key & keep ^ source & mask ^ xor``; a plain value is ``xor`` alone.
 
-    ``source`` is another field, such as ``ct mark`` where the connection's mark is restored.
+    ``source`` is another field, such as ``ct mark`` where the connection's mark is restored. Of
+    ``meta pkttype`` the values are PACKET_HOST (0), _BROADCAST, _MULTICAST and _OTHERHOST (3).
     """
 
     key: str
@@ -137,8 +151,10 @@ class FilterChain(Row, frozen=True, kw_only=True, omit_defaults=True):
     """A chain. Only one with a ``hook`` sees packets by itself, in the order of ``priority``.
 
     ``policy`` is what its end means: for a base chain accept or drop, for any other return, but
-    legacy ebtables lets those accept or drop too. ``devices`` are those a netdev chain is hooked
-    to. ``whole`` is False when some of its rules, or its policy, were not listed.
+    legacy ebtables lets those accept or drop too. ``devices`` are those that a chain of hook
+    ingress or egress is attached to; None there: the listing did not say (``nft -j`` may not). A
+    chain of a dormant table is shown without its hook: it sees nothing. ``whole`` is False when
+    some of its rules, or its policy, were not listed.
     """
 
     backend: FilterBackend = "nft"
@@ -191,7 +207,8 @@ class Connection(Row, frozen=True, kw_only=True, omit_defaults=True):
     """An entry of the connection table (``conntrack -L``): how it began, and how replies look.
 
     Ports are None where the protocol has none; ICMP has its identifier in ``source_port`` and
-    ``reply_target_port``.
+    ``reply_target_port``. ``zone`` (ct zone) parts the table: a packet that no rule gave a zone
+    looks in 0 only.
     """
 
     protocol: int
@@ -206,3 +223,4 @@ class Connection(Row, frozen=True, kw_only=True, omit_defaults=True):
     state: str | None = None  # of TCP: ESTABLISHED …
     replied: bool = True
     mark: int | None = None
+    zone: int = 0

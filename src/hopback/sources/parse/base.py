@@ -28,7 +28,8 @@ class Text(NamedTuple):
     the file name it was saved under), options included: parsers look there for what the text does
     not repeat (``brctl showmacs BRIDGE``, ``tcpdump -i DEV``). ``strict`` is False in a paste,
     where prose may stand between the lines of a listing: what is not of the parser's shape is then
-    passed over, while in a file of its own it is a problem. Lines carry no line ends.
+    passed over, while in a file of its own it is a problem. ``filtered``: a pipe let only some
+    lines through. Lines carry no line ends.
     """
 
     source: int
@@ -38,6 +39,7 @@ class Text(NamedTuple):
     command: tuple[str, ...] = ()
     netns: str = ""
     strict: bool = True
+    filtered: bool = False
 
     def cite(self, index: int | At) -> Cite:
         """The citation of ``lines[index]``, or of an object of JSON."""
