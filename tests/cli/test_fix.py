@@ -131,7 +131,7 @@ def kept(store: Store, state: str, boot: str | None, name: str = "0a") -> None:
 
 
 def test_list(run: Run, store: Store) -> None:
-    assert run("fix", "--list").stdout == "No fix was ever applied here.\n"
+    assert run("fix", "--list").stdout == "No fix was ever applied here by this user.\n"
     kept(store, "confirmed", ids()[1])
     kept(store, "confirmed", "another boot", "0b")
     assert run("fix", "--list").stdout == (

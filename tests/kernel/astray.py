@@ -51,6 +51,11 @@ class Astray:
         self._rig.__exit__(kind, error, trace)
 
     @property
+    def space(self) -> str:
+        """The host's namespace, by the name that commands give it."""
+        return self._rig.name("host")
+
+    @property
     def netns(self) -> tuple[str, ...]:
         """The options by which hopback reads this host alone."""
         return tuple(w for role in ("host", "guest") for w in ("--netns", self._rig.name(role)))

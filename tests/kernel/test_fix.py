@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from hopback.remedies.apply.ask import Kept
+from hopback.findings import FixFile
+from hopback.remedies.apply import commands
+from hopback.remedies.apply.ask import Kept, ask
 from hopback.remedies.apply.record import Part, Record
 from hopback.remedies.apply.store import ENVIRONMENT, Store
 from hopback.sources.live.system import ids
@@ -180,15 +182,17 @@ def test_an_undo_that_fails_is_told_and_kept(host: Astray) -> None:
     assert host.apply()[0] == 0
 
 
-def test_half_a_fix_is_undone(host: Astray, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def store(host: Astray, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv(ENVIRONMENT, host.environment[ENVIRONMENT])
-    space = host.netns[1]
-    pin = f"bridge -n {space} fdb replace {GUEST} dev {TAP} master static sticky"
-    unpin = f"bridge -n {space} fdb del {GUEST} dev {TAP} master"
-    missing = f"bridge -n {space} fdb replace {GUEST} dev fxnone master"
-    store = Store()
-    store.prepare()
-    given = Record(
+    made = Store()
+    made.prepare()
+    return made
+
+
+def kept(host: Astray, *parts: Part) -> tuple[Kept, Record]:
+    """Commands of the test's own in the hands of a keeper."""
+    record = Record(
         id="0a",
         state="ready",
         at=1,
@@ -199,17 +203,40 @@ def test_half_a_fix_is_undone(host: Astray, monkeypatch: pytest.MonkeyPatch) -> 
         check="uplink-echo",
         subject=host.uplink,
         fix="sticky_entry",
-        parts=(Part((pin,), (unpin,)), Part((missing,), ("ip frob",))),
+        parts=parts,
         within=50.0,
     )
-    kept = Kept(given)
-    kept.go()
-    while kept.hear():
+    keeper = Kept(record)
+    keeper.go()
+    return keeper, record
+
+
+def test_half_a_fix_is_undone(host: Astray, store: Store) -> None:
+    pin = f"bridge -n {host.space} fdb replace {GUEST} dev {TAP} master static sticky"
+    unpin = f"bridge -n {host.space} fdb del {GUEST} dev {TAP} master"
+    missing = f"bridge -n {host.space} fdb replace {GUEST} dev fxnone master"
+    keeper, record = kept(host, Part((pin,), (unpin,)), Part((missing,), ("ip frob",)))
+    while keeper.hear():
         pass
-    last = store.latest(given)
+    last = store.latest(record)
     assert last.state == "undone"
     assert "fxnone" in last.why
     assert host.entry() is None
+
+
+@pytest.mark.kernel("nft")
+def test_a_ruleset_comes_with_its_file(host: Astray, store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "rules.nft"
+    nft = f"ip netns exec {host.space} nft"
+    rules = FixFile(str(path), "create table bridge hopback\nadd chain bridge hopback out\n")
+    part = Part((f"{nft} -f {path}",), (f"{nft} delete table bridge hopback",), (rules,))
+    keeper, record = kept(host, part)
+    while store.latest(record).state != "pending":
+        assert keeper.hear(), store.latest(record).why
+    assert "table bridge hopback" in commands.run(f"{nft} list tables").output
+    assert ask(store, record, "undo").state == "undone"
+    assert "table bridge hopback" not in commands.run(f"{nft} list tables").output
+    assert not path.exists()
 
 
 def test_a_snapshot_of_this_host_may_be_applied_to_it(host: Astray, tmp_path: Path) -> None:

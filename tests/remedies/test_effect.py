@@ -2,7 +2,12 @@
 
 import pytest
 
+from hopback.findings import FixFile
 from hopback.remedies.effect import in_place
+from hopback.snapshot.model import Snapshot
+from hopback.snapshot.patch import Add, patch
+from hopback.snapshot.rows import FilterChain
+from hopback.snapshot.table import Cite
 from tests.build import BRIDGE, GUEST0, TUN, TWIN0, fdb, link, links, pasted
 
 PIN = f"bridge fdb replace {GUEST0} dev vnet0 master static sticky"
@@ -19,7 +24,7 @@ def there(command: str, *entries: str, hairpin: str = "on", netns: str = "") -> 
     (snapshot,) = pasted(
         listed + (table.replace("# ", f"# ip netns exec {netns} ") if netns else table)
     )
-    return in_place((command,), snapshot)
+    return in_place((command,), (), snapshot)
 
 
 @pytest.mark.parametrize(
@@ -57,5 +62,26 @@ def test_in_a_namespace(how: str) -> None:
 
 def test_what_cannot_be_told_is_not_there() -> None:
     (snapshot,) = pasted(links(link(3, "br0", "0c:c4:7a:00:00:01", BRIDGE)))
-    assert not in_place(("sysctl -w net.ipv4.ip_forward=0",), snapshot)
-    assert not in_place((), snapshot)
+    assert not in_place(("sysctl -w net.ipv4.ip_forward=0",), (), snapshot)
+    assert not in_place((), (), snapshot)
+
+
+RULESET = "table bridge hopback {\n\tchain out {\n\t}\n}\n"
+
+
+@pytest.mark.parametrize(
+    ("table", "ruleset", "holds"),
+    [
+        ("hopback", RULESET, True),
+        ("hopback", f"create table bridge hopback\n{RULESET}", True),
+        ("other", RULESET, False),
+        ("hopback", RULESET + "table inet more { }", False),
+        ("hopback", "", False),
+    ],
+)
+def test_a_table(table: str, ruleset: str, holds: bool) -> None:
+    chain = FilterChain(cite=Cite(0, 1), family="bridge", table=table, name="out")
+    snapshot = patch(Snapshot(), (Add(chain),))
+    given = FixFile("/run/x.nft", ruleset)
+    assert in_place(("nft -f /run/x.nft",), (given,), snapshot) is holds
+    assert not in_place(("ip netns exec red nft -f /run/x.nft",), (given,), snapshot)

@@ -5,7 +5,7 @@ import pytest
 from hopback.checks.diagnose import diagnose
 from hopback.findings import Finding, Fix, Report
 from hopback.remedies.attach import with_remedies
-from hopback.remedies.plans import NoSuch, choose, name_of, plans
+from hopback.remedies.plans import NoneFit, NoSuch, choose, name_of, plans
 from hopback.sources.open import open_source
 from tests.reconstructions import PASTE
 
@@ -67,14 +67,24 @@ def test_several_stations_are_treated_together() -> None:
 @pytest.mark.parametrize(
     ("offered", "name", "why"),
     [
-        (report(), None, "nothing to fix"),
         (report(finding("a", "x", fix("f")), finding("a", "y", fix("f"))), None, "a:x, a:y"),
         (report(finding("a", "x", fix("f"))), "g", "there is: f"),
+    ],
+)
+def test_what_is_not_enough_to_tell(offered: Report, name: str | None, why: str) -> None:
+    with pytest.raises(NoSuch, match=why):
+        choose(plans(offered), name)
+
+
+@pytest.mark.parametrize(
+    ("offered", "name", "why"),
+    [
+        (report(), None, "no fix is known"),
         (report(finding("a", "x", fix("f"), fix("g", proved=False))), "g", "not proved"),
         (report(finding("a", "x", fix("f", safe=False))), None, "may cut traffic"),
         (report(finding("a", "x", fix("f", False, because="it moves"))), "f", "it moves"),
     ],
 )
 def test_what_is_not_chosen_says_why(offered: Report, name: str | None, why: str) -> None:
-    with pytest.raises(NoSuch, match=why):
+    with pytest.raises(NoneFit, match=why):
         choose(plans(offered), name)

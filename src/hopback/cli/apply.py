@@ -15,6 +15,7 @@ import click
 
 from hopback.checks.diagnose import diagnose
 from hopback.cli import exits
+from hopback.cli.check import verdict_code
 from hopback.cli.output import complain, emit, page_width, show
 from hopback.cli.reading import Read, read_sources
 from hopback.findings import Report
@@ -24,7 +25,7 @@ from hopback.remedies.apply.record import ENDED, Record, State, parts_of
 from hopback.remedies.apply.store import Busy, Store
 from hopback.remedies.attach import with_remedies
 from hopback.remedies.effect import in_place
-from hopback.remedies.plans import NoSuch, Plan, choose, name_of, plans
+from hopback.remedies.plans import NoneFit, NoSuch, Plan, choose, name_of, plans
 from hopback.remedies.still import changes, cited_rows, stranger
 from hopback.render.fix_json_v1 import fix_json
 from hopback.render.fix_text import render_plan, render_record
@@ -68,25 +69,14 @@ def apply(read: Read, report: Report, request: Request) -> int:
         raise click.UsageError(
             "--apply asks on a terminal; without one, or with -j, it needs --yes"
         )
-    store = Store()
     try:
-        plan = _chosen(store, read, report, request)
-        record = _record(plan, request)
-        snapshot = _own(read, plan, request.source)
-        commands.check((*record.commands, *record.undo))
-        store.prepare()
-        _ask(plan, request)
-        ended = _apply(store, record, plan, snapshot, request)
+        plan, ended = _applied(read, report, request)
     except Refused as refused:
         for reason in refused.reasons:
             complain(reason)
+        if request.as_json:
+            emit(fix_json(report))
         return refused.code
-    except commands.Unfit as unfit:
-        complain(str(unfit))
-        return exits.DENIED if unfit.denied else exits.UNREAD
-    except OSError as error:
-        complain(f"cannot write {error.filename}: {error.strerror}")
-        return exits.DENIED if isinstance(error, PermissionError) else exits.UNREAD
     if request.as_json:
         emit(fix_json(report, (plan,), (ended,)))
     else:
@@ -104,17 +94,46 @@ def waiting(store: Store, boot_id: str | None) -> list[Record]:
     return [r for r in store.all_unfinished() if r.boot_id == boot_id]
 
 
-def _chosen(store: Store, read: Read, report: Report, request: Request) -> Plan:
+def _applied(read: Read, report: Report, request: Request) -> tuple[Plan, Record]:
+    store = Store()
+    snapshot = _own(read, request.source)
+    plan = _chosen(store, snapshot, report, request)
+    record = _record(plan, request)
     try:
-        return choose(plans(report, request.finding), request.fix)
-    except NoSuch as none:
-        _, boot = ids()
+        commands.check((*record.commands, *record.undo))
+        store.prepare()
+    except commands.Unfit as unfit:
+        code = exits.DENIED if unfit.denied else exits.UNREAD
+        raise Refused(str(unfit), code=code) from unfit
+    except OSError as error:
+        code = exits.DENIED if isinstance(error, PermissionError) else exits.UNREAD
+        raise Refused(f"cannot write {error.filename}: {error.strerror}", code=code) from error
+    _ask(plan, request)
+    return plan, _kept(store, record, plan, snapshot, request)
+
+
+def _chosen(store: Store, snapshot: Snapshot, report: Report, request: Request) -> Plan:
+    try:
+        found = plans(report, request.finding)
+        return choose([p for p in found if p.finding.host == snapshot.host], request.fix)
+    except (NoSuch, NoneFit) as none:
         for record in reversed(store.past()):
-            named = request.finding in (None, record.check, f"{record.check}:{record.subject}")
-            there = any(in_place(record.commands, s) for s in read.snapshots)
-            if record.boot_id == boot and named and there and record.state != "undone":
+            if _is_there(record, snapshot, request.finding):
                 raise _already(record) from none
-        raise Refused(str(none)) from none
+        if isinstance(none, NoSuch):
+            raise click.UsageError(str(none)) from none
+        raise Refused(str(none), code=verdict_code(report, "warning")) from none
+
+
+def _is_there(record: Record, snapshot: Snapshot, wanted: str | None) -> bool:
+    """Whether it was applied for the finding that is wanted, and is in place still."""
+    named = wanted in (None, record.check, f"{record.check}:{record.subject}")
+    return (
+        named
+        and record.state != "undone"
+        and record.boot_id == ids()[1]
+        and in_place(record.commands, record.files, snapshot)
+    )
 
 
 def _already(record: Record) -> Refused:
@@ -158,13 +177,13 @@ def _name(uid: int) -> str:
         return str(uid)
 
 
-def _own(read: Read, plan: Plan, source: str) -> Snapshot:
-    """The snapshot that the plan was made from, if it is of this host."""
-    snapshot = next(s for s in read.snapshots if s.host == plan.finding.host)
-    why = None if source == LIVE else stranger(snapshot, *ids())
-    if why is not None:
-        raise Refused(f"{source} cannot be applied here: {why}")
-    return snapshot
+def _own(read: Read, source: str) -> Snapshot:
+    """The snapshot of this host, among those that were read."""
+    told = [(None if source == LIVE else stranger(s, *ids()), s) for s in read.snapshots]
+    for why, snapshot in told:
+        if why is None:
+            return snapshot
+    raise Refused(*(f"nothing was done: {s.host or 'a host'} in {source} {why}" for why, s in told))
 
 
 def _ask(plan: Plan, request: Request) -> None:
@@ -174,9 +193,7 @@ def _ask(plan: Plan, request: Request) -> None:
         raise Refused("nothing was done")
 
 
-def _apply(
-    store: Store, record: Record, plan: Plan, snapshot: Snapshot, request: Request
-) -> Record:
+def _kept(store: Store, record: Record, plan: Plan, snapshot: Snapshot, request: Request) -> Record:
     try:
         kept = Kept(record)
     except Busy:
@@ -206,9 +223,9 @@ def _look_again(
     if not read.snapshots:
         raise Refused(*(p.message for p in read.problems), code=read.code)
     (live,) = read.snapshots
-    if in_place(record.commands, live):
-        raise Refused(f"{record.fix} is in place already: nothing to do", code=exits.CLEAR)
     told = changes(cited_rows(snapshot, plan.finding), live) or _replanned(live, record, plan)
+    if told and in_place(record.commands, record.files, live):
+        raise Refused(f"{record.fix} is in place already: nothing to do", code=exits.CLEAR)
     if told:
         raise Refused("nothing was done: this host is not what the plan was made from", *told)
 
@@ -218,7 +235,7 @@ def _replanned(live: Snapshot, record: Record, plan: Plan) -> Sequence[str]:
     report = with_remedies((live,), diagnose((live,)))
     try:
         again = choose(plans(report, name_of(plan.finding)), record.fix)
-    except NoSuch as none:
+    except (NoSuch, NoneFit) as none:
         return (str(none),)
     if parts_of(again.fixes) == record.parts:
         return ()

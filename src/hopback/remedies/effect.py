@@ -1,30 +1,40 @@
-"""Whether a command's effect is there already: what it would make, a snapshot has.
+"""Whether a fix is in place: what its commands would make, a snapshot has.
 
-A command that is run twice may do harm (a rule twice), or fail: it is not to be run again.
+Only asked where the fault is not found (any more), to tell a host that was mended from one that has
+changed: a table that is there is not compared rule for rule.
 """
 
+import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from hopback.findings import FixFile
 from hopback.frames.mac import parse_mac
 from hopback.snapshot.model import Snapshot
 
 _ON_OFF = {"on": True, "off": False}
+_TABLE = re.compile(r"^\s*(?:(?:add|create)\s+)?table\s+(\w+)\s+(\w+)\s*[{;]?", re.MULTILINE)
 
 
-def in_place(commands: Iterable[str], now: Snapshot) -> bool:
-    """Whether all of what ``commands`` make is there; False too where that cannot be told."""
-    every = [_holds(shlex.split(line), now) for line in commands]
+def in_place(commands: Iterable[str], files: Iterable[FixFile], now: Snapshot) -> bool:
+    """Whether all that ``commands`` make, reading ``files``, is there; False if it cannot be told.
+
+    Commands as ``Fix`` has them.
+    """
+    contents = {file.path: file.content for file in files}
+    every = [_holds(shlex.split(line), contents, now) for line in commands]
     return bool(every) and all(every)
 
 
-def _holds(words: Sequence[str], now: Snapshot) -> bool:
+def _holds(words: Sequence[str], contents: Mapping[str, str], now: Snapshot) -> bool:
     netns, rest = _place(words)
     match rest:
         case ["bridge", "fdb", "replace" | "add" | "append", mac, "dev", port, *more]:
             return _has_entry(now, netns, mac, port, more)
         case ["bridge", "link", "set", "dev", port, flag, "on" | "off" as value]:
             return _has_flag(now, netns, port, flag, value)
+        case ["nft", "-f", path]:
+            return _has_tables(now, netns, contents.get(path, ""))
     return False
 
 
@@ -55,3 +65,9 @@ def _has_flag(now: Snapshot, netns: str, port: str, flag: str, value: str) -> bo
         (row.netns, row.name) == (netns, port) and getattr(row, flag, None) is _ON_OFF[value]
         for row in now.ports.rows
     )
+
+
+def _has_tables(now: Snapshot, netns: str, ruleset: str) -> bool:
+    wanted = set(_TABLE.findall(ruleset))
+    there = {(c.family, c.table) for c in now.filter_chains.rows if c.netns == netns}
+    return bool(wanted) and wanted <= there

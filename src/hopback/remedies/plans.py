@@ -15,7 +15,11 @@ class Plan(Struct, frozen=True):
 
 
 class NoSuch(Exception):
-    """What was named is not there; the message lists what there is."""
+    """What was named is not there, or not enough to tell; the message lists what there is."""
+
+
+class NoneFit(Exception):
+    """There is no fix that may be applied; the message says why."""
 
 
 def plans(report: Report, wanted: str | None = None) -> tuple[Plan, ...]:
@@ -53,11 +57,11 @@ def name_of(finding: Finding) -> str:
 def choose(offered: Sequence[Plan], name: str | None = None) -> Plan:
     """The one plan, with the fixes that are applied together: those of ``name``, or of the best.
 
-    Several stations may need the same. Only what is proved and safe is chosen. Raises NoSuch,
-    saying why, if there is no such fix, or several findings have one.
+    Several stations may need the same. Only what is proved and safe is chosen. Raises NoneFit, or
+    NoSuch if several findings have one, or none has one of that name.
     """
     if not offered:
-        raise NoSuch("there is nothing to fix")
+        raise NoneFit("no fix is known for what was found")
     if len(offered) > 1:
         raise NoSuch(_listed("say which finding to fix", (name_of(p.finding) for p in offered)))
     (plan,) = offered
@@ -67,7 +71,7 @@ def choose(offered: Sequence[Plan], name: str | None = None) -> Plan:
     wanted = [f for f in plan.fixes if name in (None, f.name)]
     fit = [f for f in wanted if objection(f) is None]
     if not fit:
-        raise NoSuch(f"{wanted[0].name} is not applied: {objection(wanted[0])}")
+        raise NoneFit(f"{wanted[0].name} is not applied: {objection(wanted[0])}")
     return Plan(plan.finding, tuple(f for f in fit if f.name == fit[0].name))
 
 

@@ -10,7 +10,11 @@ from hopback.snapshot.render import render
 from hopback.snapshot.rows import Fdb, FilterRule, Neighbour, Row
 from hopback.snapshot.table import Cite
 
-_PASSING: dict[type[Row], str] = {Fdb: "age", Neighbour: "state", FilterRule: "packets"}
+_PASSING: dict[type[Row], tuple[str, ...]] = {
+    Fdb: ("age",),
+    Neighbour: ("state",),
+    FilterRule: ("packets", "text"),  # the text has the counter too
+}
 """What changes by itself while nothing changes."""
 
 
@@ -44,11 +48,11 @@ def stranger(snapshot: Snapshot, machine_id: str | None, boot_id: str | None) ->
     rows = snapshot.identities.rows
     known = next((r for r in rows if r.machine_id and r.boot_id), None)
     if known is None:
-        return "it does not tell of which machine it is (hopback collect does)"
+        return "does not tell of which machine it is (hopback collect does)"
     if known.machine_id != machine_id:
-        return "it is of another machine"
+        return "is of another machine"
     if known.boot_id != boot_id:
-        return "it is from before a reboot, or of a clone of this machine"
+        return "is from before a reboot, or of a clone of this machine"
     return None
 
 
@@ -72,6 +76,6 @@ def _change(was: Row, now: Sequence[Row]) -> str | None:
 
 
 def _agree(was: Row, now: Row) -> bool:
-    passing = ("cite", _PASSING.get(type(was)))
+    passing = ("cite", *_PASSING.get(type(was), ()))
     fields: Iterable[str] = (f for f in was.__struct_fields__ if f not in passing)
     return all(getattr(was, f) in (None, getattr(now, f)) for f in fields)

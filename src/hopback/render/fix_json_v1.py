@@ -46,7 +46,7 @@ class RecordV1(Struct, frozen=True):
     """A fix that was applied; ``at`` and ``deadline`` in ns since 1970, ``within`` in seconds."""
 
     id: str
-    state: Literal["ready", "applying", "pending", "confirmed", "undone", "stuck"]
+    state: Literal["ready", "applying", "pending", "confirmed", "undoing", "undone", "stuck"]
     why: str
     at: int
     within: float

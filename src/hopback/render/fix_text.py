@@ -14,6 +14,7 @@ _STATES: dict[State, tuple[str, Style]] = {
     "applying": ("APPLYING", "warn"),
     "pending": ("APPLIED", "warn"),
     "confirmed": ("CONFIRMED", "good"),
+    "undoing": ("UNDOING", "warn"),
     "undone": ("UNDONE", "warn"),
     "stuck": ("NOT UNDONE", "bad"),
 }
@@ -77,9 +78,9 @@ def render_record(record: Record, width: int = 80) -> Page:
             page.say(f"It stays until the next reboot, or hopback fix --undo {record.id}.")
             say_persistence(page, record.persistence, 0)
         case "undone":
-            page.say("This host is as it was before.")
+            page.say("All that it did was taken back.")
         case "stuck":
-            page.say("This host is not as it was before. To try once more, or to leave it so:")
+            page.say("Not all that it did was taken back. To try once more, or to leave it so:")
             say_commands(page, (f"hopback fix --{w} {record.id}" for w in ("undo", "confirm")), 2)
     return page
 
@@ -88,7 +89,7 @@ def render_records(records: Sequence[Record], boot_id: str | None, width: int = 
     """What was applied here, the latest last; what a reboot has undone says so."""
     page = Page(width)
     if not records:
-        page.say("No fix was ever applied here.")
+        page.say("No fix was ever applied here by this user.")
     if len(records) > _LISTED:
         page.say(f"{len(records) - _LISTED} older ones are in the log.", style="muted")
     for record in records[-_LISTED:]:

@@ -179,7 +179,7 @@ def test_the_log_has_every_state_a_line_each(store: Store) -> None:
     states = [
         line.split(b'"state":"')[1].split(b'"')[0] for line in store.log.read_bytes().splitlines()
     ]
-    assert states == [b"applying", b"pending", b"undone"]
+    assert states == [b"applying", b"pending", b"undoing", b"undone"]
     assert store.log.stat().st_mode & 0o077 == 0
 
 

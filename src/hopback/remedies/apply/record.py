@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from hopback.findings import Fix, FixFile, Persistence
 
-State = Literal["ready", "applying", "pending", "confirmed", "undone", "stuck"]
+State = Literal["ready", "applying", "pending", "confirmed", "undoing", "undone", "stuck"]
 """``ready``: nothing was run yet. ``pending``: applied, waits for confirmation. ``stuck``: a
 command of the undo failed."""
 
@@ -71,6 +71,11 @@ class Record(Struct, frozen=True):
     def undo(self) -> tuple[str, ...]:
         """What takes them back."""
         return tuple(line for part in self.parts for line in part.undo)
+
+    @property
+    def files(self) -> tuple[FixFile, ...]:
+        """The files that the commands read."""
+        return tuple(file for part in self.parts for file in part.files)
 
     def begun(self, part: int) -> bool:
         """Whether some command of ``parts[part]`` had, or may have had, an effect."""

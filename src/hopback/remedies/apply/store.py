@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from hopback.remedies.apply.record import ENDED, Record, decode, encode
+from hopback.remedies.apply.record import Record, decode, encode
 
 ENVIRONMENT = "HOPBACK_STATE_DIR"
 """Set: everything is kept below this directory."""
@@ -107,7 +107,7 @@ class Store:
             return []
 
     def _keep(self, record: Record) -> None:
-        if record.state in ENDED and record.state != "stuck":
+        if record.state in ("confirmed", "undone"):
             self.forget(record)
             return
         whole = self._path(record.id)

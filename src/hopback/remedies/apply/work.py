@@ -43,6 +43,7 @@ def take_back(record: Record, why: str, save: Save) -> Record:
     A command of the undo that fails does not keep the others from being run; one that succeeded
     earlier is not run again.
     """
+    record = _now(replace(record, state="undoing", why=why), save)
     failed = []
     for part, given in reversed(list(enumerate(record.parts))):
         if record.begun(part):
