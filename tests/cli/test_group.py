@@ -52,7 +52,7 @@ def test_usage_errors(run: Run, words: list[str]) -> None:
 
 
 def test_an_internal_error_is_one_line_and_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("no\nsuch luck")
 
     monkeypatch.setattr(check, "diagnose", fail)  # what must not happen cannot be had otherwise
@@ -69,7 +69,7 @@ def test_an_internal_error_is_one_line_and_a_request(monkeypatch: pytest.MonkeyP
 
 
 def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(check, "diagnose", interrupt)
