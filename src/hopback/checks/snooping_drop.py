@@ -6,7 +6,7 @@ not found by its IPv6 neighbours.
 """
 
 from collections.abc import Iterator
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address, IPv6Address
 
 from hopback.checks.case import Case
 from hopback.checks.passage import OUTSIDER, Passage, passages
@@ -14,8 +14,8 @@ from hopback.engines.trace import End
 from hopback.findings import Finding
 from hopback.frames.build import ns, solicited_node
 from hopback.frames.mac import format_mac
+from hopback.network.addresses import addresses_of
 from hopback.network.facts import Ref, merge_refs
-from hopback.network.model import Station
 
 NAME = "snooping-drop"
 
@@ -25,28 +25,17 @@ _ASKER = IPv6Address("fe80::1")
 def check(case: Case) -> Iterator[Finding]:
     """One finding for each IPv6 address of a station that its neighbours cannot ask for."""
     for passage in passages(case):
-        for address, ref in _addresses(case, passage.station):
+        for address, refs in addresses_of(case.network, passage.station).items():
+            if isinstance(address, IPv4Address):
+                continue
             end = passage.lost_coming(ns(OUTSIDER, _ASKER, address))
             if end is not None and end.why.rule == "not-member":
-                yield _finding(case, passage, end, address, ref)
+                yield _finding(case, passage, end, address, refs)
 
 
-def _addresses(case: Case, station: Station) -> Iterator[tuple[IPv6Address, Ref]]:
-    """The IPv6 addresses that the tables show the station to have."""
-    snapshot = case.network.snapshots[station.bridge.host]
-    found: dict[IPv6Address, Ref] = {}
-    for neighbour in snapshot.neighbours.rows:
-        if neighbour.mac == station.mac and ":" in neighbour.address:
-            found.setdefault(IPv6Address(neighbour.address), Ref(snapshot.host, neighbour.cite))
-    if station.device is not None:
-        snapshot = case.network.snapshots[station.device.host]
-        for row in snapshot.addresses.rows:
-            if (row.netns, row.dev) == station.device[1:] and ":" in row.address:
-                found.setdefault(IPv6Address(row.address), Ref(snapshot.host, row.cite))
-    yield from found.items()
-
-
-def _finding(case: Case, passage: Passage, end: End, address: IPv6Address, ref: Ref) -> Finding:
+def _finding(
+    case: Case, passage: Passage, end: End, address: IPv6Address, refs: tuple[Ref, ...]
+) -> Finding:
     station = passage.station
     group = solicited_node(address)
     return Finding(
@@ -62,7 +51,7 @@ def _finding(case: Case, passage: Passage, end: End, address: IPv6Address, ref: 
             f" {station.port.name}: neighbours that ask for {address} are not heard there."
         ),
         because=case.evidence(
-            "not-member", merge_refs(end.why.refs, (ref,), station.refs, passage.way_out.refs)
+            "not-member", merge_refs(end.why.refs, refs, station.refs, passage.way_out.refs)
         ),
         details={
             "bridge": station.bridge.name,

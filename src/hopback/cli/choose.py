@@ -7,6 +7,7 @@ import click
 from hopback.datapath.effects import Place
 from hopback.datapath.model import Model
 from hopback.frames.mac import format_mac, parse_mac
+from hopback.network.addresses import addresses_of
 from hopback.network.facts import DevId
 from hopback.network.model import Network, Station
 
@@ -57,20 +58,8 @@ def _names(network: Network, station: Station) -> set[str]:
     names = {station.name, format_mac(station.mac), station.port.name}
     if station.device is not None:
         names |= {station.device.name, station.device.netns}
-    names |= set(_addresses(network, station))
+    names |= {str(address) for address in addresses_of(network, station)}
     return {name.lower() for name in names if name}
-
-
-def _addresses(network: Network, station: Station) -> Iterable[str]:
-    """The addresses its own device has, and those that neighbour tables have at its MAC."""
-    snapshot = network.snapshots[station.port.host]
-    if station.device is not None:
-        for row in snapshot.addresses.rows:
-            if (row.netns, row.dev) == (station.device.netns, station.device.name):
-                yield row.address
-    for neighbour in snapshot.neighbours.rows:
-        if neighbour.mac == station.mac:
-            yield neighbour.address
 
 
 def _list(stations: Iterable[Station]) -> str:
