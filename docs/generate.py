@@ -40,6 +40,7 @@ _AREAS = {
     "port": "Ports beside their plain flags: size, backup, authorisation; a promiscuous bridge.",
     "macvlan": "macvlan and macvtap. Compared with the running kernel, frame for frame.",
     "vxlan": "VXLAN devices. Compared with the running kernel, frame for frame.",
+    "netfilter": "Packet filters and NAT. Compared with the running kernel, frame for frame.",
     "device": "Rules of single devices.",
     "filter": "What packet filters do where the kernel calls them.",
     "assumed": "What no table tells: it is assumed, and the output says so.",

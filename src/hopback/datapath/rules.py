@@ -170,6 +170,36 @@ RULES = MappingProxyType(
             "a rule wants it routed, not bridged: it goes up the port's own stack",
             "filter",
         ),
+        "filter-policy": RuleInfo(
+            "net/netfilter/nf_tables_core.c:nft_do_chain",
+            "no rule of a packet filter decides, and its chain drops what is left",
+            "netfilter",
+        ),
+        "filter-reject": RuleInfo(
+            "net/ipv4/netfilter/nft_reject_ipv4.c:nft_reject_ipv4_eval",
+            "a rule of a packet filter rejects it: dropped, and its sender is told",
+            "netfilter",
+        ),
+        "filter-rewrites": RuleInfo(
+            "net/netfilter/nft_payload.c:nft_payload_set_eval",
+            "a rule of a packet filter writes another value into it",
+            "netfilter",
+        ),
+        "filter-marks": RuleInfo(
+            "net/netfilter/nft_meta.c:nft_meta_set_eval",
+            "a rule of a packet filter marks it, or its connection",
+            "netfilter",
+        ),
+        "nat-target": RuleInfo(
+            "net/netfilter/nf_nat_proto.c:nf_nat_manip_pkt",
+            "its connection's NAT gives it another destination, on the way in",
+            "netfilter",
+        ),
+        "nat-source": RuleInfo(
+            "net/netfilter/nf_nat_proto.c:nf_nat_manip_pkt",
+            "its connection's NAT gives it another source, on the way out",
+            "netfilter",
+        ),
         "bond-lacp": RuleInfo(
             "drivers/net/bonding/bond_3ad.c:bond_3ad_lacpdu_recv",
             "a LACPDU is for the bond itself: it goes no further",

@@ -11,6 +11,11 @@ Ip = IPv4Address | IPv6Address
 PacketType = Literal["host", "broadcast", "multicast", "otherhost"]
 """``skb->pkt_type`` of a received frame (PACKET_HOST …)."""
 
+End = Literal["source", "target"]
+"""Which address of a packet NAT rewrites (enum nf_nat_manip_type)."""
+
+BOTH: frozenset[End] = frozenset(("source", "target"))
+
 
 class Tuple(NamedTuple):
     """One direction of a connection (struct nf_conntrack_tuple); ports 0 where there are none."""
@@ -25,28 +30,31 @@ class Tuple(NamedTuple):
 class Connection(Struct, frozen=True):
     """A connection (struct nf_conn): how its packets look, and how those of the replies do.
 
-    They are each other's reverse until NAT changes ``reply``.
+    They are each other's reverse until NAT changes ``reply``. ``bound``: which of its ends NAT has
+    settled, changed or not (IPS_DST_NAT_DONE, IPS_SRC_NAT_DONE); after that no rule is asked.
     """
 
     original: Tuple
     reply: Tuple
     replied: bool = False
     mark: int = 0
+    bound: frozenset[End] = frozenset()
     refs: tuple[Ref, ...] = ()
 
 
 class Skb(Struct, frozen=True):
     """What travels beside a frame within one namespace (struct sk_buff).
 
-    ``reply`` tells the direction that the packet has in its ``connection``. ``untracked``: a rule
-    said notrack. ``physin``: the port by which a bridged packet came in, while br_netfilter has it
-    (``nf_bridge_info``); ``dnatted``: DNAT sent it back to the same bridge. ``packet_type`` is None
-    where the frame's destination still tells it.
+    ``reply`` tells the direction that the packet has in its ``connection``, ``related`` that it is
+    an error about it. ``untracked``: a rule said notrack. ``physin``: the port by which a bridged
+    packet came in, while br_netfilter has it (``nf_bridge_info``); ``dnatted``: DNAT sent it back
+    to the same bridge. ``packet_type`` is None where the frame's destination still tells it.
     """
 
     mark: int = 0
     connection: Connection | None = None
     reply: bool = False
+    related: bool = False
     untracked: bool = False
     physin: str = ""
     dnatted: bool = False

@@ -28,5 +28,5 @@ class Netfilter(Struct, frozen=True):
             return Passed(seen.frame, seen.skb)
         outcome = self.traverse(world, seen)
         if isinstance(outcome, Stopped):
-            return Drop(Why("filter-drop", outcome.refs), dev)
+            return Drop(Why(outcome.rule, outcome.refs), dev)
         return outcome

@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from hopback.datapath.effects import Ask, Blind
+from hopback.datapath.effects import Ask, Blind, Why
 from hopback.datapath.skb import FRESH, Connection, Ip, PacketType, Skb, Tuple
 from hopback.frames.ethernet import Frame
 from hopback.network.facts import Ref
@@ -21,7 +21,7 @@ class Seen(Struct, frozen=True):
 
     ``physin`` and ``physout`` are the bridge ports (of family bridge: the same as indev and
     outdev), ``bridge_in`` and ``bridge_out`` the bridges these belong to. ``packet_type`` as
-    in ``Deliver``. ``state`` of its connection is None before conntrack has looked at it.
+    in ``Deliver``. ``nexthop``: the neighbour that a routed packet is for, where it is known.
     """
 
     family: ChainFamily
@@ -35,23 +35,31 @@ class Seen(Struct, frozen=True):
     bridge_in: str = ""
     bridge_out: str = ""
     packet_type: PacketType = "host"
-    state: CtState | None = None
+    nexthop: Ip | None = None
 
 
 class Passed(Struct, frozen=True):
-    """Accepted by every chain, with what they changed; ``refs`` are the rows that decided."""
+    """Accepted by every chain, with what they changed; ``refs`` are the rows that decided.
+
+    ``done`` names the rules of the model by which frame or skb are no longer what they were.
+    """
 
     frame: Frame
     skb: Skb
     refs: tuple[Ref, ...] = ()
+    done: tuple[Why, ...] = ()
 
 
 class Stopped(Struct, frozen=True):
-    """Dropped, or ``reject``: dropped with an answer; by the rule or policy that ``refs`` cite."""
+    """Dropped, or ``reject``: dropped with an answer; by the rule or policy that ``refs`` cite.
+
+    ``rule`` is that of the model (a key of ``rules.RULES``).
+    """
 
     kind: Literal["drop", "reject"]
     chain: str
     refs: tuple[Ref, ...]
+    rule: str = "filter-drop"
 
 
 Outcome = Passed | Stopped | Ask | Blind
