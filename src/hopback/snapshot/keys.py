@@ -14,6 +14,7 @@ from hopback.snapshot.rows import (
     FilterSet,
     Guest,
     GuestNic,
+    Lease,
     Mdb,
     Neighbour,
     PacketFilter,
@@ -22,6 +23,7 @@ from hopback.snapshot.rows import (
     RouterPort,
     Row,
     Rule,
+    Sandbox,
     Sysctl,
 )
 from hopback.snapshot.table import Cite
@@ -44,6 +46,8 @@ _FIELDS: dict[type[Row], tuple[str, ...]] = {
     FilterRule: ("backend", "family", "table", "chain", "place"),
     FilterSet: ("backend", "family", "table", "name"),
     Connection: ("zone", "protocol", "source", "target", "source_port", "target_port"),
+    Lease: ("address",),
+    Sandbox: ("id",),
     Sysctl: ("key",),
 }
 _DEVICE = ("name",)

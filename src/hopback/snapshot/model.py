@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from hopback.snapshot.rows import (
     Address,
+    BadChecksums,
     Blind,
     Bond,
     BondLeg,
@@ -16,6 +17,7 @@ from hopback.snapshot.rows import (
     BridgePort,
     Connection,
     DadEvent,
+    DhcpMessage,
     EvpnMac,
     Fdb,
     FdbEvent,
@@ -24,13 +26,16 @@ from hopback.snapshot.rows import (
     FilterSet,
     Guest,
     GuestNic,
+    HairpinAdvice,
     HostIdentity,
     Kernel,
+    Lease,
     Link,
     LogLine,
     MacFlap,
     Mdb,
     Neighbour,
+    NeighbourMessage,
     OwnSource,
     PacketFilter,
     PingSign,
@@ -40,6 +45,7 @@ from hopback.snapshot.rows import (
     RouterPort,
     Row,
     Rule,
+    Sandbox,
     Sighting,
     Sysctl,
     Unread,
@@ -96,6 +102,12 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     own_sources: Rows[OwnSource] | Missing = _missing("dmesg")
     port_events: Rows[PortEvent] | Missing = _missing("dmesg")
     dad_events: Rows[DadEvent] | Missing = _missing("dmesg")
+    neighbour_messages: Rows[NeighbourMessage] | Missing = _missing("tcpdump -e -v -n arp or icmp6")
+    dhcp_messages: Rows[DhcpMessage] | Missing = _missing("tcpdump -e -v -n port 67 or port 68")
+    bad_checksums: Rows[BadChecksums] | Missing = _missing("the DHCP client's log")
+    leases: Rows[Lease] | Missing = _missing("the DHCP server's leases")
+    sandboxes: Rows[Sandbox] | Missing = _missing("crictl pods")
+    hairpin_advice: Rows[HairpinAdvice] | Missing = _missing("")
     log: Rows[LogLine] | Missing = _missing("dmesg")
     sightings: Rows[Sighting] | Missing = _missing("tcpdump -e -n -i DEV")
     ping_signs: Rows[PingSign] | Missing = _missing("ping -c 3 TARGET")
@@ -146,6 +158,12 @@ TABLES: MappingProxyType[type[Row], str] = MappingProxyType(
         OwnSource: "own_sources",
         PortEvent: "port_events",
         DadEvent: "dad_events",
+        NeighbourMessage: "neighbour_messages",
+        DhcpMessage: "dhcp_messages",
+        BadChecksums: "bad_checksums",
+        Lease: "leases",
+        Sandbox: "sandboxes",
+        HairpinAdvice: "hairpin_advice",
         LogLine: "log",
         Sighting: "sightings",
         PingSign: "ping_signs",

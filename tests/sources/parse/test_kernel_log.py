@@ -3,7 +3,14 @@
 import pytest
 
 from hopback.frames.mac import parse_mac
-from hopback.snapshot.rows import DadEvent, LogLine, OwnSource, PortEvent
+from hopback.snapshot.rows import (
+    BadChecksums,
+    DadEvent,
+    LogLine,
+    NeighbourMessage,
+    OwnSource,
+    PortEvent,
+)
 from hopback.sources.parse import kernel_log
 from tests.sources.parse.given import facts, listing, pasted, recorded, rows
 
@@ -103,12 +110,48 @@ def test_own_source_dialects(line: str, expected: dict[str, object]) -> None:
             "IPv6: eth0: IPv6 duplicate address 2001:db8:xx:1 used by xx detected!",
             {"dev": "eth0", "address": "2001:db8:xx:1"},
         ),
+        ("IPv6: eth0: IPv6 being disabled!", {"dev": "eth0", "disabled": True}),
+        (
+            "NetworkManager[7]: <warn> device (eth0): IP address 192.0.2.5 cannot be"
+            " configured because it is already in use in the network by host 02:00:00:00:00:01",
+            {"dev": "eth0", "address": "192.0.2.5", "used_by": parse_mac("02:00:00:00:00:01")},
+        ),
+        (
+            "systemd-networkd[7]: eth0: Dropping address 192.0.2.5/24 (n/a), as an address conflict"
+            " was detected.",
+            {"dev": "eth0", "address": "192.0.2.5"},
+        ),
+        (
+            "dhcpcd[7]: eth0: hardware address 02:00:00:00:00:01 claims 192.0.2.5",
+            {"dev": "eth0", "address": "192.0.2.5", "used_by": parse_mac("02:00:00:00:00:01")},
+        ),
+        (
+            "dhclient[7]: DHCPDECLINE of 192.0.2.5 on eth0 to 192.0.2.1 port 67",
+            {"dev": "eth0", "address": "192.0.2.5"},
+        ),
+        ("DHCPDECLINE on eth0 to 255.255.255.255 port 67", {"dev": "eth0"}),
     ],
 )
 def test_duplicate_address_dialects(line: str, expected: dict[str, object]) -> None:
     parsed = kernel_log.parse(pasted(line))
     assert [facts(row) for row in parsed.rows] == [expected]
     assert isinstance(parsed.rows[0], DadEvent)
+
+
+@pytest.mark.parametrize(
+    ("who", "mac"), [("someone", None), ("02:00:00:00:00:01", parse_mac("02:00:00:00:00:01"))]
+)
+def test_an_advertisement_of_our_own_address(who: str, mac: int | None) -> None:
+    line = f"ICMPv6: NA: {who} advertised our address fe80::1 on eth0!"
+    (row,) = rows(kernel_log.parse(pasted(line)), NeighbourMessage)
+    assert (row.kind, row.address, row.mac, row.dev) == ("na", "fe80::1", mac, "eth0")
+    old = line.replace("advertised", "advertises")
+    assert rows(kernel_log.parse(pasted(old)), NeighbourMessage)[0].dev == "eth0"
+
+
+def test_bad_checksums() -> None:
+    (row,) = rows(kernel_log.parse(pasted("5 bad udp checksums in 5 packets")), BadChecksums)
+    assert (row.bad, row.seen) == (5, 5)
 
 
 def test_old_port_states() -> None:

@@ -10,8 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hopback.sources.parse import (
+    arping,
     bonding,
+    crictl_pods,
+    dhcp_leases,
     evpn,
+    hairpin_advice,
     hostnamectl,
     ipvs,
     kernel_log,
@@ -53,7 +57,18 @@ RECORDED: tuple[tuple[ModuleType, str], ...] = (
     (ipvs, "vm61-director-a/ipvsadm-Ln.txt"),
 )
 RECORDED_PARSERS = dict.fromkeys(parser for parser, _ in RECORDED)
-PARSERS = (*RECORDED_PARSERS, evpn, hostnamectl, mac_flap, ping, pve_config)
+PARSERS = (
+    *RECORDED_PARSERS,
+    arping,
+    crictl_pods,
+    dhcp_leases,
+    evpn,
+    hairpin_advice,
+    hostnamectl,
+    mac_flap,
+    ping,
+    pve_config,
+)
 
 PROSE = (
     "and then I saw this:",

@@ -8,6 +8,16 @@ each fact, the row that told it.
 """
 
 from hopback.snapshot.rows.base import Row
+from hopback.snapshot.rows.conflicts import (
+    BadChecksums,
+    DadEvent,
+    DhcpMessage,
+    HairpinAdvice,
+    Lease,
+    MessageKind,
+    NeighbourMessage,
+    Sandbox,
+)
 from hopback.snapshot.rows.devices import (
     PORT_STATES,
     Blind,
@@ -60,7 +70,6 @@ from hopback.snapshot.rows.forwarding import (
 )
 from hopback.snapshot.rows.guests import Guest, GuestNic, PacketFilter
 from hopback.snapshot.rows.system import (
-    DadEvent,
     HostIdentity,
     Kernel,
     LogLine,
@@ -76,6 +85,7 @@ from hopback.snapshot.rows.system import (
 __all__ = [
     "PORT_STATES",
     "Address",
+    "BadChecksums",
     "Blind",
     "Bond",
     "BondLeg",
@@ -84,6 +94,7 @@ __all__ = [
     "Choice",
     "Connection",
     "DadEvent",
+    "DhcpMessage",
     "Element",
     "EvpnMac",
     "Fdb",
@@ -96,9 +107,11 @@ __all__ = [
     "FilterSet",
     "Guest",
     "GuestNic",
+    "HairpinAdvice",
     "Hook",
     "HostIdentity",
     "Kernel",
+    "Lease",
     "Link",
     "LogLine",
     "MacFlap",
@@ -106,8 +119,10 @@ __all__ = [
     "Mapped",
     "Match",
     "Mdb",
+    "MessageKind",
     "Nat",
     "Neighbour",
+    "NeighbourMessage",
     "NextHop",
     "Notrack",
     "Opaque",
@@ -123,6 +138,7 @@ __all__ = [
     "RouterPort",
     "Row",
     "Rule",
+    "Sandbox",
     "Sighting",
     "Span",
     "Step",

@@ -51,15 +51,6 @@ class PortEvent(Row, frozen=True, kw_only=True, omit_defaults=True):
     at: int | None = None
 
 
-class DadEvent(Row, frozen=True, kw_only=True, omit_defaults=True):
-    """``IPv6 duplicate address … [used by MAC] detected!`` (addrconf.c, ndisc.c)."""
-
-    dev: str
-    address: str | None = None
-    used_by: Mac | None = None
-    at: int | None = None
-
-
 class LogLine(Row, frozen=True, kw_only=True, omit_defaults=True):
     """Any other line of a log that names a network device or subsystem; kept as text."""
 

@@ -7,8 +7,17 @@ no message known here is no problem.
 
 import re
 
-from hopback.snapshot.rows import DadEvent, LogLine, OwnSource, PortEvent, Row
+from hopback.snapshot.rows import (
+    BadChecksums,
+    DadEvent,
+    LogLine,
+    NeighbourMessage,
+    OwnSource,
+    PortEvent,
+    Row,
+)
 from hopback.sources.parse.base import Parsed, Text
+from hopback.sources.parse.conflict_messages import Dialects
 from hopback.sources.parse.fields import int_or_none, mac_or_none, unnamed
 from hopback.sources.parse.log_time import log_time
 
@@ -36,16 +45,14 @@ _PORT = re.compile(
     rf"(?P<bridge>{_DEV}): port (?P<number>\d{{1,5}})\((?P<dev>{_DEV})\) enter(?:ed|ing) "
     rf"(?P<state>{_STATE}) state"
 )
-# net/ipv6/addrconf.c:addrconf_dad_failure
-_DUPLICATE = re.compile(
-    rf"(?P<dev>{_DEV}): (?:IPv6 )?duplicate address (?:(?!used |detected)(?P<address>\S+) )?"
-    r"(?:used by (?P<mac>\S+) )?detected"
-)
+_CONFLICTS = Dialects(_DEV)
+# ISC DHCP common/packet.c:decode_udp_ip_header: dhclient, dhcpd and dhcrelay read raw packets
+_CHECKSUMS = re.compile(r"\b(?P<bad>\d{1,4}) bad udp checksums in (?P<seen>\d{1,4}) packets")
 _OTHER = re.compile(
     r"\blink (?:is )?(?:not ready|becomes ready|up\b|down\b|status)|\bNIC Link is|\bcarrier\b"
     r"|\bbond\w*: |\bteam\d*: |\b(?:promiscuous|allmulticast) mode|\bmartian\b|\bll header:"
     r"|\btopology change\b|\bnet_ratelimit\b|\bcallbacks suppressed|table overflow|\btable full\b"
-    r"|\bIPv6 being disabled|advertise[sd] our address|ipv6_create_tempaddr|\brenamed from\b"
+    r"|ipv6_create_tempaddr|\brenamed from\b"
     r"|same address as a received packet|unregister_netdevice|\bIPVS: |\bduplicate address\b",
     re.IGNORECASE,
 )
@@ -56,7 +63,7 @@ _DMESG = (
 _STAMPED = re.compile(rf"{_DMESG}|.{{0,80}}\bkernel: ")
 
 SHAPE: re.Pattern[str] | None = re.compile(
-    rf".*?(?:{unnamed(_OWN_SOURCE)}|{unnamed(_PORT)}|{unnamed(_DUPLICATE)})"
+    rf".*?(?:{unnamed(_OWN_SOURCE)}|{unnamed(_PORT)}|{_CONFLICTS.shape}|{unnamed(_CHECKSUMS)})"
     rf"|{_DMESG}"
     r"|(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ kernel: "
 )
@@ -73,7 +80,7 @@ def parse(text: Text) -> Parsed:
     log = text.strict or bool(text.command)
     for index, line in text.numbered():
         row = _own_source(text, index, line) or _port(text, index, line)
-        row = row or _duplicate(text, index, line)
+        row = row or _conflict(text, index, line) or _checksums(text, index, line)
         if row is None and (log or _STAMPED.match(line)) and (match := _OTHER.search(line)):
             at = log_time(line[: match.start()])
             row = LogLine(cite=text.cite(index), netns=text.netns, text=line.strip(), at=at)
@@ -117,15 +124,34 @@ def _port(text: Text, index: int, line: str) -> Row | None:
     )
 
 
-def _duplicate(text: Text, index: int, line: str) -> Row | None:
-    match = _DUPLICATE.search(line)
+def _conflict(text: Text, index: int, line: str) -> Row | None:
+    if found := _CONFLICTS.conflict(line):
+        return DadEvent(
+            cite=text.cite(index),
+            netns=text.netns,
+            dev=found.dev,
+            address=found.address,
+            used_by=found.used_by,
+            disabled=found.disabled,
+            at=log_time(line[: found.start]),
+        )
+    if claim := _CONFLICTS.claim(line):
+        return NeighbourMessage(
+            cite=text.cite(index),
+            netns=text.netns,
+            kind="na",
+            address=claim.address,
+            mac=claim.mac,
+            dev=claim.dev,
+            direction="in",
+            at=log_time(line[: claim.start]),
+        )
+    return None
+
+
+def _checksums(text: Text, index: int, line: str) -> Row | None:
+    match = _CHECKSUMS.search(line)
     if match is None:
         return None
-    return DadEvent(
-        cite=text.cite(index),
-        netns=text.netns,
-        dev=match["dev"],
-        address=match["address"],
-        used_by=mac_or_none(match["mac"]),
-        at=log_time(line[: match.start()]),
-    )
+    bad, seen = int(match["bad"]), int(match["seen"])
+    return BadChecksums(cite=text.cite(index), netns=text.netns, bad=bad, seen=seen)

@@ -6,7 +6,7 @@ from hopback.snapshot.rows import PingSign, PingSignKind, Row
 from hopback.sources.parse.base import Parsed, Text
 
 COMMANDS: tuple[tuple[str, ...], ...] = (
-    ("ping|ping6|arping",),
+    ("ping|ping6",),
     ("traceroute|traceroute6|tracepath|tracepath6",),
 )
 SHAPE: re.Pattern[str] | None = re.compile(

@@ -1,4 +1,4 @@
-"""What tcpdump prints: one sighting per packet.
+"""What tcpdump prints: one sighting per packet, and what ARP, ND and DHCP say.
 
 Read are the Ethernet header of ``-e``, the device column of ``-i any``, IP addresses, TTL, VLAN
 and length. The rest of a packet's text is kept as its key, without what changes on the way or with
@@ -18,6 +18,7 @@ from hopback.sources.parse.base import Parsed, Text
 from hopback.sources.parse.fields import mac_or_none
 from hopback.sources.parse.listing import stray
 from hopback.sources.parse.log_time import log_time, nanoseconds
+from hopback.sources.parse.tcpdump_messages import messages
 
 _BYTES = r"[0-9a-fA-F]{1,2}(?::[0-9a-fA-F]{1,2}){5}"
 _TIME = (
@@ -81,7 +82,8 @@ def parse(text: Text) -> Parsed:
         head = _HEAD.match(line)
         if head:
             more = list(_continuation(text.lines, index))
-            rows.append(_sighting(text, index, where, head, more))
+            seen = _sighting(text, index, where, head, more)
+            rows += (seen, *messages(seen, " ".join([head["rest"], *map(str.strip, more)])))
             index += len(more)
         elif match := _WHERE.search(line):
             where = where._replace(dev=None if match["dev"] == "any" else match["dev"])
