@@ -135,7 +135,13 @@ class Report(Struct, frozen=True):
 
 
 def accounts_for(cause: Finding, symptom: Finding) -> bool:
-    """Whether ``symptom`` is explained by ``cause``: that names checks, of its bridge and host."""
+    """Whether ``symptom`` is explained by ``cause``: that names checks, of its bridge and host.
+
+    What a station suffered stands with what returned its frames, wherever the station is.
+    """
+    if symptom.check == "dad-reflection" and symptom.check in cause.explains:
+        told = symptom.details
+        return (told["returned_on"], told["returned_by"]) == (cause.host, cause.subject)
     if symptom.group != "symptom" or symptom.check not in cause.explains:
         return False
     bridges = (cause.details.get("bridge"), symptom.details.get("bridge"))

@@ -22,6 +22,7 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 SOURCES = (
     "incident-b/paste.txt",
     "libvirt",
+    "ndp-proxy/paste.txt",
     "vm61-bond",
     "vxlan-own-endpoint/paste.txt",
     "weave-trunk/paste.txt",

@@ -42,10 +42,18 @@ def test_hairpin_that_harms_nobody_is_told_and_leaves_it_open() -> None:
 def test_failed_duplicate_detection_of_the_station_behind() -> None:
     given = report(ON + dmesg(FAILED, host="web1"))
     finding = only(given, NAME)
-    assert (finding.severity, finding.confidence, finding.subject) == ("error", "likely", "vnet0")
+    assert (finding.severity, finding.confidence, finding.subject) == ("error", "certain", "vnet0")
     assert finding.details["station"] == GUEST0
-    assert "another machine has the same MAC" in finding.alternatives
+    assert "dad-reflection" in finding.explains
     assert given.verdict == "comes-back"
+
+
+def test_enhanced_detection_hides_it_from_the_station() -> None:
+    """With the nonce its own solicitation is known: who has the MAC else is the question."""
+    kernel = listing("uname -r", ["6.1.0-18-amd64"], host="web1")
+    given = report(ON + dmesg(FAILED, host="web1") + kernel)
+    assert only(given, NAME).severity == "info"
+    assert given.verdict == "undecided"
 
 
 def test_the_way_back_is_drawn_hop_by_hop() -> None:

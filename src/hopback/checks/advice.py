@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from shlex import quote
 
+from hopback.checks.address_advice import for_addresses
 from hopback.findings import Finding, Gap, NextStep, Verdict
 from hopback.network.facts import DevId
 from hopback.network.model import Network
@@ -91,6 +92,9 @@ def _for_finding(network: Network, finding: Finding) -> Iterator[NextStep]:
                 _capture(netns, finding.subject, _own_address(finding)),
                 "shows the frames that come back: which ones, and how soon after they left",
             )
+        case _:
+            for inside, step in for_addresses(finding):
+                yield NextStep(step.host, _in(inside, step.command), step.why)
 
 
 def _capture(netns: str, device: str, source: str) -> str:

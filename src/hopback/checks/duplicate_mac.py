@@ -84,5 +84,5 @@ def _finding(case: Case, mac: Mac, found: list[Holder]) -> Finding:
         summary=f"{format_mac(mac)} is used twice: {' and '.join(names[:3])}.",
         because=case.evidence("one-mac", merge_refs(*(h.refs for h in found))),
         details={"holders": names},
-        explains=("fdb-misplaced", "mac-move", "own-source"),
+        explains=("fdb-misplaced", "mac-move", "own-source", "dad-failed"),
     )

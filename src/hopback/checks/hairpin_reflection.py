@@ -6,30 +6,27 @@ multicast it sends. That is normal under Kubernetes and nova and harms nobody un
 the copy for another's frame: duplicate address detection, or a switch behind the port.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
-from ipaddress import IPv4Address
 
 from hopback.checks.case import Case, path_steps
+from hopback.checks.dad import Failure
 from hopback.checks.filters import filter_on
-from hopback.datapath.effects import Place
-from hopback.datapath.path import nic_of
+from hopback.checks.suspicion import Suspicion, suspected
 from hopback.datapath.rules import RULES
-from hopback.engines.trace import Trace, trace
 from hopback.findings import Finding
-from hopback.frames.build import arp_probe
 from hopback.frames.describe import describe
-from hopback.frames.mac import Mac, format_mac
+from hopback.frames.mac import ZERO, format_mac
 from hopback.network.facts import DevId, Ref, merge_refs
-from hopback.network.model import BridgeView, Port, Station
+from hopback.network.model import BridgeView, Port
 from hopback.snapshot.rows import Address
 
 NAME = "hairpin-reflection"
 
-_PROBE_TARGET = IPv4Address("192.0.2.1")
-
 
 def check(case: Case) -> Iterator[Finding]:
     """One finding for each port that does harm, and one for each bridge whose ports do none."""
+    harmed = _harmed(case)
     for bridge in case.network.bridges.values():
         quiet: list[Port] = []
         for port in bridge.ports.values():
@@ -37,19 +34,26 @@ def check(case: Case) -> Iterator[Finding]:
             if hairpin is None or not hairpin.value:
                 continue
             switch = _switch_behind(case, port)
-            harmed = [s for s in _stations(case, port) if _dad_failed(case, s)]
             if switch is not None:
                 yield _towards_switch(case, bridge, port, *switch)
-            elif harmed:
-                yield from (_harming(case, bridge, port, station) for station in harmed)
+            elif port.id in harmed:
+                yield from (_harming(case, bridge, port, *harm) for harm in harmed[port.id])
             elif filter_on(case.network, port.id) is None:
                 quiet.append(port)
         if quiet:
             yield _harmless(case, bridge, quiet)
 
 
-def _stations(case: Case, port: Port) -> list[Station]:
-    return [s for s in case.network.stations if s.port == port.id]
+_Harm = tuple[tuple[Failure, ...], Suspicion]
+
+
+def _harmed(case: Case) -> dict[DevId, list[_Harm]]:
+    """By port, the stations whose duplicate detection failed on what it returns."""
+    found: dict[DevId, list[_Harm]] = defaultdict(list)
+    for _, failed, suspicion in suspected(case):
+        if suspicion.confidence != "possible" and suspicion.returned_by is not None:
+            found[suspicion.returned_by].append((failed, suspicion))
+    return found
 
 
 def _switch_behind(case: Case, port: Port) -> tuple[str, tuple[Ref, ...]] | None:
@@ -77,41 +81,21 @@ def _link_local(address: Address) -> bool:
     return address.address.lower().startswith("fe80:")
 
 
-def _dad_failed(case: Case, station: Station) -> tuple[Ref, ...]:
-    """Log lines and address flags that say that the station's duplicate detection failed."""
-    found = [
-        Ref(snapshot.host, event.cite)
-        for snapshot in case.network.snapshots.values()
-        for event in snapshot.dad_events.rows
-        if event.used_by == station.mac
-    ]
-    if station.device is not None:
-        snapshot = case.network.snapshots[station.device.host]
-        found += [
-            Ref(snapshot.host, a.cite)
-            for a in snapshot.addresses.rows
-            if (a.netns, a.dev) == (station.device.netns, station.device.name)
-            and "dadfailed" in a.flags
-        ]
-    return tuple(found)
-
-
-def _reflection(case: Case, port: Port, mac: Mac, station: Station | None) -> Trace:
-    sender = nic_of(station) if station else None
-    return trace(case.model, Place(port.id, "in"), arp_probe(mac, _PROBE_TARGET), sender=sender)[0]
-
-
-def _harming(case: Case, bridge: BridgeView, port: Port, station: Station) -> Finding:
-    journey = _reflection(case, port, station.mac, station)
-    returned = journey.end("returned")
+def _harming(
+    case: Case,
+    bridge: BridgeView,
+    port: Port,
+    failed: tuple[Failure, ...],
+    suspicion: Suspicion,
+) -> Finding:
     hairpin = port.flags["hairpin"]
-    mac = format_mac(station.mac)
+    mac = format_mac(suspicion.mac or ZERO)
     return Finding(
         check=NAME,
         group="comes-back",
         severity="error",
         evidence="reported",
-        confidence="likely",
+        confidence=suspicion.confidence,
         host=bridge.id.host,
         subject=port.id.name,
         summary=(
@@ -120,8 +104,8 @@ def _harming(case: Case, bridge: BridgeView, port: Port, station: Station) -> Fi
         ),
         because=(
             *case.evidence("should_deliver", merge_refs(hairpin.refs, port.refs)),
-            *case.evidence("own-port", station.refs),
-            *case.evidence("dad-failed", _dad_failed(case, station)),
+            *case.evidence("own-port", suspicion.refs),
+            *case.evidence("dad-failed", merge_refs(*(f.refs for f in failed))),
         ),
         path=path_steps(
             (
@@ -130,11 +114,10 @@ def _harming(case: Case, bridge: BridgeView, port: Port, station: Station) -> Fi
                 describe(hop.frame),
                 RULES[hop.why.rule].text if hop.why else "sent by the station",
             )
-            for hop in journey.path(returned.hop if returned else 0)
+            for hop in suspicion.path
         ),
         details={"bridge": bridge.id.name, "netns": bridge.id.netns, "station": mac, "harm": "dad"},
-        explains=("dad-failed",),
-        alternatives=("another machine has the same MAC", "a reflector beyond the uplink"),
+        explains=("dad-failed", "dad-reflection"),
     )
 
 

@@ -4,10 +4,8 @@ Each is a gap. A gap that could hide a return turns ``clear`` into ``undecided``
 """
 
 from collections.abc import Iterator
-from ipaddress import IPv6Address
 
 from hopback.findings import Finding, Gap
-from hopback.frames.mac import Mac, format_mac
 from hopback.network.facts import DevId
 from hopback.network.model import BridgeView, Network
 from hopback.snapshot.model import Snapshot
@@ -31,7 +29,6 @@ def gaps_of(network: Network, findings: tuple[Finding, ...]) -> tuple[Gap, ...]:
                 *_filters(network, snapshot),
                 *_not_understood(snapshot),
                 *_signs(snapshot, findings),
-                *_duplicates(network, snapshot, findings),
                 *_bridges(network, snapshot),
             )
         )
@@ -102,33 +99,6 @@ def _signs(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Iterator[Gap]:
             continue
         who = f" ({row.peer or row.target})" if row.peer or row.target else ""
         yield Gap(snapshot.host, "ping_signs", f"{_SIGNS[row.kind]}{who}: not explained")
-
-
-def _duplicates(
-    network: Network, snapshot: Snapshot, findings: tuple[Finding, ...]
-) -> Iterator[Gap]:
-    """Failed duplicate detection that no finding accounts for."""
-    explained = {name for f in findings for name in f.explains}
-    if "dad-failed" in explained:
-        return
-    doubled = {f.subject for f in findings if f.check == "duplicate-mac"}
-    failed = [(e.address, e.dev) for e in snapshot.dad_events.rows]
-    failed += [(a.address, a.dev) for a in snapshot.addresses.rows if "dadfailed" in a.flags]
-    for address, dev in failed:
-        if _mac_in(address) not in doubled:
-            what = f"{address or 'an address'} on {dev} failed duplicate detection: not explained"
-            yield Gap(snapshot.host, "addresses", what)
-
-
-def _mac_in(address: str | None) -> str | None:
-    """The MAC that a modified EUI-64 address was made from (RFC 4291 appendix A), if it was."""
-    try:
-        low = int(IPv6Address(address or "")) & 0xFFFF_FFFF_FFFF_FFFF
-    except ValueError:
-        return None
-    if low >> 24 & 0xFFFF != 0xFFFE:
-        return None
-    return format_mac(Mac((low >> 16 & 0xFFFF_FF00_0000 | low & 0xFF_FFFF) ^ 1 << 41))
 
 
 def _bridges(network: Network, snapshot: Snapshot) -> Iterator[Gap]:

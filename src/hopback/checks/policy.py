@@ -25,6 +25,18 @@ POLICY: MappingProxyType[str, Policy] = MappingProxyType(
             "symptom", "the kernel received frames with its own address as source"
         ),
         "duplicate-mac": Policy("other-fault", "two real stations (or interfaces) use one MAC"),
+        "duplicate-address": Policy("other-fault", "two real stations use one IP address"),
+        "dad-proxied": Policy(
+            "other-fault",
+            "a neighbour proxy (proxy_ndp, proxy ARP, router) answered the probe; nothing returned",
+        ),
+        "weak-host-arp": Policy(
+            "other-fault", "a host answers ARP for an address on another interface"
+        ),
+        "shared-identity": Policy(
+            "other-fault", "machine-id, DUID, client-id or connection key cloned"
+        ),
+        "dhcp-checksum": Policy("other-fault", "DHCP replies dropped for an unfilled UDP checksum"),
         "wiring-broken": Policy(
             "other-fault",
             "a guest's tap is not enslaved, a port is down, the uplink is missing from the bridge",
@@ -57,6 +69,11 @@ POLICY: MappingProxyType[str, Policy] = MappingProxyType(
         "hairpin-reflection": Policy(
             "comes-back",
             "a bridge port with hairpin on returns a station's own group or unknown frames",
+        ),
+        "dad-reflection": Policy(
+            "comes-back",
+            "duplicate detection (IPv6 DAD, IPv4 ACD) failed because the station heard its own"
+            " NS/NA/ARP probe",
         ),
         "bridge-loop": Policy("comes-back", "a cycle of forwarding ports, STP not cutting it"),
         "bond-reflection": Policy(

@@ -30,6 +30,7 @@ class Behaviour(Struct, frozen=True):
     ``backup_port``: another port takes what is for one without a carrier (4.19).
     ``unicast_question_passes``: neighbour suppression leaves unicast questions alone (6.14).
     ``mcast_needs_querier``: snooping filters only where a querier is (3.11, b00589af3b04).
+    ``enhanced_dad``: a station knows its own solicitation by its nonce (4.10, adc176c54722).
     ``nd_snooped``: it filters all IPv6 groups but ff02::1, so neighbour discovery too (3.12).
     """
 
@@ -50,6 +51,7 @@ class Behaviour(Struct, frozen=True):
     unicast_question_passes: bool = True
     mcast_needs_querier: bool = True
     nd_snooped: bool = True
+    enhanced_dad: bool = True
 
 
 CURRENT = Behaviour()
@@ -80,4 +82,5 @@ def behaviour_of(release: str | None) -> Behaviour:
         unicast_question_passes=version >= (6, 14),
         mcast_needs_querier=version >= (3, 11),
         nd_snooped=version >= (3, 12),
+        enhanced_dad=version >= (4, 10),
     )

@@ -1,0 +1,199 @@
+"""duplicate-address: two real stations use one IP address.
+
+Neither needs to have noticed: duplicate detection asks once, and a switch or bridge that suppresses
+or snoops neighbour messages may keep the question from the other (so two of them may pass it).
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from hopback.checks.case import Case
+from hopback.checks.claims import Claim, claims
+from hopback.checks.dad import Failure, failures, own_macs, strangers
+from hopback.checks.shared_macs import is_shared
+from hopback.findings import Confidence, Finding
+from hopback.frames.mac import Mac, format_mac
+from hopback.network.facts import DevId, Ref, merge_refs
+from hopback.network.identifiers import canonical, mac_in
+from hopback.snapshot.rows import Address, Sandbox
+
+NAME = "duplicate-address"
+
+# What every host may have for itself: bridges of container tools and hypervisors, service devices.
+_PRIVATE = re.compile(
+    r"(?:lo|dummy|docker|br-|virbr|vmnet|vboxnet|lxc|lxdbr|incusbr|cni|podman|flannel|cali|kube|"
+    r"nodelocaldns|tun|tap|wg|tailscale|cilium|weave|vnet|veth|vmbr|ipvs)[\w.-]*"
+)
+_PRIVATE_KINDS = frozenset({"bridge", "dummy", "tun", "vxlan", "wireguard", "ipvlan", "macvlan"})
+_NAT_DEFAULT = "10.0.2.15"  # what VirtualBox' and QEMU's NAT gives to every guest
+
+
+class _Use(NamedTuple):
+    """Who has the address, with the rows that say so."""
+
+    name: str
+    mac: Mac | None
+    refs: tuple[Ref, ...]
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """One finding for each address with two users."""
+    told = {f.subject for name in ("dad-proxied", "weak-host-arp") for f in case.of(name)}
+    for source in (_configured, _refused, _answered, _sandboxes):
+        for address, uses, sure, refs in source(case):
+            if address not in told:
+                told.add(address)
+                yield _finding(case, address, uses, sure, refs)
+
+
+_Found = Iterator[tuple[str, Sequence[_Use], Confidence, tuple[Ref, ...]]]
+
+
+def _configured(case: Case) -> _Found:
+    """Two machines list it as theirs: several sources are several hosts of one network."""
+    users: dict[str, dict[tuple[str, str], _Use]] = defaultdict(dict)
+    bridges = {s.device: s.bridge for s in case.network.stations if s.device is not None}
+    for host, snapshot in case.network.snapshots.items():
+        for row in snapshot.addresses.rows:
+            device = DevId(host, row.netns, row.dev)
+            if row.netns and device not in bridges:
+                continue  # which segment a namespace is on, nothing tells
+            if not _of_one_host(case, device, row):
+                known = case.network.devices.get(device)
+                mac = known.mac if known else None
+                refs = merge_refs((Ref(host, row.cite),), mac.refs if mac else ())
+                use = _Use(_named(device), mac.value if mac else None, refs)
+                users[canonical(row.address)].setdefault((host, row.netns), use)
+    for address, uses in users.items():
+        if len(uses) > 1:
+            yield address, list(uses.values()), "likely", ()
+
+
+def _of_one_host(case: Case, device: DevId, row: Address) -> bool:
+    """Whether other hosts may have the same address without any conflict."""
+    try:
+        address = ip_address(row.address)
+    except ValueError:
+        return True
+    whole = row.prefix_len in (None, 32 if address.version == 4 else 128)
+    known = case.network.devices.get(device)
+    kind = known.kind.value if known and known.kind else ""
+    shared = known is not None and known.mac is not None and is_shared(known.mac.value)
+    own = address.is_loopback or address.is_link_local or str(address) == _NAT_DEFAULT
+    name = _PRIVATE.fullmatch(device.name) is not None
+    return own or whole or shared or name or kind in _PRIVATE_KINDS
+
+
+def _named(device: DevId) -> str:
+    where = device.host or "the host"
+    return (
+        f"{device.name} of {device.netns} on {where}"
+        if device.netns
+        else f"{device.name} of {where}"
+    )
+
+
+def _refused(case: Case) -> _Found:
+    """Duplicate detection named another MAC as the user."""
+    for failure in failures(case):
+        foreign = strangers(case, failure)
+        if not foreign or failure.address is None:
+            continue
+        own = own_macs(case, failure)
+        other = next(
+            (d for d in case.network.devices.values() if d.mac and d.mac.value == foreign[0]), None
+        )
+        mine = _Use(_named(failure.device), next(iter(own)), merge_refs(*own.values()))
+        theirs = _Use(
+            _named(other.id) if other else "another station",
+            foreign[0],
+            other.mac.refs if other and other.mac else (),
+        )
+        yield failure.address, (mine, theirs), "likely", failure.refs
+
+
+def _answered(case: Case) -> _Found:
+    """Two MACs answered for it, on one segment."""
+    by_address: dict[str, dict[Mac, Claim]] = defaultdict(dict)
+    pairs: dict[tuple[str, Mac], set[DevId]] = defaultdict(set)
+    many: dict[tuple[DevId, Mac], set[str]] = defaultdict(set)
+    for claim in claims(case):
+        by_address[claim.address].setdefault(claim.mac, claim)
+        pairs[claim.address, claim.mac].add(claim.seen_on)
+        if claim.heard:
+            many[claim.seen_on, claim.mac].add(claim.address)
+    agreeing = [places for places in pairs.values() if len(places) > 1]
+    for address, found in by_address.items():
+        if len(found) < 2 or ip_address_is_local(address):
+            continue
+        one, other = list(found.values())[:2]
+        if any(len(many[c.seen_on, c.mac]) > 1 for c in (one, other)):
+            continue  # it answers for others too: a proxy
+        same = one.seen_on == other.seen_on and one.heard and other.heard
+        if same or any({one.seen_on, other.seen_on} <= places for places in agreeing):
+            uses = [
+                _Use("one station", one.mac, (one.ref,)),
+                _Use("another", other.mac, (other.ref,)),
+            ]
+            yield address, uses, "likely", ()
+
+
+def ip_address_is_local(address: str) -> bool:
+    """Whether it means another station on each segment."""
+    return address.startswith(("fe80:", "169.254."))
+
+
+def _sandboxes(case: Case) -> _Found:
+    """A pod's fixed address failed while its others passed, and an old sandbox of it still runs."""
+    ready: dict[tuple[str, str, str | None], list[tuple[str, Sandbox]]] = defaultdict(list)
+    for host, snapshot in case.network.snapshots.items():
+        for row in snapshot.sandboxes.rows:
+            if row.ready:
+                ready[host, row.name, row.namespace].append((host, row))
+    twice = next((found for found in ready.values() if len(found) > 1), None)
+    for failure in failures(case) if twice else ():
+        passed = _passed(case, failure)
+        if twice and passed and mac_in(failure.address) is None and failure.address:
+            uses = [
+                _Use(f"sandbox {row.id} of {row.name}", None, (Ref(host, row.cite),))
+                for host, row in twice[:2]
+            ]
+            yield failure.address, uses, "likely", (*failure.refs, *passed)
+
+
+def _passed(case: Case, failure: Failure) -> tuple[Ref, ...]:
+    """The address of the same device, made of its MAC, whose detection did not fail."""
+    host, netns, name = failure.device
+    for row in case.network.snapshots[host].addresses.rows:
+        same = (row.netns, row.dev) == (netns, name) and mac_in(row.address) is not None
+        if same and not {"dadfailed", "tentative"} & set(row.flags):
+            return (Ref(host, row.cite),)
+    return ()
+
+
+def _finding(
+    case: Case,
+    address: str,
+    uses: Sequence[_Use],
+    confidence: Confidence,
+    refs: tuple[Ref, ...],
+) -> Finding:
+    first = merge_refs(refs, *(u.refs for u in uses))
+    holders = [f"{u.name} ({format_mac(u.mac)})" if u.mac else u.name for u in uses]
+    return Finding(
+        check=NAME,
+        group="other-fault",
+        severity="error",
+        evidence="reported",
+        confidence=confidence,
+        host=first[0].host,
+        subject=address,
+        summary=f"{address} is used twice: {' and '.join(holders[:3])}.",
+        because=case.evidence("one-address", first),
+        details={"holders": holders, "macs": [format_mac(u.mac) for u in uses if u.mac]},
+        explains=("dad-failed",),
+        alternatives=("a neighbour proxy answers for it",) if refs else (),
+    )
