@@ -132,7 +132,7 @@ def _is_there(record: Record, snapshot: Snapshot, wanted: str | None) -> bool:
         named
         and record.state != "undone"
         and record.boot_id == ids()[1]
-        and in_place(record.commands, record.files, snapshot)
+        and in_place(record.commands, record.files, snapshot) is not False
     )
 
 

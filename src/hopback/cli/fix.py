@@ -96,7 +96,7 @@ def command(
 
     With --apply the fix is carried out, and undone again unless somebody confirms it: with Enter on
     the terminal, or with --confirm ID from anywhere. A process of its own keeps the time, so a lost
-    connection undoes it too. So does a reboot: nothing is written that would outlast one.
+    connection undoes it too. So does a reboot: nothing that it makes is loaded at boot.
     """
     _check_usage(source, applying, fix or yes, (confirm, undo, listing or None))
     if confirm is not None or undo is not None or listing:

@@ -11,22 +11,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from hopback.findings import FixFile
 from hopback.frames.mac import parse_mac
 from hopback.snapshot.model import Snapshot
+from hopback.snapshot.table import Missing
 
 _ON_OFF = {"on": True, "off": False}
-_TABLE = re.compile(r"^\s*(?:(?:add|create)\s+)?table\s+(\w+)\s+(\w+)\s*[{;]?", re.MULTILINE)
+_TABLE = re.compile(r"^\s*(?:(?:add|create)\s+)?table\s+(\w+)\s+([\w./-]+)", re.MULTILINE)
 
 
-def in_place(commands: Iterable[str], files: Iterable[FixFile], now: Snapshot) -> bool:
-    """Whether all that ``commands`` make, reading ``files``, is there; False if it cannot be told.
+def in_place(commands: Iterable[str], files: Iterable[FixFile], now: Snapshot) -> bool | None:
+    """Whether all that ``commands`` make, reading ``files``, is there; None if it cannot be told.
 
     Commands as ``Fix`` has them.
     """
     contents = {file.path: file.content for file in files}
-    every = [_holds(shlex.split(line), contents, now) for line in commands]
-    return bool(every) and all(every)
+    every = {_holds(shlex.split(line), contents, now) for line in commands}
+    if False in every:
+        return False
+    return True if every == {True} else None
 
 
-def _holds(words: Sequence[str], contents: Mapping[str, str], now: Snapshot) -> bool:
+def _holds(words: Sequence[str], contents: Mapping[str, str], now: Snapshot) -> bool | None:
     netns, rest = _place(words)
     match rest:
         case ["bridge", "fdb", "replace" | "add" | "append", mac, "dev", port, *more]:
@@ -35,7 +38,7 @@ def _holds(words: Sequence[str], contents: Mapping[str, str], now: Snapshot) -> 
             return _has_flag(now, netns, port, flag, value)
         case ["nft", "-f", path]:
             return _has_tables(now, netns, contents.get(path, ""))
-    return False
+    return None
 
 
 def _place(words: Sequence[str]) -> tuple[str, list[str]]:
@@ -67,7 +70,9 @@ def _has_flag(now: Snapshot, netns: str, port: str, flag: str, value: str) -> bo
     )
 
 
-def _has_tables(now: Snapshot, netns: str, ruleset: str) -> bool:
+def _has_tables(now: Snapshot, netns: str, ruleset: str) -> bool | None:
     wanted = set(_TABLE.findall(ruleset))
     there = {(c.family, c.table) for c in now.filter_chains.rows if c.netns == netns}
-    return bool(wanted) and wanted <= there
+    if isinstance(now.filter_chains, Missing) or not wanted:
+        return None
+    return wanted <= there

@@ -88,6 +88,15 @@ def test_a_file_of_somebody_else_is_left_alone(store: Store, tmp_path: Path) -> 
     path.write_text("theirs")
     part = Part((DO,), (UNDO,), (FixFile(str(path), "ours"),))
     failed = carried_out(record(part), store)
-    assert "rules.nft" in failed.why
+    assert failed.why == f"{path}: is there already, and says something else"
     assert lines(take_back(failed, "", store.save)) == []
     assert path.read_text() == "theirs"
+
+
+def test_a_file_that_was_there_stays(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "rules.nft"
+    path.write_text("ours")
+    part = Part((DO,), (UNDO,), (FixFile(str(path), "ours"),))
+    done = carried_out(record(part), store)
+    assert (done.state, take_back(done, "", store.save).state) == ("pending", "undone")
+    assert path.read_text() == "ours"

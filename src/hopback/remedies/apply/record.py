@@ -41,7 +41,8 @@ class Record(Struct, frozen=True):
     """One application of a fix to this host.
 
     ``within`` is the time for confirmation in seconds, ``at`` and ``deadline`` are ns since 1970;
-    ``why`` says in a clause how it came to ``state``.
+    ``why`` says in a clause how it came to ``state``. Of the files of its parts those in
+    ``written`` were not there before.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Record(Struct, frozen=True):
     afterwards: tuple[str, ...] = ()
     persistence: tuple[Persistence, ...] = ()
     ran: tuple[Ran, ...] = ()
+    written: tuple[str, ...] = ()
     deadline: int | None = None
 
     @property

@@ -1,5 +1,6 @@
 """Carries a record out, and takes it back: every command is written down before it is run."""
 
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -22,11 +23,13 @@ def carry_out(record: Record, save: Save, stopped: Callable[[], bool]) -> Record
     """
     record = _now(replace(record, state="applying"), save)
     for part, given in enumerate(record.parts):
-        try:
-            for file in given.files:
-                _write(file)
-        except OSError as error:
-            return replace(record, why=f"{error.filename}: {error.strerror}")
+        for file in given.files:
+            try:
+                if not _is_there(file):
+                    record = _now(replace(record, written=(*record.written, file.path)), save)
+                    _write(file)
+            except OSError as error:
+                return replace(record, why=f"{file.path}: {error.strerror}")
         for number, line in enumerate(given.commands):
             if stopped():
                 return replace(record, why="hopback was told to end")
@@ -52,7 +55,8 @@ def take_back(record: Record, why: str, save: Save) -> Record:
                     record, ran = _run(record, Ran(part, True, number, line, time.time_ns()), save)
                     failed += [] if ran.code == 0 else [_failure(ran)]
         for file in given.files:
-            _remove(file)
+            if file.path in record.written:
+                _remove(file)
     if failed:
         return _now(replace(record, state="stuck", why=f"{why}; {'; '.join(failed)}"), save)
     return _now(replace(record, state="undone", why=why), save)
@@ -75,16 +79,21 @@ def _failure(ran: Ran) -> str:
     return f"“{ran.line}” failed{said}"
 
 
+def _is_there(file: FixFile) -> bool:
+    """Whether a file that commands read is there already; FileExistsError if it says otherwise."""
+    path = Path(file.path)
+    if not path.exists():
+        return False
+    if path.read_text(encoding="utf-8", errors="replace") != file.content:
+        raise FileExistsError(errno.EEXIST, "is there already, and says something else")
+    return True
+
+
 def _write(file: FixFile) -> None:
-    """Write a file that commands read; one that is there already has to say the same."""
     path = Path(file.path)
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        if path.read_text(encoding="utf-8", errors="replace") != file.content:
-            raise
-        return
+    # Not through a link that somebody made meanwhile.
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     with os.fdopen(handle, "w", encoding="utf-8") as written:
         written.write(file.content)
 
