@@ -100,6 +100,12 @@ def test_usage(run: Run, words: tuple[str, ...]) -> None:
     assert (result.exit_code, result.stdout) == (2, "")
 
 
+def test_a_finding_without_its_source_says_what_is_meant(run: Run) -> None:
+    result = run("fix", "uplink-echo:eth0")
+    assert result.exit_code == 2
+    assert "hopback fix live uplink-echo:eth0" in result.stderr
+
+
 def test_json_does_not_ask(run: Run) -> None:
     assert "--yes" in run("fix", PASTE, "--apply", "-j").stderr
 
@@ -140,7 +146,11 @@ def test_list(run: Run, store: Store) -> None:
         "0b  2027-01-15 08:00:00Z  ann  confirmed, undone by a reboot\n"
         "  sticky_entry for uplink-echo:eth0\n"
     )
-    assert [r.id for r in document(run("fix", "--list", "-j").stdout).records] == ["0a", "0b"]
+    kept(store, "pending", ids()[1], "0c")
+    assert "nobody keeps it" in run("fix", "--list").stdout
+    with store.lock():
+        assert "nobody keeps it" not in run("fix", "--list").stdout
+    assert [r.id for r in document(run("fix", "--list", "-j").stdout).records] == ["0a", "0b", "0c"]
 
 
 def test_what_was_applied_before_a_reboot_is_gone(run: Run, store: Store) -> None:

@@ -18,11 +18,12 @@ __all__ = ["Wish", "end", "show_list"]
 
 def show_list(as_json: bool, color: str) -> int:
     """Print all records, the latest last."""
-    records = _all(Store())
+    store = Store()
+    records = _all(store)
     if as_json:
         emit(fix_json(None, (), records))
     else:
-        show(render_records(records, ids()[1], page_width()), color)
+        show(render_records(records, ids()[1], store.is_locked(), page_width()), color)
     return exits.CLEAR
 
 
@@ -41,6 +42,9 @@ def end(wanted: str, wish: Wish, as_json: bool, color: str) -> int:
     except Busy:
         complain("somebody else is applying a fix just now; try again")
         return exits.FOUND
+    except OSError as error:
+        complain(f"cannot write {error.filename}: {error.strerror}")
+        return exits.UNREAD
     if as_json:
         emit(fix_json(None, (), (ended,)))
     else:

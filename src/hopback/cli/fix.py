@@ -1,6 +1,7 @@
 """``hopback fix``: the plan and its undo; with ``--apply`` carried out, and kept if confirmed."""
 
 import re
+from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
@@ -106,6 +107,8 @@ def command(
             return applied.show_list(as_json, color)
         wish: applied.Wish = "confirm" if confirm is not None else "undo"
         return applied.end(confirm or undo or "", wish, as_json, color)
+    if source is not None and _is_finding(source):
+        raise click.UsageError(f"SOURCE comes first: hopback fix live {source}")
     read = read_sources((source or LIVE,), netns)
     report = with_remedies(read.snapshots, diagnose(read.snapshots, read.problems))
     tell_problems(report.problems)
@@ -115,6 +118,11 @@ def command(
         wanted = Request(source or LIVE, finding, netns, fix, yes, within, as_json, color)
         return apply(read, report, wanted)
     return exits.worst((read.code, _print(read, report, finding, as_json, color)))
+
+
+def _is_finding(source: str) -> bool:
+    """Whether the name of a finding stands where a source should."""
+    return source.partition(":")[0] in POLICY and not Path(source).exists()
 
 
 def _check_usage(

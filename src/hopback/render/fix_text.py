@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from hopback.findings import Report
-from hopback.remedies.apply.record import Record, State
+from hopback.remedies.apply.record import ENDED, Record, State
 from hopback.remedies.plans import Plan, name_of
 from hopback.render.fixes import say_afterwards, say_commands, say_fix, say_persistence
 from hopback.render.page import Page, Span, Style
@@ -85,8 +85,10 @@ def render_record(record: Record, width: int = 80) -> Page:
     return page
 
 
-def render_records(records: Sequence[Record], boot_id: str | None, width: int = 80) -> Page:
-    """What was applied here, the latest last; what a reboot has undone says so."""
+def render_records(
+    records: Sequence[Record], boot_id: str | None, kept: bool, width: int = 80
+) -> Page:
+    """What was applied here, the latest last. ``kept``: some process keeps what is not finished."""
     page = Page(width)
     if not records:
         page.say("No fix was ever applied here by this user.")
@@ -96,6 +98,8 @@ def render_records(records: Sequence[Record], boot_id: str | None, width: int = 
         state = _STATES[record.state][0].lower()
         if record.boot_id != boot_id and record.state != "undone":
             state += ", undone by a reboot"
+        elif record.state not in ENDED and not kept:
+            state += ", and nobody keeps it: --undo or --confirm it"
         when = datetime.fromtimestamp(record.at // 1_000_000_000, UTC)
         page.spans(
             Span(record.id, "strong"),

@@ -11,7 +11,7 @@ import pytest
 
 from hopback.remedies.apply.ask import KEEPER, Kept, ask, settle
 from hopback.remedies.apply.record import Part, Record, encode
-from hopback.remedies.apply.store import Busy, Store
+from hopback.remedies.apply.store import ENVIRONMENT, Busy, Store
 from tests.kernel.rig import wait_until
 from tests.remedies.apply.conftest import DO, FAIL, UNDO, lines, record
 
@@ -136,6 +136,7 @@ def test_when_the_keeper_dies_somebody_else_can_undo(store: Store) -> None:
     left = ended(kept, store, given)
     assert left.state == "pending"
     undone = ask(store, left, "undo")
+    assert not store.socket(given.id).exists()
     assert (undone.state, lines(undone)[-1]) == ("undone", (UNDO, True, 0))
 
 
@@ -168,7 +169,7 @@ def test_a_reader_that_is_stuck_does_not_keep_it(store: Store) -> None:
 def test_a_place_that_cannot_be_written_is_told_before_anything_is_done(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HOPBACK_STATE_DIR", "/dev/null/x")
+    monkeypatch.setenv(ENVIRONMENT, "/dev/null/x")
     with pytest.raises(OSError, match="Not a directory"):
         Store().prepare()
 
@@ -189,6 +190,15 @@ def test_a_log_that_was_cut_is_read_as_far_as_it_goes(store: Store) -> None:
     with store.log.open("ab") as log:
         log.write(b'{"id":"zz","st')
     assert [r.id for r in store.past()] == [given.id]
+
+
+def test_a_place_that_is_relative(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(store.directory)
+    monkeypatch.setenv(ENVIRONMENT, "here")
+    near = Store()
+    near.prepare()
+    given = record(within=0.01)
+    assert ended(started(given), near, given).state == "undone"
 
 
 def test_an_id_is_no_path(store: Store, tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ class Kept:
             case b"":
                 raise NoKeeper
             case keeper.BUSY:
+                self._child.wait()
                 raise Busy
 
     def go(self) -> None:
@@ -78,7 +79,7 @@ def ask(store: Store, record: Record, wish: Wish) -> Record:
     """Have a record confirmed or undone, by its keeper or, where it has none, here.
 
     Gives the record as it is then, which need not be as wished: the time may have been up. Raises
-    Busy if the lock is held for another one, OSError if it cannot be written down.
+    Busy if the lock is held for another one, OSError if a confirmation cannot be written down.
     """
     with suppress(OSError):  # no keeper
         _tell(store, record, wish)
@@ -89,13 +90,14 @@ def settle(store: Store, record: Record, wish: Wish, why: str) -> Record:
     """Confirm or undo a record that no keeper has (any more); raises as ``ask`` does."""
     with store.lock():
         latest = store.latest(record)
+        store.socket(latest.id).unlink(missing_ok=True)
         if latest.state == "undone" or (latest.state == "confirmed" and wish == "confirm"):
             return latest
         if latest.state == "ready":  # what it would have done was not begun
             store.forget(latest)
             return replace(latest, state="undone", why="nothing was done")
         if wish == "undo":
-            return take_back(latest, why, store.save)
+            return take_back(latest, why, store.note)
         confirmed = replace(latest, state="confirmed", why="")
         store.save(confirmed)
         return confirmed

@@ -40,9 +40,9 @@ def main(told: IO[bytes], tell: int) -> None:
     nothing has been done then either.
     """
     record = decode(told.readline())
+    store = Store()
     os.umask(0o077)
     os.chdir("/")
-    store = Store()
     ears = _Ears(store.socket(record.id))
     store.prepare()
     try:
@@ -91,9 +91,7 @@ class _Keeper:
 
     def _save(self, record: Record) -> None:
         self._latest = record
-        # A full disk must not keep it from undoing what it did.
-        with suppress(OSError):
-            self._store.save(record)
+        self._store.note(record)
         self._tick()
 
     def _tick(self) -> None:

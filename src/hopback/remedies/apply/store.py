@@ -43,6 +43,16 @@ class Store:
         finally:
             os.close(handle)
 
+    def is_locked(self) -> bool:
+        """Whether somebody is applying, or keeps what was applied."""
+        try:
+            with self.lock():
+                return False
+        except Busy:
+            return True
+        except FileNotFoundError:
+            return False
+
     def save(self, record: Record) -> None:
         """Write the record to /run, whole or not at all, and to the log if its state is new.
 
@@ -50,10 +60,15 @@ class Store:
         """
         before = self.unfinished(record.id)
         try:
-            self._keep(record)
-        finally:
             if record.state != "ready" and (before is None or before.state != record.state):
                 self._append(record)
+        finally:
+            self._keep(record)
+
+    def note(self, record: Record) -> None:
+        """The same as far as it can be: a full disk keeps nobody from undoing what was done."""
+        with suppress(OSError):
+            self.save(record)
 
     def forget(self, record: Record) -> None:
         """Nothing is left to be done for it."""
