@@ -53,6 +53,11 @@ def test_a_program_that_is_not_there_is_named_with_its_package(
     assert not told.value.denied
 
 
+def test_what_outlasts_a_reboot_is_not_applied() -> None:
+    with pytest.raises(Unfit, match="a reboot would not undo it"):
+        commands.check(("virsh update-device web1 nic.xml --live --config",))
+
+
 def test_what_a_command_said_is_kept_within_reason() -> None:
     outcome = commands.run("ip help")
     assert outcome.code != 0

@@ -62,8 +62,14 @@ def argv_of(line: str) -> list[str]:
 
 
 def check(lines: Iterable[str]) -> None:
-    """Raise Unfit if a program is not installed, or a capability is lacking."""
+    """Raise Unfit if a program or a capability is lacking, or what is done would outlast a reboot.
+
+    Nobody is there then to undo what was not confirmed.
+    """
     every = [argv_of(line) for line in lines]
+    for words in every:
+        if words[0] == "virsh" and "--config" in words:
+            raise Unfit(f"“{' '.join(words)}” is not applied: a reboot would not undo it")
     for name in dict.fromkeys(name for words in every for name in _programs(words)):
         if shutil.which(name, path=PATH) is None:
             raise Unfit(f"{name} is not installed: apt-get install {PACKAGES[name]}")
