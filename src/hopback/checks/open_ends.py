@@ -5,6 +5,7 @@ Each is a gap. A gap that could hide a return turns ``clear`` into ``undecided``
 
 from collections.abc import Iterator
 
+from hopback.checks.filters import hooked
 from hopback.findings import Finding, Gap
 from hopback.network.facts import DevId
 from hopback.network.model import BridgeView, Network
@@ -69,8 +70,8 @@ def _filters(network: Network, snapshot: Snapshot) -> Iterator[Gap]:
         if nic.filter:
             what = f"libvirt filter {nic.filter} on {nic.target or nic.mac} is not evaluated"
             yield Gap(snapshot.host, "filters", what)
-    for row in snapshot.filters.rows:
-        yield Gap(snapshot.host, "filters", f"{row.name} is not evaluated")
+    for chain in hooked(snapshot):
+        yield Gap(snapshot.host, "filters", f"{chain.name} is not evaluated")
 
 
 def _not_understood(snapshot: Snapshot) -> Iterator[Gap]:

@@ -17,6 +17,7 @@ from hopback.sources.parse import (
     evpn,
     hairpin_advice,
     hostnamectl,
+    ipset,
     ipvs,
     kernel_log,
     mac_flap,
@@ -31,6 +32,7 @@ from hopback.sources.parse import (
     virsh_list,
     virsh_xml,
     vlan_config,
+    xtables,
 )
 from hopback.sources.parse.base import Text
 from tests.sources.parse.given import recorded
@@ -52,8 +54,16 @@ RECORDED: tuple[tuple[ModuleType, str], ...] = (
     (tcpdump, "vm61-capture/ipvs-dr4-loop-tcpdump-env.txt"),
     (packet_filter, "libvirt/nft-list-ruleset.txt"),
     (packet_filter, "libvirt/nft-j-list-ruleset.json"),
-    (packet_filter, "libvirt/ebtables-save.txt"),
-    (packet_filter, "libvirt/ebtables-t-nat-L.txt"),
+    (xtables, "libvirt/ebtables-save.txt"),
+    (xtables, "libvirt/ebtables-t-nat-L.txt"),
+    (xtables, "xtables/iptables-nft-save-c.txt"),
+    (xtables, "xtables/iptables-nft-vnL.txt"),
+    (xtables, "xtables/iptables-legacy-L.txt"),
+    (xtables, "xtables/ip6tables-nft-save.txt"),
+    (xtables, "xtables/ebtables-nft-save-c.txt"),
+    (xtables, "xtables/arptables-nft-save.txt"),
+    (ipset, "xtables/ipset-save.txt"),
+    (ipset, "xtables/ipset-list.txt"),
     (ipvs, "vm61-director-a/ipvsadm-Ln.txt"),
 )
 RECORDED_PARSERS = dict.fromkeys(parser for parser, _ in RECORDED)
@@ -82,6 +92,8 @@ PROSE = (
     "    <interface type='bridge'>",
     "\t(tos 0x0, ttl 1, id 1)",
     "*nat",
+    "-A FORWARD -m set --match-set",
+    "Chain FORWARD (policy ACCEPT)",
 )
 FIRST = 7  # the listing need not begin where its origin does
 

@@ -26,10 +26,12 @@ type of an address to the device by which the packet came in. Where nft has no w
 
 - ``physdev in``, ``physdev out``: the bridge port of an IP packet that is bridged or was, "" if it
   has none (xt_physdev; ``--physdev-is-bridged`` and ``-is-out`` are ``physdev out`` != "").
+- ``ip tos``: DSCP and ECN together.
 - ``src``, ``dst``: of a match on an ipset, one for each dimension that the rule names; the ``kind``
   of the set tells what each stands for.
-- ``ct state`` may have ``snat`` and ``dnat`` beside the kernel's states, where a rule asks for
-  either (``--ctstate RELATED,DNAT``); alone they are words of ``ct status``.
+- ``snat`` and ``dnat`` as words of ``ct state``, beside the packet's own state: ``--ctstate
+  DNAT``. Unlike bits of ``ct status`` they are asked of a packet without a connection too
+  (net/netfilter/xt_conntrack.c, ``conntrack_mt``).
 
 A ``Mangle`` of a field that the packet does not have does nothing.
 """
@@ -188,8 +190,9 @@ class FilterRule(Row, frozen=True, kw_only=True, omit_defaults=True):
 class FilterSet(Row, frozen=True, kw_only=True, omit_defaults=True):
     """A named set or map. Of a map, ``verdicts`` or ``values`` stand in the order of ``elements``.
 
-    ``kind`` is the type of an ipset (``hash:ip,port``). ``whole`` is False when its elements were
-    not listed.
+    ``kind`` is the type of an ipset (``hash:ip,port``): there a ``port`` is protocol << 16 | port,
+    or type << 8 | code of ICMP, but in ``bitmap:port`` the port of whichever protocol; elements of
+    a ``list:set`` are names of sets. ``whole`` is False when not all of its elements were listed.
     """
 
     backend: FilterBackend = "nft"

@@ -10,7 +10,8 @@ _PROC_NET = re.compile(r"net[._-](bonding|vlan)[._-](.+)")
 # virsh's verbs hold dashes, and so do the names of what they show.
 _VIRSH = re.compile(r"virsh-((?:nwfilter-binding-|nwfilter-|net-|iface-)?[a-z]+)(?:-(.+))?")
 _BRCTL = re.compile(r"brctl-([a-z]+)-(.+)")
-_LETTERS = re.compile(r"[A-Za-z46]|L[a-z]{1,2}|Sn")
+_XTABLES = re.compile(r"((?:ip6?|eb|arp)tables(?:-(?:nft|legacy))?(?:-save)?)(?:-(.+))?")
+_LETTERS = re.compile(r"[A-Za-z46]|L[a-z]{1,2}|Sn|[nvx]{1,3}L")
 _IPROUTE_LETTERS = re.compile(r"[dsjoph46tN]|br")
 
 
@@ -39,8 +40,9 @@ def _kernel_path(root: str, rest: str) -> str:
 def _dashed(stem: str) -> list[str]:
     if match := _VIRSH.fullmatch(stem) or _BRCTL.fullmatch(stem):
         return [stem.split("-", 1)[0], *(part for part in match.groups() if part)]
-    if stem.endswith("-save"):
-        return [stem]
-    program, *rest = stem.split("-")
+    if match := _XTABLES.fullmatch(stem):
+        program, rest = match[1], (match[2] or "").split("-")
+    else:
+        program, *rest = stem.split("-")
     letters = _IPROUTE_LETTERS if program in OBJECTS else _LETTERS
-    return [program, *(f"-{part}" if letters.fullmatch(part) else part for part in rest)]
+    return [program, *(f"-{part}" if letters.fullmatch(part) else part for part in rest if part)]

@@ -5,9 +5,6 @@ from collections.abc import Iterable
 from hopback.snapshot.rows import PacketFilter
 from hopback.sources.parse.base import Text
 
-NETFILTER_HOOKS = frozenset(("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING", "BROUTING"))
-"""The chains that iptables, ebtables and arptables hook in; all others are only jumped to."""
-
 
 class Chain:
     """A base chain. ``attached`` are the devices it is hooked to (netdev), None for all."""

@@ -36,6 +36,8 @@ NAMES: tuple[str, ...] = (
     "virsh_list",
     "pve_config",
     "packet_filter",
+    "xtables",
+    "ipset",
     "ipvs",
     "evpn",
     "arping",

@@ -9,6 +9,9 @@ from hopback.snapshot.rows import (
     Bond,
     BondLeg,
     Bridge,
+    FilterChain,
+    FilterRule,
+    FilterSet,
     Link,
     PacketFilter,
     Route,
@@ -38,6 +41,8 @@ _ONE_KIND: dict[str, tuple[type[Row], ...]] = {
     "bridge_slave": (),
     "bond_slave": (BondLeg,),
 }
+# Several programs keep packet filters, and each lists its own (iptables one family of addresses).
+_FILTERED = (PacketFilter, FilterChain, FilterRule, FilterSet)
 # Words after ``show`` that leave out devices by a property.
 _FILTERS = frozenset({"up", "master", "vrf", "scope", "to", "label", "dynamic", "permanent"})
 _FAMILIES = ("-4", "-6", "-0")
@@ -111,9 +116,9 @@ def _file(path: str) -> Scope:
 
 
 def _other(command: Command, kind: type[Row]) -> Scope:
-    """The rest; several programs keep packet filters, and only nft shows all that nft made."""
+    """The rest."""
     plain = command.plain
-    if kind is PacketFilter:
+    if kind in _FILTERED:
         return ALL if plain[:3] == ("nft", "list", "ruleset") and len(plain) == 3 else PART
     if plain[:1] == ("sysctl",):
         return ALL if command.option("-a") else PART

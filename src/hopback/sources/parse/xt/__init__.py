@@ -1,0 +1,1 @@
+"""The rules of iptables, arptables and ebtables as steps, whatever listing shows them."""
