@@ -131,6 +131,7 @@ filters() {
     fi
     save iptables-save ip_tables_names
     save ip6tables-save ip6_tables_names
+    if present ip_set; then run ipset save; fi
     command -v ebtables-save >/dev/null 2>&1 || return 0
     if speaks_nft ebtables-save; then
         if present nf_tables; then run ebtables-save; return; fi
