@@ -5,8 +5,8 @@ from types import MappingProxyType
 
 from hopback.frames.mac import parse_mac
 from hopback.snapshot.rows import Mangle, Opaque, Step
+from hopback.sources.parse.xt.base import device_step, network_step
 from hopback.sources.parse.xt.bridge_rule import ether_type
-from hopback.sources.parse.xt.matches import device_step, network_step
 from hopback.sources.parse.xt.names import ARP_OPERATIONS
 from hopback.sources.parse.xt.targets import VERDICTS, Where, target_steps
 from hopback.sources.parse.xt.values import address, mac_pair, match, number

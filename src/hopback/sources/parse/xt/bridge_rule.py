@@ -5,7 +5,8 @@ from types import MappingProxyType
 
 from hopback.frames.mac import parse_mac
 from hopback.snapshot.rows import Field, Mangle, Match, Opaque, Step, Unsure, Verdict
-from hopback.sources.parse.xt.matches import PACKET_TYPES, device_step, icmp_type, network_step
+from hopback.sources.parse.xt.base import device_step, network_step
+from hopback.sources.parse.xt.matches import PACKET_TYPES, icmp_type
 from hopback.sources.parse.xt.names import ARP_OPERATIONS, ETHER_TYPES, TRANSPORTS
 from hopback.sources.parse.xt.values import (
     FULL_MARK,

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from types import MappingProxyType
 
 from hopback.snapshot.rows import Opaque, Step, Unsure
-from hopback.sources.parse.xt.matches import BASIC, MATCHES, UNSURE, About, Reader, value_of
+from hopback.sources.parse.xt.base import About, Reader
+from hopback.sources.parse.xt.matches import BASIC, MATCHES, UNSURE, value_of
 from hopback.sources.parse.xt.names import TRANSPORTS
 from hopback.sources.parse.xt.targets import Where, target_steps
 from hopback.sources.parse.xt.words import Option, said

@@ -1,66 +1,23 @@
-"""The matches of iptables and ip6tables (iptables-extensions(8)) as steps.
+"""The matches of iptables and ip6tables (iptables-extensions(8)) as steps."""
 
-A function takes an option and what is known of its rule, and gives the steps that ask for the same;
-ValueError if it cannot.
-"""
-
-from collections.abc import Callable
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 from hopback.frames.mac import parse_mac
 from hopback.snapshot.rows import Field, Match, Span, Step, Value
-from hopback.sources.parse.xt.names import ICMP, ICMP6, TCP_FLAGS, TRANSPORTS
+from hopback.sources.parse.xt.base import About, Reader, device_step, network_step
+from hopback.sources.parse.xt.ct_matches import CONNTRACK
+from hopback.sources.parse.xt.names import ICMP, ICMP6, TCP_FLAGS
 from hopback.sources.parse.xt.values import (
     address_range,
-    device,
     masked,
     match,
-    network,
     number,
     ports,
     protocol,
     span,
 )
 from hopback.sources.parse.xt.words import Option
-
-
-class About(NamedTuple):
-    """What a rule says so far.
-
-    ``six`` for IPv6; its ``protocol`` if it asks for exactly one; ``limit`` is the device to which
-    the type of an address is limited (``. iif``).
-    """
-
-    six: bool
-    protocol: int | None = None
-    limit: str = ""
-
-    @property
-    def ip(self) -> str:
-        """How nft calls the header."""
-        return "ip6" if self.six else "ip"
-
-    @property
-    def transport(self) -> str:
-        """How nft calls the header with the ports."""
-        return TRANSPORTS.get(self.protocol or 0, "th")
-
-
-Reader = Callable[[Option, About], tuple[Step, ...]]
-
-
-def network_step(key: str, option: Option, six: bool) -> Match:
-    """A step that compares an address with a network."""
-    value, mask = network(option.value, six)
-    return match(key, value, negated=option.negated, mask=mask)
-
-
-def device_step(key: str, option: Option) -> tuple[Step, ...]:
-    """A step that compares a device's name; none where any will do."""
-    name = device(option.value)
-    any_device = name == "*" and not option.negated
-    return () if any_device else (match(key, name, negated=option.negated),)
 
 
 def _source(option: Option, about: About) -> tuple[Step, ...]:
@@ -153,57 +110,6 @@ def icmp_type(text: str, six: bool) -> tuple[int, int | None]:
         return named
     kind, _, code = text.partition("/")
     return number(kind, 255), number(code, 255) if code else None
-
-
-_STATES = frozenset(("invalid", "new", "established", "related", "untracked", "snat", "dnat"))
-
-
-def _state(option: Option, about: About) -> tuple[Step, ...]:
-    """SNAT and DNAT stay among the states: unlike status bits they are asked of every packet."""
-    words = option.value.lower().split(",")
-    if not set(words) <= _STATES:
-        raise ValueError(f"not states: {option.value!r}")
-    return (match("ct state", *words, negated=option.negated, op="has"),)
-
-
-_STATUS = {
-    "EXPECTED": "expected",
-    "SEEN_REPLY": "seen-reply",
-    "ASSURED": "assured",
-    "CONFIRMED": "confirmed",
-}
-
-
-def _status(option: Option, about: About) -> tuple[Step, ...]:
-    words = option.value.split(",")
-    if not set(words) <= _STATUS.keys():
-        raise ValueError(f"not status bits: {option.value!r}")
-    return (match("ct status", *(_STATUS[w] for w in words), negated=option.negated, op="has"),)
-
-
-def _ct_address(way: str, end: str) -> Reader:
-    def read(option: Option, about: About) -> tuple[Step, ...]:
-        return (network_step(f"ct {way} {about.ip} {end}", option, about.six),)
-
-    return read
-
-
-def _ct_port(way: str, end: str) -> Reader:
-    def read(option: Option, about: About) -> tuple[Step, ...]:
-        return (match(f"ct {way} {end}", ports(option.value), negated=option.negated),)
-
-    return read
-
-
-def _ct_protocol(option: Option, about: About) -> tuple[Step, ...]:
-    return (match("ct original protocol", protocol(option.value), negated=option.negated),)
-
-
-def _ct_direction(option: Option, about: About) -> tuple[Step, ...]:
-    word = {"ORIGINAL": "original", "REPLY": "reply"}.get(option.value)
-    if word is None:
-        raise ValueError(f"not a direction: {option.value!r}")
-    return (match("ct direction", word, negated=option.negated),)
 
 
 def _mac(option: Option, about: About) -> tuple[Step, ...]:
@@ -326,10 +232,8 @@ _PORT_OPTIONS: dict[str, Reader] = {
     **dict.fromkeys(("--sport", "--source-port"), _ports("sport")),
     **dict.fromkeys(("--dport", "--destination-port"), _ports("dport")),
 }
-_CT_ENDS = (("src", "saddr"), ("dst", "daddr"))
-_CT_WAYS = (("orig", "original"), ("repl", "reply"))
 
-MATCHES: MappingProxyType[str, dict[str, Reader]] = MappingProxyType(
+MATCHES: MappingProxyType[str, Mapping[str, Reader]] = MappingProxyType(
     {
         "tcp": {**_PORT_OPTIONS, "--tcp-flags": _tcp_flags, "--syn": _syn},
         "udp": _PORT_OPTIONS,
@@ -343,19 +247,8 @@ MATCHES: MappingProxyType[str, dict[str, Reader]] = MappingProxyType(
         },
         "icmp": {"--icmp-type": _icmp},
         "icmp6": {"--icmpv6-type": _icmp},
-        "state": {"--state": _state},
-        "conntrack": {
-            "--ctstate": _state,
-            "--ctstatus": _status,
-            "--ctdir": _ct_direction,
-            "--ctproto": _ct_protocol,
-            **{f"--ct{w}{e}": _ct_address(way, end) for w, way in _CT_WAYS for e, end in _CT_ENDS},
-            **{
-                f"--ct{w}{e}port": _ct_port(way, f"proto-{e}")
-                for w, way in _CT_WAYS
-                for e, _ in _CT_ENDS
-            },
-        },
+        "state": {"--state": CONNTRACK["--ctstate"]},
+        "conntrack": CONNTRACK,
         "mac": {"--mac-source": _mac},
         "mark": {"--mark": _mark("meta mark")},
         "connmark": {"--mark": _mark("ct mark")},
