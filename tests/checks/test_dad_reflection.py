@@ -11,6 +11,7 @@ from tests.build import (
     LINKS,
     TUN,
     TWIN0,
+    VETH,
     checks,
     cited,
     dmesg,
@@ -107,6 +108,14 @@ def test_its_own_mac_where_the_others_on_the_bridge_have_other_ones() -> None:
     assert dad(shown + dmesg(OLD, host="web1")).confidence == "possible"
 
 
+def test_the_file_of_its_own_port_is_the_first_thing_to_look_at() -> None:
+    shown = listing("virsh domiflist web1", _nic("vnet0", GUEST0))
+    shown += listing("brctl show", _bridge("eth0", "vnet0"))
+    given = report(shown + dmesg(OLD, host="web1"))
+    step = given.next[0]
+    assert (step.host, step.command) == ("kvm1", "cat /sys/class/net/vnet0/brport/hairpin_mode")
+
+
 def _nic(tap: str, mac: str) -> list[str]:
     head = " Interface   Type     Source   Model    MAC"
     return [head, "-" * 60, f" {tap}   bridge   br0   virtio   {mac}"]
@@ -123,7 +132,7 @@ def test_a_port_that_does_not_return_leaves_it_open_and_says_what_decides() -> N
     finding = only(given, NAME)
     assert finding.confidence == "possible"
     commands = [step.command for step in given.next]
-    assert commands[0] == "cat /sys/class/net/vnet0/brport/hairpin_mode"
+    assert not any("hairpin_mode" in c for c in commands)
     assert any(c.startswith("tcpdump -e -v -n -i eth0 icmp6") for c in commands)
     assert any("ip link; ip neigh" in c for c in commands)
 
@@ -262,6 +271,31 @@ def test_where_every_guest_s_port_returns_it_does_not_matter_which_is_its_own() 
     assert dad(ports + dmesg(message, host="web9")).confidence == "likely"
     one = ports.replace("hairpin on", "hairpin off", 1)
     assert dad(one + dmesg(message, host="web9")).confidence == "possible"
+
+
+def test_a_host_s_own_log_is_no_guest_s() -> None:
+    ports = links(*LINKS[:2], TAP)
+    message = "eth0: IPv6 duplicate address fe80::1234 detected!"
+    assert dad(ports + dmesg(message)).confidence == "possible"
+
+
+def test_a_log_names_devices_without_their_namespace() -> None:
+    """The own MAC of the first namespace's eth0 says nothing about a container's."""
+    inside = link(2, "eth0@if9", "02:00:00:00:00:77", VETH)
+    node = links(LINKS[0]) + links(inside, netns="pod1")
+    message = "IPv6: eth0: IPv6 duplicate address fd00::5 used by 02:00:00:00:00:77 detected!"
+    given = report(node + dmesg(message))
+    assert checks(given) >= {NAME}
+    assert "duplicate-address" not in checks(given)
+
+
+def test_of_a_guest_s_two_interfaces_the_address_tells_which() -> None:
+    two = links(*LINKS[:2], TAP, LINKS[3]) + domiflist(f"vnet0 br0 {GUEST0}", f"vnet1 br0 {GUEST1}")
+    own = dad(two + dmesg(OLD, host="web1"))
+    assert own.details["returned_by"] == "vnet0"
+    other = OLD.replace("fe80::5054:ff:fe00:1", "fe80::5054:ff:fe00:2")
+    assert dad(two + dmesg(other, host="web1")).details["port"] == "vnet1"
+    assert dad(two + dmesg(OLD.replace("5054:ff:fe00:1", "1"), host="web1")).details["port"] is None
 
 
 def test_what_returns_the_bridge_s_frames_returns_its_probe() -> None:

@@ -141,13 +141,32 @@ def test_neighbour_tables_of_two_hosts_on_one_segment() -> None:
         agreeing(M1),
         agreeing(M2, gateway=M3),
         agreeing("00:00:5e:00:01:07"),
+        agreeing(M1) + neigh("a", f"192.0.2.5 dev eth0 lladdr {M2}"),
         neigh("a", f"192.0.2.5 dev eth0 lladdr {M1}")
         + neigh("a", f"192.0.2.5 dev eth0 lladdr {M2}"),
     ],
-    ids=["one MAC", "another segment", "a virtual router", "one host, at two times"],
+    ids=["one MAC", "another segment", "a virtual router", "changed", "one host, at two times"],
 )
 def test_two_macs_in_tables_need_one_segment_and_two_real_stations(text: str) -> None:
     assert NAME not in checks(report(text))
+
+
+def test_the_kernel_hears_somebody_advertise_its_own_address() -> None:
+    said = f"ICMPv6: NA: {M2} advertised our address 2001:db8::5 on eth0!"
+    held = host("a", M1, "2001:db8::5/64")
+    assert told(held + dmesg(said, host="a")).details["macs"] == [M1, M2]
+    assert NAME not in checks(report(held + dmesg(said.replace(M2, M1), host="a")))
+
+
+def test_a_bridge_with_a_way_out_is_no_network_of_its_own() -> None:
+    text = "".join(
+        links(
+            link(2, "eth0", mac, master="vmbr0", port=""), link(3, "vmbr0", mac, BRIDGE), host=name
+        )
+        + host(name, mac, "192.0.2.5/24", dev="vmbr0")
+        for name, mac in (("a", M1), ("b", M2))
+    )
+    assert told(text).subject == "192.0.2.5"
 
 
 def arping(*answers: tuple[str, str]) -> Report:

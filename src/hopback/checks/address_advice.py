@@ -87,7 +87,7 @@ def _dad(finding: Finding) -> Iterator[tuple[str, NextStep]]:
             f"whether one of them has {named}, or the MAC of {finding.subject}",
         ),
     )
-    if not told["hairpin_file"]:
+    if told["port"] is None:
         yield (
             "",
             NextStep(

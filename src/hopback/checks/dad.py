@@ -6,7 +6,8 @@ doing so, and nothing keeps an advertisement. IPv4 (RFC 5227) is left to program
 probes with their own MAC. ``tentative`` alone is no failure: the detection may just be going on.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from hopback.checks.case import Case
@@ -15,18 +16,21 @@ from hopback.frames.mac import Mac, format_mac
 from hopback.network.facts import DevId, Fact, Ref, merge_refs
 from hopback.network.identifiers import canonical, mac_in
 from hopback.network.model import Station
+from hopback.snapshot.model import Snapshot
 from hopback.snapshot.rows import Sysctl
 
 
 class Failure(NamedTuple):
     """Duplicate detection of ``address`` (None: not told) on a station's ``device`` failed.
 
-    ``used_by`` are the MACs that the log names as its other user.
+    ``used_by`` are the MACs that the log names as its other user, or that a capture on the device
+    shows to answer. ``own`` are the device's own, with the rows that say so.
     """
 
     device: DevId
     address: str | None
     used_by: tuple[Mac, ...]
+    own: Mapping[Mac, tuple[Ref, ...]]
     refs: tuple[Ref, ...]
 
     @property
@@ -34,86 +38,102 @@ class Failure(NamedTuple):
         """Whether it is about an IPv4 address."""
         return self.address is not None and ":" not in self.address
 
+    @property
+    def strangers(self) -> tuple[Mac, ...]:
+        """The MACs of its other user that are known not to be the station's own."""
+        return tuple(mac for mac in self.used_by if self.own and mac not in self.own)
+
+    @property
+    def own_refs(self) -> tuple[Ref, ...]:
+        """The rows that tell whether the other user that is named is the station itself."""
+        return merge_refs(*self.own.values()) if self.used_by else ()
+
+
+_Said = tuple[Ref, Mac | None]
+
 
 def failures(case: Case) -> Iterator[Failure]:
     """One for each device and address; a message without an address counts if it stands alone."""
+    named: dict[tuple[str, str], list[DevId]] = defaultdict(list)
+    for device in case.network.devices:
+        named[device.host, device.name].append(device)
     for snapshot in case.network.snapshots.values():
-        host = snapshot.host
-        found: dict[tuple[DevId, str | None], list[tuple[Ref, Mac | None]]] = {}
-        listed: dict[tuple[str, str | None], DevId] = {}
-        for row in snapshot.addresses.rows:
-            if "dadfailed" in row.flags:
-                key = (DevId(host, row.netns, row.dev), canonical(row.address))
-                found.setdefault(key, []).append((Ref(host, row.cite), None))
-                listed[row.dev, key[1]] = key[0]
-        for event in snapshot.dad_events.rows:
-            address = canonical(event.address) if event.address else None
-            device = DevId(host, event.netns, event.dev)
-            # the kernel has one log for all its namespaces, and names devices without theirs
-            home = listed.get((event.dev, address), device)
-            found.setdefault((home, address), []).append((Ref(host, event.cite), event.used_by))
+        found = _reported(snapshot, named)
+        answers = _answers(snapshot)
         told = {device.name for device, address in found if address is not None}
         for (device, address), said in found.items():
-            if address is not None or device.name not in told:
-                macs = dict.fromkeys(mac for _, mac in said if mac is not None)
-                failure = Failure(device, address, tuple(macs), tuple(ref for ref, _ in said))
-                yield _answered(case, failure)
+            if address is None and device.name in told:
+                continue
+            sure = device.netns or len(named[device.host, device.name]) <= 1
+            own = _own(case, device, address, sure=bool(sure))
+            macs = dict.fromkeys(mac for _, mac in said if mac is not None)
+            heard = {m: r for m, r in answers[device.name, address].items() if own and m not in own}
+            refs = merge_refs((ref for ref, _ in said), heard.values())
+            yield Failure(device, address, (*dict.fromkeys((*macs, *heard)),), own, refs)
 
 
-def _answered(case: Case, failure: Failure) -> Failure:
-    """With the others that a capture on the device shows to answer for the address."""
-    own = own_macs(case, failure)
-    snapshot = case.network.snapshots[failure.device.host]
-    heard = {
-        row.mac: Ref(snapshot.host, row.cite)
-        for row in snapshot.neighbour_messages.rows
-        if own and row.dev == failure.device.name and row.mac is not None and row.mac not in own
-        if row.kind in ("na", "arp-reply")
-        if canonical(row.address) == failure.address
-    }
-    return failure._replace(
-        used_by=(*dict.fromkeys((*failure.used_by, *heard)),),
-        refs=merge_refs(failure.refs, heard.values()),
-    )
+def _reported(
+    snapshot: Snapshot, named: Mapping[tuple[str, str], list[DevId]]
+) -> dict[tuple[DevId, str | None], list[_Said]]:
+    """What flags and messages say, by device and address.
+
+    The kernel has one log for all its namespaces, and names devices without theirs: it is the only
+    device of that name, or the one that has the address.
+    """
+    host = snapshot.host
+    found: dict[tuple[DevId, str | None], list[_Said]] = defaultdict(list)
+    holders: dict[tuple[str, str | None], DevId] = {}
+    for row in snapshot.addresses.rows:
+        key = (DevId(host, row.netns, row.dev), canonical(row.address))
+        holders[row.dev, key[1]] = key[0]
+        if "dadfailed" in row.flags:
+            found[key].append((Ref(host, row.cite), None))
+    for event in snapshot.dad_events.rows:
+        address = canonical(event.address) if event.address else None
+        device = DevId(host, event.netns, event.dev)
+        alone = named.get((host, event.dev), ())
+        home = holders.get((event.dev, address), alone[0] if len(alone) == 1 else device)
+        found[home, address].append((Ref(host, event.cite), event.used_by))
+    return found
 
 
-def own_macs(case: Case, failure: Failure) -> dict[Mac, tuple[Ref, ...]]:
-    """The MACs that are the failing device's own, with the rows that say so."""
+def _answers(snapshot: Snapshot) -> dict[tuple[str, str | None], dict[Mac, Ref]]:
+    """Who answers for which address, by the device on which that was captured."""
+    found: dict[tuple[str, str | None], dict[Mac, Ref]] = defaultdict(dict)
+    for row in snapshot.neighbour_messages.rows:
+        if row.kind in ("na", "arp-reply") and row.mac is not None and row.dev is not None:
+            heard = found[row.dev, canonical(row.address)]
+            heard.setdefault(row.mac, Ref(snapshot.host, row.cite))
+    return found
+
+
+def _own(
+    case: Case, device: DevId, address: str | None, *, sure: bool
+) -> dict[Mac, tuple[Ref, ...]]:
+    """The device's own MACs; ``sure`` if nothing else on the host may be meant by its name."""
     own: dict[Mac, tuple[Ref, ...]] = {}
-    device = case.network.devices.get(failure.device)
-    if device is not None and device.mac is not None:
-        own[device.mac.value] = device.mac.refs
-    inside = mac_in(failure.address)
+    known = case.network.devices.get(device) if sure else None
+    if known is not None and known.mac is not None:
+        own[known.mac.value] = known.mac.refs
+    inside = mac_in(address)
     if inside is not None:
         own.setdefault(inside, ())
-    station = next((s for s in case.network.stations if _is(s, failure.device)), None)
-    if station is not None and not own:
-        own[station.mac] = station.refs
-    return own
+    station = None if own else _guest(case, device)
+    return {station.mac: station.refs} if station is not None else own
 
 
-def own_refs(case: Case, failure: Failure) -> tuple[Ref, ...]:
-    """The rows that tell whether the other user that is named is the station itself."""
-    return merge_refs(*own_macs(case, failure).values()) if failure.used_by else ()
-
-
-def _is(station: Station, device: DevId) -> bool:
-    """Whether the station is that device, or the guest by whose name the log came."""
-    return device in (station.device, device._replace(host=station.name))
+def _guest(case: Case, device: DevId) -> Station | None:
+    """The guest by whose name the log came, where it has only one interface."""
+    found = [s for s in case.network.stations if device.host and s.name == device.host]
+    return found[0] if len(found) == 1 else None
 
 
 def station_of(case: Case, failure: Failure) -> Station | None:
     """The failing device as a station behind a bridge port that we see."""
-    own = own_macs(case, failure)
     stations = case.network.stations
-    found = next((s for s in stations if _is(s, failure.device)), None)
-    return found or next((s for s in stations if s.mac in own), None)
-
-
-def strangers(case: Case, failure: Failure) -> tuple[Mac, ...]:
-    """The MACs named as the address's other user that are known not to be the station's own."""
-    own = own_macs(case, failure)
-    return tuple(mac for mac in failure.used_by if own and mac not in own)
+    found = next((s for s in stations if s.device == failure.device), None)
+    found = found or next((s for s in stations if s.mac in failure.own), None)
+    return found or _guest(case, failure.device)
 
 
 def enhanced_dad(case: Case, device: DevId) -> Fact[bool] | None:
@@ -147,14 +167,16 @@ def setting(case: Case, device: DevId, key: str) -> Sysctl | None:
     return next((r for r in reversed(rows) if (r.netns, r.key) == (device.netns, key)), None)
 
 
-def accounted(case: Case, failure: Failure) -> bool:
-    """Whether a fault found earlier explains the failure: another real user, or a proxy."""
+def unexplained(case: Case) -> Iterator[Failure]:
+    """The failures that no fault found earlier accounts for: another real user, or a proxy."""
     doubled = {f.subject for f in case.of("duplicate-mac")}
-    if doubled & set(map(format_mac, own_macs(case, failure))):
-        return True
-    return any(
-        f.subject == failure.address
-        for name in ("duplicate-address", "dad-proxied", "weak-host-arp")
-        for f in case.of(name)
-        if "dad-failed" in f.explains
-    )
+    told = {f.subject for name in _EXPLAINING for f in case.of(name)}
+    for failure in failures(case):
+        foreign = failure.strangers
+        other = bool(foreign) and len(foreign) == len(failure.used_by)
+        cloned = any(format_mac(mac) in doubled for mac in failure.own)
+        if not (other or cloned or failure.address in told):
+            yield failure
+
+
+_EXPLAINING = ("duplicate-address", "dad-proxied", "weak-host-arp")

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from hopback.checks.case import Case
-from hopback.checks.dad import Failure, failures, own_refs, setting, strangers
+from hopback.checks.dad import Failure, failures, setting
 from hopback.findings import Confidence, Finding
 from hopback.frames.mac import Mac, format_mac
 from hopback.network.facts import DevId, Ref, merge_refs
@@ -26,7 +26,7 @@ def check(case: Case) -> Iterator[Finding]:
     failed = list(failures(case))
     answered = _answering_for_many(case, failed)
     for failure in failed:
-        mac = next((m for m in strangers(case, failure) if m in answered), None)
+        mac = next((m for m in failure.strangers if m in answered), None)
         proxies = [p for p in entries.get(failure.address or "", ()) if _may(case, failure, p[0])]
         if proxies:
             yield _proxy(case, failure, *proxies[0])
@@ -52,7 +52,7 @@ def _may(case: Case, failure: Failure, proxy: DevId) -> bool:
     if (on is not None and not on[0]) or (routes is not None and not routes[0]):
         return False
     device = case.network.devices.get(proxy)
-    told = strangers(case, failure)
+    told = failure.strangers
     return not told or device is None or device.mac is None or device.mac.value in told
 
 
@@ -75,7 +75,7 @@ def _answering_for_many(case: Case, failed: list[Failure]) -> dict[Mac, list[Fai
     """
     by_mac: dict[tuple[DevId, Mac], list[Failure]] = defaultdict(list)
     for failure in failed:
-        for mac in strangers(case, failure):
+        for mac in failure.strangers:
             by_mac[failure.device, mac].append(failure)
     return {
         mac: found
@@ -131,7 +131,7 @@ def _finding(
         summary=summary,
         because=(
             *case.evidence("dad-failed", failure.refs),
-            *case.evidence("own-mac", own_refs(case, failure)),
+            *case.evidence("own-mac", failure.own_refs),
             *case.evidence("pneigh", (r for r in refs if r not in failure.refs)),
         ),
         details={

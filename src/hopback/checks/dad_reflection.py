@@ -7,7 +7,7 @@ bond-reflection, tunnel-reflection): that says where and how. This says what it 
 from collections.abc import Iterator, Sequence
 
 from hopback.checks.case import Case
-from hopback.checks.dad import Failure, enhanced_dad, own_macs, own_refs
+from hopback.checks.dad import Failure, enhanced_dad
 from hopback.checks.suspicion import Suspicion, suspected
 from hopback.findings import Finding
 from hopback.frames.mac import format_mac
@@ -40,8 +40,9 @@ def _finding(case: Case, device: DevId, failed: Sequence[Failure], suspicion: Su
         summary=f"{_what(device, failed)} {_why(failed, suspicion)}",
         because=(
             *case.evidence("dad-failed", merge_refs(*(f.refs for f in failed))),
-            *case.evidence("own-mac", merge_refs(*(own_refs(case, f) for f in failed))),
+            *case.evidence("own-mac", merge_refs(*(f.own_refs for f in failed))),
             *case.evidence(_RULES.get(suspicion.why, "own-port"), suspicion.refs),
+            *case.evidence("enhanced-dad", active.refs if active else ()),
             *suspicion.because,
         ),
         details={
@@ -58,7 +59,7 @@ def _finding(case: Case, device: DevId, failed: Sequence[Failure], suspicion: Su
             "enhanced_dad": active.value if active else None,
         },
         explains=("dad-failed",),
-        alternatives=_alternatives(case, failed, suspicion),
+        alternatives=_alternatives(failed, suspicion),
     )
 
 
@@ -101,12 +102,12 @@ def _why(failed: Sequence[Failure], suspicion: Suspicion) -> str:
             return f"by what the text says, hairpin of {port} returns its own probe to it."
 
 
-def _alternatives(case: Case, failed: Sequence[Failure], suspicion: Suspicion) -> tuple[str, ...]:
+def _alternatives(failed: Sequence[Failure], suspicion: Suspicion) -> tuple[str, ...]:
     if suspicion.confidence == "certain":
         return ()
     proxy = "a neighbour proxy (a router, an access point) answers every probe"
     if suspicion.why == "random":
         return (proxy,)
-    inside = any(mac_in(f.address) in own_macs(case, f) for f in failed)
+    inside = any(mac_in(f.address) in f.own for f in failed)
     clone = "another machine has the same MAC" if inside else "another machine has the address"
     return (clone, proxy)

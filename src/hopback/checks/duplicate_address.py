@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from hopback.checks.case import Case
 from hopback.checks.claims import Claim, claims
-from hopback.checks.dad import Failure, failures, own_macs, strangers
+from hopback.checks.dad import Failure, failures
 from hopback.checks.shared_macs import is_shared
 from hopback.findings import Confidence, Finding
 from hopback.frames.mac import Mac, format_mac
@@ -42,7 +42,7 @@ class _Use(NamedTuple):
 def check(case: Case) -> Iterator[Finding]:
     """One finding for each address with two users."""
     told = {f.subject for name in ("dad-proxied", "weak-host-arp") for f in case.of(name)}
-    for source in (_configured, _refused, _answered, _sandboxes):
+    for source in (_configured, _refused, _advertised, _answered, _sandboxes):
         for address, uses, sure, refs in source(case):
             if address not in told:
                 told.add(address)
@@ -80,11 +80,19 @@ def _of_one_host(case: Case, device: DevId, row: Address) -> bool:
         return True
     whole = row.prefix_len in (None, 32 if address.version == 4 else 128)
     known = case.network.devices.get(device)
-    kind = known.kind.value if known and known.kind else ""
     shared = known is not None and known.mac is not None and is_shared(known.mac.value)
     own = address.is_loopback or address.is_link_local or str(address) == _NAT_DEFAULT
-    name = _PRIVATE.fullmatch(device.name) is not None
-    return own or whole or shared or name or kind in _PRIVATE_KINDS
+    return own or whole or shared or _is_private(case, device)
+
+
+def _is_private(case: Case, device: DevId) -> bool:
+    """Whether the device leads to no network outside: not so a bridge that has a way out."""
+    bridge = case.network.bridges.get(device)
+    if bridge is not None and any(port.role == "uplink" for port in bridge.ports.values()):
+        return False
+    known = case.network.devices.get(device)
+    kind = known.kind.value if known and known.kind else ""
+    return kind in _PRIVATE_KINDS or _PRIVATE.fullmatch(device.name) is not None
 
 
 def _named(device: DevId) -> str:
@@ -99,20 +107,41 @@ def _named(device: DevId) -> str:
 def _refused(case: Case) -> _Found:
     """Duplicate detection named another MAC as the user."""
     for failure in failures(case):
-        foreign = strangers(case, failure)
+        foreign = failure.strangers
         if not foreign or failure.address is None:
             continue
-        own = own_macs(case, failure)
         other = next(
             (d for d in case.network.devices.values() if d.mac and d.mac.value == foreign[0]), None
         )
-        mine = _Use(_named(failure.device), next(iter(own)), merge_refs(*own.values()))
+        mine = _Use(_named(failure.device), next(iter(failure.own)), failure.own_refs)
         theirs = _Use(
             _named(other.id) if other else "another station",
             foreign[0],
             other.mac.refs if other and other.mac else (),
         )
         yield failure.address, (mine, theirs), "likely", failure.refs
+
+
+def _advertised(case: Case) -> _Found:
+    """Somebody answers for an address that the host has on the very device that hears it."""
+    held: dict[tuple[DevId, str], Ref] = {}
+    for host, snapshot in case.network.snapshots.items():
+        for row in snapshot.addresses.rows:
+            key = (DevId(host, row.netns, row.dev), canonical(row.address))
+            held[key] = Ref(host, row.cite)
+    for claim in claims(case):
+        ref = held.get((claim.seen_on, claim.address))
+        device = case.network.devices.get(claim.seen_on)
+        if not claim.heard or ref is None or device is None or device.mac is None:
+            continue
+        if claim.mac != device.mac.value:
+            mine = _Use(_named(claim.seen_on), device.mac.value, device.mac.refs)
+            yield (
+                claim.address,
+                (mine, _Use("another station", claim.mac, ())),
+                "likely",
+                (ref, claim.ref),
+            )
 
 
 def _answered(case: Case) -> _Found:
@@ -127,13 +156,14 @@ def _answered(case: Case) -> _Found:
             many[claim.seen_on, claim.mac].add(claim.address)
     agreeing = [places for places in pairs.values() if len(places) > 1]
     for address, found in by_address.items():
-        if len(found) < 2 or ip_address_is_local(address):
+        if len(found) < 2 or _is_local(address):
             continue
         one, other = list(found.values())[:2]
         if any(len(many[c.seen_on, c.mac]) > 1 for c in (one, other)):
             continue  # it answers for others too: a proxy
-        same = one.seen_on == other.seen_on and one.heard and other.heard
-        if same or any({one.seen_on, other.seen_on} <= places for places in agreeing):
+        here = {one.seen_on, other.seen_on}
+        same = len(here) == 1 and one.heard and other.heard
+        if same or (len(here) == 2 and any(here <= places for places in agreeing)):
             uses = [
                 _Use("one station", one.mac, (one.ref,)),
                 _Use("another", other.mac, (other.ref,)),
@@ -141,7 +171,7 @@ def _answered(case: Case) -> _Found:
             yield address, uses, "likely", ()
 
 
-def ip_address_is_local(address: str) -> bool:
+def _is_local(address: str) -> bool:
     """Whether it means another station on each segment."""
     return address.startswith(("fe80:", "169.254."))
 

@@ -28,18 +28,20 @@ def check(case: Case) -> Iterator[Finding]:
     """One finding for each port that does harm, and one for each bridge whose ports do none."""
     harmed = _harmed(case)
     for bridge in case.network.bridges.values():
-        quiet: list[Port] = []
+        quiet: list[tuple[Port, tuple[Ref, ...]]] = []
         for port in bridge.ports.values():
             hairpin = port.flags.get("hairpin")
             if hairpin is None or not hairpin.value:
                 continue
             switch = _switch_behind(case, port)
+            told = harmed.get(port.id, [])
+            harms = [harm for harm in told if harm[1].confidence != "possible"]
             if switch is not None:
                 yield _towards_switch(case, bridge, port, *switch)
-            elif port.id in harmed:
-                yield from (_harming(case, bridge, port, *harm) for harm in harmed[port.id])
+            elif harms:
+                yield from (_harming(case, bridge, port, *harm) for harm in harms)
             elif filter_on(case.network, port.id) is None:
-                quiet.append(port)
+                quiet.append((port, merge_refs(*(s.hidden for _, s in told))))
         if quiet:
             yield _harmless(case, bridge, quiet)
 
@@ -48,10 +50,10 @@ _Harm = tuple[tuple[Failure, ...], Suspicion]
 
 
 def _harmed(case: Case) -> dict[DevId, list[_Harm]]:
-    """By port, the stations whose duplicate detection failed on what it returns."""
+    """By port, the stations whose duplicate detection failed, and what it returns to them."""
     found: dict[DevId, list[_Harm]] = defaultdict(list)
     for _, failed, suspicion in suspected(case):
-        if suspicion.confidence != "possible" and suspicion.returned_by is not None:
+        if suspicion.returned_by is not None:
             found[suspicion.returned_by].append((failed, suspicion))
     return found
 
@@ -147,9 +149,10 @@ def _towards_switch(
     )
 
 
-def _harmless(case: Case, bridge: BridgeView, ports: list[Port]) -> Finding:
-    names = [p.id.name for p in ports]
-    refs = merge_refs(*(merge_refs(p.flags["hairpin"].refs, p.refs) for p in ports))
+def _harmless(case: Case, bridge: BridgeView, ports: list[tuple[Port, tuple[Ref, ...]]]) -> Finding:
+    """``ports`` come with what says that a station hears its own frames and knows them."""
+    names = [p.id.name for p, _ in ports]
+    refs = merge_refs(*(merge_refs(p.flags["hairpin"].refs, p.refs) for p, _ in ports))
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return Finding(
         check=NAME,
@@ -163,7 +166,10 @@ def _harmless(case: Case, bridge: BridgeView, ports: list[Port]) -> Finding:
             f"Hairpin is on for {', '.join(names[:3])}{more}: stations behind get their own"
             " broadcasts back. Nothing given shows that this harms one."
         ),
-        because=case.evidence("should_deliver", refs),
+        because=(
+            *case.evidence("should_deliver", refs),
+            *case.evidence("enhanced-dad", merge_refs(*(hidden for _, hidden in ports))),
+        ),
         details={
             "bridge": bridge.id.name,
             "netns": bridge.id.netns,

@@ -10,15 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal, NamedTuple
 
 from hopback.checks.case import Case
-from hopback.checks.dad import (
-    Failure,
-    accounted,
-    enhanced_dad,
-    failures,
-    own_macs,
-    station_of,
-    strangers,
-)
+from hopback.checks.dad import Failure, enhanced_dad, station_of, unexplained
 from hopback.checks.filters import filter_on
 from hopback.checks.heard_twice import WINDOW
 from hopback.datapath.effects import Place
@@ -29,8 +21,8 @@ from hopback.findings import Confidence, Evidence
 from hopback.frames.build import arp_probe, dad_ns
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import Mac
-from hopback.network.facts import DevId, Ref, merge_refs
-from hopback.network.identifiers import halves, is_random
+from hopback.network.facts import DevId, Fact, Ref, merge_refs
+from hopback.network.identifiers import canonical, halves, is_random
 from hopback.snapshot.rows import HairpinAdvice, NeighbourMessage
 
 Why = Literal["captured", "path", "cause", "random", "own-mac", "all-ports", "advised", "undecided"]
@@ -44,6 +36,7 @@ class Suspicion(NamedTuple):
 
     ``returned_by`` gives its probe (sent with ``mac``) back, ``port`` is the station's own where
     that is told, ``hairpin_file`` what to read there. ``because`` is a cause's evidence.
+    ``hidden`` says that the station knows its own solicitation when it hears it.
     """
 
     why: Why
@@ -55,15 +48,14 @@ class Suspicion(NamedTuple):
     port: DevId | None = None
     hairpin_file: str | None = None
     path: tuple[Hop, ...] = ()
+    hidden: tuple[Ref, ...] = ()
 
 
 def suspected(case: Case) -> Iterator[tuple[DevId, tuple[Failure, ...], Suspicion]]:
     """One for each device with failures that no other fault accounts for."""
     by_device: dict[DevId, list[Failure]] = defaultdict(list)
-    for failure in failures(case):
-        foreign = strangers(case, failure)
-        if not accounted(case, failure) and not (foreign and len(foreign) == len(failure.used_by)):
-            by_device[failure.device].append(failure)
+    for failure in unexplained(case):
+        by_device[failure.device].append(failure)
     for device, failed in by_device.items():
         yield device, tuple(failed), suspicion(case, failed)
 
@@ -71,22 +63,40 @@ def suspected(case: Case) -> Iterator[tuple[DevId, tuple[Failure, ...], Suspicio
 def suspicion(case: Case, failed: Sequence[Failure]) -> Suspicion:
     """The strongest reason for the failures of one device, none of which a fault accounts for."""
     active = enhanced_dad(case, failed[0].device)
-    found = next(_reasons(case, failed), _undecided(case, failed[0]))
+    found = next(_reasons(case, failed), None) or _undecided(case, failed)
     if active is None or all(f.ipv4 for f in failed):
         return found
     if active.value and found.why != "captured":
         # its own solicitation would have been known: a clone is as likely as an advertisement
-        return found._replace(confidence="possible", refs=merge_refs(found.refs, active.refs))
+        return found._replace(confidence="possible", hidden=active.refs)
     return found
 
 
-def _undecided(case: Case, failure: Failure) -> Suspicion:
-    station = station_of(case, failure)
-    if station is None:
-        return Suspicion("undecided", "possible")
-    port = station.port
-    file = hairpin_file(port.name)
-    return Suspicion("undecided", "possible", mac=station.mac, port=port, hairpin_file=file)
+def _undecided(case: Case, failed: Sequence[Failure]) -> Suspicion:
+    """What is known of its port, and what argues against the other reasons."""
+    station = station_of(case, failed[0])
+    passed = _passed(case, failed) if _drawn(failed) else ()
+    if station is not None:
+        port, refs = station.port, station.refs
+    else:
+        advised = [(d, r) for d, r in _advised_ports(case) if _hairpin(case, d) is not None]
+        if not advised:
+            return Suspicion("undecided", "possible", passed)
+        port, refs = advised[0][0], (Ref(advised[0][0].host, advised[0][1].cite),)
+    hairpin = _hairpin(case, port)
+    return Suspicion(
+        "undecided",
+        "possible",
+        merge_refs(refs, hairpin.refs if hairpin else (), passed),
+        mac=station.mac if station else None,
+        port=port,
+        hairpin_file=hairpin_file(port.name) if hairpin is None else None,
+    )
+
+
+def _hairpin(case: Case, port: DevId) -> Fact[bool] | None:
+    bridge = case.network.bridge_of(port)
+    return bridge.ports[port].flags.get("hairpin") if bridge else None
 
 
 def hairpin_file(port: str, bridge: str | None = None) -> str:
@@ -96,7 +106,7 @@ def hairpin_file(port: str, bridge: str | None = None) -> str:
 
 
 def _reasons(case: Case, failed: Sequence[Failure]) -> Iterator[Suspicion]:
-    for failure in failed:
+    for failure in failed if _messages(case, failed[0].device) else ():
         yield from _captured(case, failure)
     for failure in failed:
         yield from _returned(case, failure)
@@ -105,25 +115,30 @@ def _reasons(case: Case, failed: Sequence[Failure]) -> Iterator[Suspicion]:
     yield from _own_mac(case, failed)
     if station_of(case, failed[0]) is None and not failed[0].ipv4:
         yield from _advised(case)
-        yield from _all_ports(case)
+        yield from _all_ports(case, failed[0].device)
+
+
+def _messages(case: Case, device: DevId) -> bool:
+    return bool(case.network.snapshots[device.host].neighbour_messages.rows)
 
 
 def _captured(case: Case, failure: Failure) -> Iterator[Suspicion]:
     """Its solicitation is in a capture on the device itself, sent and heard."""
-    own = own_macs(case, failure)
     snapshot = case.network.snapshots[failure.device.host]
-    last: dict[tuple[str, Mac | None, str | None], NeighbourMessage] = {}
+    last: dict[tuple[Mac, str | None], NeighbourMessage] = {}
     for row in snapshot.neighbour_messages.rows:
-        if row.kind != "ns" or row.mac not in own or row.dev != failure.device.name:
+        if row.kind != "ns" or row.mac is None or row.mac not in failure.own:
             continue
-        before = last.get((row.address, row.mac, row.nonce))
-        last[row.address, row.mac, row.nonce] = row
-        if before is None or before.at is None or row.at is None:
+        if row.dev != failure.device.name or canonical(row.address) != failure.address:
             continue
-        if 0 <= row.at - before.at <= WINDOW and row.direction in (None, "in"):
-            refs = tuple(Ref(snapshot.host, r.cite) for r in (before, row))
-            refs = merge_refs(refs, own[row.mac])
-            yield Suspicion("captured", "certain" if row.direction == "in" else "likely", refs)
+        before = last.get((row.mac, row.nonce))
+        last[row.mac, row.nonce] = row
+        if before is None or before.at is None or row.at is None or row.direction == "out":
+            continue
+        if 0 <= row.at - before.at <= WINDOW:
+            refs = (Ref(snapshot.host, r.cite) for r in (before, row))
+            sure: Confidence = "certain" if row.direction == "in" else "likely"
+            yield Suspicion("captured", sure, merge_refs(refs, failure.own[row.mac]))
 
 
 def _returned(case: Case, failure: Failure) -> Iterator[Suspicion]:
@@ -132,7 +147,7 @@ def _returned(case: Case, failure: Failure) -> Iterator[Suspicion]:
     if station is not None:
         yield from _traced(case, failure, station.port, station.mac, station.refs)
         return
-    mac = next(iter(own_macs(case, failure)), None)
+    mac = next(iter(failure.own), None)
     for device, row in _advised_ports(case):
         if mac is not None and case.network.bridge_of(device) is not None:
             yield from _traced(case, failure, device, mac, (Ref(device.host, row.cite),))
@@ -219,25 +234,33 @@ def _cause(case: Case, failed: Sequence[Failure]) -> Iterator[Suspicion]:
 
 def _random(case: Case, failed: Sequence[Failure]) -> Iterator[Suspicion]:
     """Fresh random addresses fail one after another: nobody else can have drawn all of them."""
+    if _drawn(failed) and not _passed(case, failed):
+        yield Suspicion("random", "likely")
+
+
+def _drawn(failed: Sequence[Failure]) -> str | None:
+    """The prefix in which several random addresses failed, and no other MAC was named."""
     by_prefix: dict[str, list[Failure]] = defaultdict(list)
     for failure in failed:
         parts = halves(failure.address)
-        if parts is not None and not failure.used_by:
+        if parts is not None and all(mac in failure.own for mac in failure.used_by):
             by_prefix[parts.prefix].append(failure)
     for prefix, found in by_prefix.items():
-        random = [f for f in found if is_random(f.address)]
-        enough = len(random) >= _RANDOM_MIN and len(found) >= _FAILED_MIN
-        if enough and not _passed(case, failed[0], prefix):
-            yield Suspicion("random", "likely")
+        random = sum(is_random(f.address) for f in found)
+        if random >= _RANDOM_MIN and len(found) >= _FAILED_MIN:
+            return prefix
+    return None
 
 
-def _passed(case: Case, failure: Failure, prefix: str) -> bool:
-    """Whether the device has an address of that prefix whose detection did not fail."""
-    device = failure.device
-    rows = case.network.snapshots[device.host].addresses.rows
-    good = (a for a in rows if not {"dadfailed", "tentative", "nodad"} & set(a.flags))
-    here = (a for a in good if (a.netns, a.dev) == device[1:])
-    return any((parts := halves(a.address)) and parts.prefix == prefix for a in here)
+def _passed(case: Case, failed: Sequence[Failure]) -> tuple[Ref, ...]:
+    """An address of that prefix on the device whose detection did not fail."""
+    device, prefix = failed[0].device, _drawn(failed)
+    for row in case.network.snapshots[device.host].addresses.rows:
+        parts = halves(row.address) if (row.netns, row.dev) == device[1:] else None
+        good = not {"dadfailed", "tentative", "nodad"} & set(row.flags)
+        if good and parts is not None and parts.prefix == prefix:
+            return (Ref(device.host, row.cite),)
+    return ()
 
 
 def _own_mac(case: Case, failed: Sequence[Failure]) -> Iterator[Suspicion]:
@@ -248,9 +271,8 @@ def _own_mac(case: Case, failed: Sequence[Failure]) -> Iterator[Suspicion]:
     station = station_of(case, failed[0])
     if station is None or not any(station.mac in f.used_by for f in failed):
         return
-    hairpin = case.network.bridges[station.bridge].ports[station.port].flags.get("hairpin")
     others = [s for s in case.network.stations_on(station.bridge) if s.mac != station.mac]
-    if others and hairpin is None:
+    if others and _hairpin(case, station.port) is None:
         yield Suspicion(
             "own-mac",
             "likely",
@@ -264,16 +286,18 @@ def _own_mac(case: Case, failed: Sequence[Failure]) -> Iterator[Suspicion]:
 def _advised(case: Case) -> Iterator[Suspicion]:
     """The text holds the hairpin of a port for it, and nothing tells how that is set."""
     for device, row in _advised_ports(case):
-        bridge = case.network.bridge_of(device)
-        if bridge is None or "hairpin" not in bridge.ports[device].flags:
+        if _hairpin(case, device) is None:
             refs = (Ref(device.host, row.cite),)
             file = hairpin_file(row.name, row.bridge)
             yield Suspicion("advised", "likely", refs, port=device, hairpin_file=file)
 
 
-def _all_ports(case: Case) -> Iterator[Suspicion]:
-    """It is not told behind which port the station is, and all that lead to guests return."""
-    bridges = case.network.bridges.values()
+def _all_ports(case: Case, device: DevId) -> Iterator[Suspicion]:
+    """The station is a guest of another host, and all ports there that lead to guests return.
+
+    A host's own log is no guest's: its devices stand before the bridge.
+    """
+    bridges = [b for b in case.network.bridges.values() if b.id.host != device.host]
     ports = [p for bridge in bridges for p in bridge.ports.values() if p.role == "guest"]
     flags = [port.flags.get("hairpin") for port in ports]
     if ports and all(flag is not None and flag.value for flag in flags):
