@@ -20,6 +20,7 @@ from hopback.sources.open import open_source
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SOURCES = (
+    "cloned-guests/paste.txt",
     "incident-b/paste.txt",
     "libvirt",
     "ndp-proxy/paste.txt",

@@ -105,6 +105,13 @@ def test_duplicate_detection_names_another_mac() -> None:
     assert given.verdict == "clear"
 
 
+def test_the_other_lists_it_too() -> None:
+    both = host("a", M1, "2001:db8::5/64") + host("b", M2, "2001:db8::5/64")
+    finding = told(both + dmesg(REFUSED.format(M2), host="a"))
+    assert (finding.confidence, finding.alternatives) == ("certain", ())
+    assert finding.details["holders"] == [f"eth0 of a ({M1})", f"eth0 of b ({M2})"]
+
+
 def test_duplicate_detection_names_a_mac_of_whom_nothing_tells() -> None:
     """Its own or another's: without its own MAC the message does not say."""
     given = report(dmesg(REFUSED.format(M2), host="a"))

@@ -42,7 +42,7 @@ class _Use(NamedTuple):
 def check(case: Case) -> Iterator[Finding]:
     """One finding for each address with two users."""
     told = {f.subject for name in ("dad-proxied", "weak-host-arp") for f in case.of(name)}
-    for source in (_configured, _refused, _advertised, _answered, _sandboxes):
+    for source in (_refused, _configured, _advertised, _answered, _sandboxes):
         for address, uses, sure, refs in source(case):
             if address not in told:
                 told.add(address)
@@ -110,16 +110,23 @@ def _refused(case: Case) -> _Found:
         foreign = failure.strangers
         if not foreign or failure.address is None:
             continue
-        other = next(
-            (d for d in case.network.devices.values() if d.mac and d.mac.value == foreign[0]), None
-        )
         mine = _Use(_named(failure.device), next(iter(failure.own)), failure.own_refs)
-        theirs = _Use(
-            _named(other.id) if other else "another station",
-            foreign[0],
-            other.mac.refs if other and other.mac else (),
-        )
-        yield failure.address, (mine, theirs), "likely", failure.refs
+        theirs, listed = _holder(case, foreign[0], failure.address)
+        yield failure.address, (mine, theirs), "certain" if listed else "likely", failure.refs
+
+
+def _holder(case: Case, mac: Mac, address: str) -> tuple[_Use, bool]:
+    """Whose MAC it is, and whether the address is listed there."""
+    for device in case.network.devices.values():
+        if device.mac is None or device.mac.value != mac:
+            continue
+        host, netns, name = device.id
+        rows = case.network.snapshots[host].addresses.rows
+        here = (r for r in rows if (r.netns, r.dev) == (netns, name))
+        row = next((r for r in here if canonical(r.address) == address), None)
+        refs = (*device.mac.refs, *((Ref(host, row.cite),) if row else ()))
+        return _Use(_named(device.id), mac, refs), row is not None
+    return _Use("another station", mac, ()), False
 
 
 def _advertised(case: Case) -> _Found:
@@ -225,5 +232,7 @@ def _finding(
         because=case.evidence("one-address", first),
         details={"holders": holders, "macs": [format_mac(u.mac) for u in uses if u.mac]},
         explains=("dad-failed",),
-        alternatives=("a neighbour proxy answers for it",) if refs else (),
+        alternatives=("a neighbour proxy answers for it",)
+        if refs and confidence != "certain"
+        else (),
     )

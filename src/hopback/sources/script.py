@@ -51,7 +51,8 @@ settings() {
     for key in ipv4/ip_forward bridge/bridge-nf-call-iptables bridge/bridge-nf-call-ip6tables \
         bridge/bridge-nf-call-arptables 'ipv4/conf/*/rp_filter' 'ipv4/conf/*/arp_ignore' \
         'ipv4/conf/*/arp_announce' 'ipv6/conf/*/accept_dad' 'ipv6/conf/*/enhanced_dad' \
-        'ipv6/conf/*/dad_transmits' 'ipv6/conf/*/disable_ipv6'; do
+        'ipv6/conf/*/dad_transmits' 'ipv6/conf/*/disable_ipv6' 'ipv6/conf/*/forwarding' \
+        'ipv6/conf/*/proxy_ndp'; do
         # expanded inside: the devices are those of the namespace
         as "$*${1:+ }grep -H . /proc/sys/net/$key" \
             "$@" sh -c "for file in /proc/sys/net/$key; do
@@ -69,6 +70,8 @@ tables() {
     run "$@" bridge vlan show
     run "$@" bridge mdb show
     run "$@" ip neigh show
+    run "$@" ip neigh show proxy
+    run "$@" ip -6 neigh show proxy
     run "$@" ip route show table all
     run "$@" ip rule show
     run "$@" ip -6 rule show

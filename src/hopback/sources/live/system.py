@@ -8,7 +8,14 @@ from hopback.snapshot.rows import HostIdentity, Kernel, Sysctl
 from hopback.sources.live.reading import Reading
 
 _ROOT = "/proc/sys"
-_IPV6 = ("accept_dad", "enhanced_dad", "dad_transmits", "disable_ipv6")
+_IPV6 = (
+    "accept_dad",
+    "enhanced_dad",
+    "dad_transmits",
+    "disable_ipv6",
+    "forwarding",
+    "proxy_ndp",
+)
 _IPV4 = ("rp_filter", "arp_ignore", "arp_announce")
 _BRIDGE = ("iptables", "ip6tables", "arptables")
 
