@@ -89,7 +89,7 @@ def code_of(record: Record) -> int:
     return _CODES.get(record.state, exits.FOUND)
 
 
-def waiting(store: Store, boot_id: str | None) -> list[Record]:
+def _waiting(store: Store, boot_id: str | None) -> list[Record]:
     """What was begun in this boot and neither confirmed nor undone."""
     return [r for r in store.all_unfinished() if r.boot_id == boot_id]
 
@@ -198,7 +198,7 @@ def _kept(store: Store, record: Record, plan: Plan, snapshot: Snapshot, request:
         kept = Kept(record)
     except Busy:
         _, boot = ids()
-        others = [_unfinished(r) for r in waiting(store, boot)]
+        others = [_unfinished(r) for r in _waiting(store, boot)]
         raise Refused(*(others or ["somebody else is applying a fix just now"])) from None
     except NoKeeper:
         raise Refused(
@@ -216,7 +216,7 @@ def _look_again(
     store: Store, record: Record, plan: Plan, snapshot: Snapshot, request: Request
 ) -> None:
     """Raise Refused unless this host is still as the plan says, and nothing else is open."""
-    for other in waiting(store, record.boot_id):
+    for other in _waiting(store, record.boot_id):
         if other.id != record.id:
             raise Refused(_unfinished(other))
     read = read_sources((LIVE,), request.netns)
