@@ -32,6 +32,8 @@ from hopback.network.facts import DevId
 from tests.engines import small_nets
 
 NETWORKS = 10
+FOUND = (1298,)
+"""Networks on which they once differed: two tags on a wire, one on the VLAN device above it."""
 MAX_HOPS = 400
 """Of a trace: a net of rings has more paths than anybody can follow."""
 
@@ -170,7 +172,7 @@ def bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_agrees_with_tracing_everything() -> None:
-    assert sum(agree(seed) for seed in range(NETWORKS)) > 100 * NETWORKS
+    assert sum(agree(seed) for seed in (*range(NETWORKS), *FOUND)) > 100 * NETWORKS
 
 
 @settings(max_examples=5)

@@ -49,7 +49,7 @@ def diagnose(
         gaps=gaps,
         problems=(*problems, *network.problems),
         proved=proof is not None and proof.holds,
-        unproved=proof.open if proof else (),
+        unproved=(*proof.asked, *proof.open) if proof else (),
         trusted=tuple(dev.name for dev in proof.beyond) if proof else (),
     )
 

@@ -5,7 +5,7 @@ frame of the one comes back, that of the other does.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from hopback.datapath.model import Model
@@ -35,14 +35,21 @@ class Addresses(NamedTuple):
         yield from ((mac, mac) for mac in self.both)
 
 
-def addresses_of(model: Model) -> Addresses:
-    """The classes of unicast addresses in all tables of the model, and strangers."""
+def addresses_of(model: Model, sources: Sequence[Mac] = ()) -> Addresses:
+    """The classes of unicast addresses in all tables of the model, and strangers.
+
+    ``sources``: those to send from, if not from all.
+    """
     as_source, as_destination = _facts(_source_facts(model)), _facts(_destination_facts(model))
-    known = {m: None for m in (*as_source, *as_destination) if not is_group(m) and m != ZERO}
+    told = (*as_source, *as_destination, *sources)
+    known = {m: None for m in told if not is_group(m) and m != ZERO}
     macs = [*known, *(m for m in STRANGERS if m not in known)]
     empty: frozenset[Hashable] = frozenset()
     source = {m: as_source.get(m, empty) for m in macs}
     destination = {m: as_destination.get(m, empty) for m in macs}
+    if sources:
+        destinations = tuple(macs[0] for macs in _classes(destination))
+        return Addresses(tuple((mac,) for mac in sources), destinations, tuple(sources))
     return Addresses(
         sources=tuple(tuple(macs[:2]) for macs in _classes(source)),
         destinations=tuple(macs[0] for macs in _classes(destination)),

@@ -5,7 +5,7 @@ Where none of them is at work, one payload stands for all. Size is no class: a l
 where a small one goes, or is dropped. No more than two VLAN tags are tried.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
 
 from msgspec.structs import replace
@@ -38,9 +38,9 @@ _Make = Callable[[Mac, Mac], Frame]
 """A frame from a source to a destination."""
 
 
-def frames(model: Model) -> Iterator[Frame]:
-    """One frame of every class."""
-    addresses = addresses_of(model)
+def frames(model: Model, sources: Sequence[Mac] = ()) -> Iterator[Frame]:
+    """One frame of every class; of ``sources`` alone, if some are given."""
+    addresses = addresses_of(model, sources)
     groups = tuple(_groups(model))
     neighbours = tuple(_neighbour_messages(model))
     for tags in tag_stacks(model):

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hopback.datapath.bridge.forward import kind_of
 from hopback.datapath.effects import Blind, Deliver, Place, Question, World
@@ -46,42 +47,61 @@ class Witness(Struct, frozen=True):
 class Proof(Struct, frozen=True):
     """``witnesses``: one for each cause. ``open``: what stands against a proof, in words.
 
-    ``frames`` classes were let in at ``places``. ``beyond`` are the ways out that were trusted.
+    ``asked``: questions that the tables leave open, and of which some answer would change the
+    result. ``frames`` classes were let in at ``places``, and came by the devices ``walked``.
+    ``beyond`` are the ways out that were trusted.
     """
 
     witnesses: tuple[Witness, ...]
     open: tuple[str, ...]
+    asked: tuple[str, ...]
     frames: int
     places: int
+    walked: frozenset[DevId] = frozenset()
     beyond: tuple[DevId, ...] = ()
 
     @property
     def holds(self) -> bool:
         """Whether it is certain that nothing comes back."""
-        return not (self.witnesses or self.open)
+        return not (self.witnesses or self.open or self.asked)
 
 
 def verify(model: Model, *, hops_max: int = MAX_HOPS) -> Proof:
-    """Let every frame in everywhere, until ``hops_max`` places were looked at."""
-    run = _Run(model, entries(model))
-    if not run.entries:
+    """Every frame let in everywhere, and what the tables do not cover.
+
+    Until ``hops_max`` places were looked at.
+    """
+    every = entries(model)
+    found = let_in(model, every, frames(model), hops_max=hops_max)
+    beyond = (e.place.dev for e in every if e.sender is None and e.switch)
+    return replace(
+        found,
+        open=tuple(dict.fromkeys((*found.open, *uncovered(model, found.walked)))),
+        beyond=tuple(dict.fromkeys(outlet(model, dev) for dev in beyond)),
+    )
+
+
+def let_in(
+    model: Model, every: Sequence[Entry], sent: Iterable[Frame], *, hops_max: int = MAX_HOPS
+) -> Proof:
+    """The frames ``sent`` at each of the entries, as far as the model goes."""
+    run = _Run(model, every)
+    if not every:
         run.open["nothing given shows a place where frames are switched"] = None
     count = 0
-    for frame in frames(model):
+    for frame in sent:
         if run.hops > hops_max:
-            run.open.setdefault(f"there is more to try than {hops_max} hops")
+            run.open[f"there is more to try than {hops_max} hops"] = None
             break
         run.try_frame(frame, {}, 0)
         count += 1
-    for what in uncovered(model, run.walked):
-        run.open.setdefault(what)
-    beyond = (e.place.dev for e in run.entries if e.sender is None and e.switch)
     return Proof(
         witnesses=tuple(run.witnesses.values()),
         open=tuple(run.open),
+        asked=tuple(run.asked),
         frames=count,
-        places=len(run.entries),
-        beyond=tuple(dict.fromkeys(outlet(model, dev) for dev in beyond)),
+        places=len(every),
+        walked=frozenset(run.walked),
     )
 
 
@@ -95,6 +115,7 @@ class _Run:
         self.walked: set[DevId] = set()
         self.witnesses: dict[object, Witness] = {}
         self.open: dict[str, None] = {}
+        self.asked: dict[str, None] = {}
 
     def try_frame(self, frame: Frame, world: World, asked: int) -> bool:
         """Whether ``frame`` came to an end everywhere, in ``world`` and all that follow from it."""
@@ -118,7 +139,7 @@ class _Run:
         for answer in question.answers:
             ends[answer] = self.try_frame(frame, {**world, question: answer}, asked + 1)
         if ends[question.default] and not all(ends.values()) and _is_default(world):
-            self.open.setdefault(f"{question.subject.name}: {question.text}")
+            self.asked[f"{question.subject.name}: {question.text}"] = None
         return all(ends.values())
 
 
@@ -166,10 +187,12 @@ def _is_return(model: Model, entry: Entry, frame: Frame, found: Moves, number: i
             and payload_identity(end.frame) == payload_identity(frame)
             for end in found.ends[number]
         )
-    if hop.place.way != "out" or hop.frame.tags != frame.tags:
+    dev = hop.place.dev
+    on_the_wire = hop.place.way == "out" and dev not in model.vlans.by_id and dev not in model.bonds
+    if not on_the_wire or hop.frame.tags != frame.tags:
         return False
     for_others = not (entry.switch or is_group(frame.dst) or frame.dst == frame.src)
-    if for_others or outlet(model, hop.place.dev) != outlet(model, entry.place.dev):
+    if for_others or outlet(model, dev) != outlet(model, entry.place.dev):
         return False
     return payload_identity(hop.frame) == payload_identity(frame)
 
