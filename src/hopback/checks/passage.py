@@ -3,7 +3,7 @@
 Only what the tables decide counts: a journey on which something had to be assumed proves no loss.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
 from types import MappingProxyType
 from typing import NamedTuple
@@ -68,7 +68,8 @@ def passages(case: Case) -> Iterator[Passage]:
         for station in stations:
             for way_out in ways_out:
                 kept = dict.fromkeys((station.port, way_out.id, *always))
-                yield Passage(station, way_out, _narrowed(case.model, station, tuple(kept)))
+                near = narrowed(case.model, bridge, tuple(kept), (station.mac,))
+                yield Passage(station, way_out, near)
 
 
 def outsiders_question() -> Frame:
@@ -76,20 +77,25 @@ def outsiders_question() -> Frame:
     return arp_request(OUTSIDER, _THERE, _HERE)
 
 
-def _narrowed(model: Model, station: Station, kept: tuple[DevId, ...]) -> Model:
-    """What other ports and other bridges get decides nothing here, and there may be thousands."""
-    state = model.bridges[station.bridge]
-    vids = (0, *state.ports[station.port].vlans.vlans)
-    keys = [(station.mac, vid) for vid in vids]
+def narrowed(model: Model, bridge: DevId, kept: Sequence[DevId], macs: Sequence[Mac]) -> Model:
+    """The model with one bridge, the entries of ``macs``, and the ports ``kept`` or in these.
+
+    What other ports and other bridges get may decide nothing, and there may be thousands.
+    """
+    state = model.bridges[bridge]
+    vids = dict.fromkeys((0, *(vid for id_ in kept for vid in state.ports[id_].vlans.vlans)))
+    keys = [(mac, vid) for mac in macs for vid in vids]
+    entries = {key: state.fdb[key] for key in keys if key in state.fdb}
+    ports = dict.fromkeys((*kept, *(e.port for e in entries.values() if e.port)))
     narrow = replace(
         state,
-        ports=MappingProxyType({id_: state.ports[id_] for id_ in kept}),
-        fdb=MappingProxyType({key: state.fdb[key] for key in keys if key in state.fdb}),
+        ports=MappingProxyType({id_: p for id_, p in state.ports.items() if id_ in ports}),
+        fdb=MappingProxyType(entries),
     )
     return replace(
         model,
-        bridges=MappingProxyType({station.bridge: narrow}),
-        bridge_of=MappingProxyType(dict.fromkeys(kept, station.bridge)),
+        bridges=MappingProxyType({bridge: narrow}),
+        bridge_of=MappingProxyType(dict.fromkeys(ports, bridge)),
     )
 
 

@@ -1,97 +1,162 @@
-"""Runs the model again with a remedy in place: does it help, and does what must work still work?"""
+"""Tries a remedy for a reflection both ways: is the return gone, does what must work still work?
 
-from collections.abc import Mapping, Sequence
+The snapshot is changed as the remedy changes the host, and the model is made anew. Every frame that
+rules tell apart is sent by the station (``engines.classes``); then each leg of what people use
+(``flows``) that got through before has to get through again.
+"""
 
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Address
+from itertools import chain
+
+from msgspec import Struct
 from msgspec.structs import replace
 
+from hopback.datapath.effects import Place
 from hopback.datapath.model import Model, model_of
-from hopback.engines.dhcp import Exchange, follow
-from hopback.findings import Finding, Fix
-from hopback.frames.mac import Mac, parse_mac
+from hopback.engines.classes import frames
+from hopback.engines.dhcp import follow
+from hopback.engines.entries import Entry, entries
+from hopback.engines.probe import link_local
+from hopback.engines.verify import Proof, let_in
+from hopback.findings import Fix
+from hopback.frames.build import arp_probe, dad_ns
+from hopback.frames.describe import describe
 from hopback.network.build import build
-from hopback.network.facts import DevId
+from hopback.remedies.flows import Leg, legs, outcome, to_itself
+from hopback.remedies.itself import Need, need_of
+from hopback.remedies.remedy import Remedy
+from hopback.remedies.target import Target
 from hopback.snapshot.model import Snapshot
-from hopback.snapshot.patch import Edit, Replace, patch
-from hopback.snapshot.rows import Fdb
+from hopback.snapshot.patch import patch
+from hopback.snapshot.table import Source
 
-Planned = tuple[Finding, Fix]
+DHCP = "DHCP both ways"
+
+_ASKED = IPv4Address("192.0.2.50")
 
 
-def prove_sticky_entries(
-    snapshots: Sequence[Snapshot], plans: Sequence[Planned]
-) -> tuple[Fix, ...]:
-    """Each fix as proved, rejected or (where the model is blind) neither.
+class Trial(Struct, frozen=True):
+    """A target before anything is done: the legs that get through, and whether DHCP does."""
 
-    A pinned entry has to carry all four DHCP messages, and to stay where it is when the way out
-    returns the station's own frames. A ring in sight it cannot mend: the frames that circle there
-    move the entries of the ring's own switches.
+    target: Target
+    legs: tuple[Leg, ...]
+    leases: bool
+    need: Need
+
+
+def trial(model: Model, target: Target) -> Trial:
+    """What works as the tables are."""
+    every = legs(model, target)
+    return Trial(
+        target=target,
+        legs=tuple(leg for leg in every if outcome(model, target.bridge, leg) is None),
+        leases=_dhcp(model, target) is None,
+        need=need_of(model.network, target),
+    )
+
+
+def prove(
+    snapshots: Sequence[Snapshot], trials: Sequence[Trial], remedy: Remedy
+) -> tuple[Fix | None, ...]:
+    """The fix of each trial: proved, rejected with the reason, or neither where it cannot be told.
+
+    All are in place at once. None where the remedy does not apply.
     """
-    patched = [patch(s, _edits(s, plans)) for s in snapshots]
-    model = model_of(build(patched))
-    return tuple(_judged(model, finding, fix) for finding, fix in plans)
-
-
-def _judged(model: Model, finding: Finding, fix: Fix) -> Fix:
-    if not model.bridges[_bridge(finding)].kernel.sticky:
-        return replace(
-            fix, rejected_because="this kernel does not know sticky entries (Linux 4.20)"
-        )
-    exchange = _exchange(model, finding)
-    if exchange is None:
-        return fix
-    if exchange.ring is not None and exchange.ring.dev is not None:
-        reason = (
-            f"frames still go round for ever through {exchange.ring.dev.name}: the switches of that"
-            " ring have the wrong port too"
-        )
-        return replace(fix, rejected_because=reason)
-    leg = exchange.first_lost
-    if leg is not None and leg.lost is not None:
-        if leg.lost.fate == "blind":
-            return fix
-        return replace(fix, rejected_because=f"the {leg.message} is lost even with it in place")
-    if exchange.echo is None:
-        return replace(fix, proved=True, keeps=("DHCP both ways",))
-    if exchange.taught is not None:
-        return replace(fix, rejected_because="the entry moves all the same")
-    kept = "DHCP both ways, also while the way out returns frames"
-    return replace(fix, proved=True, keeps=(kept,))
-
-
-def _bridge(finding: Finding) -> DevId:
-    return DevId(finding.host, finding.details["netns"], finding.details["bridge"])
-
-
-def _exchange(model: Model, finding: Finding) -> Exchange | None:
-    """The station's exchange with the remedy in place; None if the station is not known then."""
-    mac = parse_mac(finding.subject)
-    there = model.network.stations_on(_bridge(finding))
-    station = next((s for s in there if s.mac == mac), None)
-    return None if station is None else follow(model, station)
-
-
-def _edits(snapshot: Snapshot, plans: Sequence[Planned]) -> list[Edit]:
-    """Each entry of a planned station becomes the pinned one on the station's own port."""
-    wanted: Mapping[Mac, Finding] = {
-        parse_mac(f.subject): f for f, _ in plans if f.host == snapshot.host
+    plans = [(before, remedy.plan(before.target)) for before in trials]
+    wanted = [(before.target, fix) for before, fix in plans if fix is not None]
+    if not wanted:
+        return (None,) * len(plans)
+    model = model_of(build([_changed(s, remedy, wanted) for s in snapshots]))
+    blind = {
+        target.port
+        for target, _ in wanted
+        if remedy.filters and target.port[:2] not in model.netfilter
     }
-    return [
-        Replace(row, _pinned(row, wanted[row.mac]))
-        for row in dict.fromkeys(snapshot.fdb.rows)
-        if row.mac in wanted and _is_of(row, wanted[row.mac])
+    return tuple(
+        fix if fix is None or before.target.port in blind else _judged(model, before, fix)
+        for before, fix in plans
+    )
+
+
+def _changed(snapshot: Snapshot, remedy: Remedy, wanted: Sequence[tuple[Target, Fix]]) -> Snapshot:
+    """The snapshot as the remedy leaves its host; the new rows cite its commands."""
+    for target, fix in wanted:
+        if target.host == snapshot.host:
+            edits = remedy.edits(snapshot, target)
+            source = Source(fix.commands[-1], origin=fix.name)
+            snapshot = replace(patch(snapshot, edits), sources=(*snapshot.sources, source))
+    return snapshot
+
+
+def _judged(model: Model, before: Trial, fix: Fix) -> Fix:
+    back = _returns(model, before.target)
+    for witness in back.witnesses:
+        return replace(fix, rejected_because=f"{describe(witness.frame)} still comes back")
+    lost = list(_lost(model, before))
+    certain = next((why for why in lost if why), None)
+    if certain is not None:
+        return replace(fix, rejected_because=certain)
+    if before.need.known == "unknown" and _loses_itself(model, before.target):
+        doubt = f"; whether NAT sends anything back to the station is open: {before.need.by}"
+        return replace(fix, blast_radius=fix.blast_radius + doubt)
+    if lost or back.open:
+        return fix
+    return replace(fix, proved=True, keeps=tuple(_kept(model, before)))
+
+
+def _returns(model: Model, target: Target) -> Proof:
+    """Every frame of the station (of anybody behind the port, if none is known) let in there.
+
+    But not those that it addresses to itself, which NAT alone makes.
+    """
+    known = () if target.mac is None else (target.mac,)
+    device = model.network.devices.get(target.port)
+    far = device.peer.value if device and device.peer else None
+    there = [entry for entry in entries(model) if entry.place.dev in (target.port, far)]
+    if not there:  # a switch that we see
+        there = [Entry(Place(target.port, "in"), switch=True)]
+    usual = [
+        make for mac in known for make in (arp_probe(mac, _ASKED), dad_ns(mac, link_local(mac)))
     ]
+    others = (frame for frame in frames(model, known) if frame.dst != frame.src)
+    return let_in(model, there, chain(usual, others))
 
 
-def _is_of(row: Fdb, finding: Finding) -> bool:
-    """Whether the row is one of the table that the finding is about."""
-    named = row.bridge in (None, finding.details["bridge"])
-    own = row.local or row.on_device or row.vlan != finding.details["vlan"]
-    return named and row.netns == finding.details["netns"] and not own
+def _lost(model: Model, before: Trial) -> Iterator[str]:
+    """What worked and does no more, with the rule; "" for what the model cannot tell."""
+    for leg in before.legs:
+        why = outcome(model, before.target.bridge, leg)
+        if why is not None:
+            yield why and f"{leg.what} is lost: {why}"
+    dhcp = _dhcp(model, before.target) if before.leases else None
+    if dhcp is not None:
+        yield dhcp
+    if before.need.known == "certain" and (why := _loses_itself(model, before.target)):
+        yield f"what NAT sends back to the station is lost ({before.need.by}): {why}"
 
 
-def _pinned(row: Fdb, finding: Finding) -> Fdb:
-    """The same row on the right port, named or numbered as its listing does it."""
-    if row.port is None:
-        return replace(row, dev=finding.details["expected_port"], static=True, sticky=True)
-    number = finding.details["expected_port_number"]
-    return replace(row, port=number, static=True, sticky=True)
+def _loses_itself(model: Model, target: Target) -> str | None:
+    leg = to_itself(target)
+    return outcome(model, target.bridge, leg) if leg is not None else None
+
+
+def _kept(model: Model, before: Trial) -> Iterator[str]:
+    yield from dict.fromkeys(leg.flow for leg in before.legs)
+    if before.leases:
+        yield DHCP
+    leg = to_itself(before.target)
+    if leg is not None and outcome(model, before.target.bridge, leg) is None:
+        yield leg.flow
+
+
+def _dhcp(model: Model, target: Target) -> str | None:
+    """None if the station gets a lease, else what is lost; "" where that cannot be told."""
+    there = model.stations.get(target.port, ())
+    station = next((s for s in there if s.mac == target.mac), None)
+    if station is None:
+        return ""
+    leg = follow(model, station).first_lost
+    if leg is None or leg.lost is None:
+        return None
+    return "" if leg.lost.fate == "blind" else f"the DHCP {leg.message} is lost"

@@ -103,8 +103,9 @@ def _finding(
         _finding(page, report, told, (), indent + 2)
     if not indent:
         _alternatives(page, finding, symptoms)
-    for fix in finding.fixes:
-        say_fix(page, fix, indent + 2)
+    for number, fix in enumerate(finding.fixes):
+        said = number and fix.afterwards == finding.fixes[number - 1].afterwards
+        say_fix(page, replace(fix, afterwards=()) if said else fix, indent + 2)
 
 
 def _own_evidence(finding: Finding, symptoms: Iterable[Finding]) -> list[Evidence]:

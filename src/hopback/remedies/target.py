@@ -1,0 +1,65 @@
+"""What a remedy is for: the port that gives a station its own frames back."""
+
+import re
+
+from msgspec import Struct
+
+from hopback.findings import Finding
+from hopback.frames.mac import Mac, parse_mac
+from hopback.network.facts import DevId
+from hopback.network.model import Network
+from hopback.snapshot.rows import GuestNic
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.:-]{1,15}")
+"""A device's name that means nothing to nft or a shell; the kernel would take almost any."""
+
+
+class Target(Struct, frozen=True):
+    """``port`` of ``bridge`` and the station behind it; ``mac`` None: a switch is behind it.
+
+    ``nic`` is the guest's interface, where libvirt or Proxmox defines it.
+    """
+
+    port: DevId
+    bridge: DevId
+    mac: Mac | None = None
+    nic: GuestNic | None = None
+
+    @property
+    def host(self) -> str:
+        """The label of the host to work on."""
+        return self.port.host
+
+    @property
+    def inside(self) -> str:
+        """What a command needs before it to work in the port's namespace."""
+        return f"ip netns exec {self.port.netns} " if self.port.netns else ""
+
+
+def target_of(network: Network, finding: Finding) -> Target | None:
+    """The port that ``finding`` blames, if it is one of a bridge with hairpin on."""
+    port, mac = _blamed(network, finding)
+    bridge = network.bridge_of(port) if port else None
+    if port is None or bridge is None or not _PLAIN.fullmatch(port.name):
+        return None
+    hairpin = bridge.ports[port].flags.get("hairpin")
+    if hairpin is None or not hairpin.value:
+        return None
+    nics = network.snapshots[port.host].guest_nics.rows
+    its = [n for n in nics if (n.netns, n.target) == port[1:]]
+    nic = max(its, key=lambda n: n.filter is not None, default=None)  # the whole definition
+    return Target(port, bridge.id, mac, nic)
+
+
+def _blamed(network: Network, finding: Finding) -> tuple[DevId | None, Mac | None]:
+    details = finding.details
+    if finding.check == "hairpin-reflection" and details["harm"]:
+        station = details.get("station")
+        port = DevId(finding.host, details["netns"], finding.subject)
+        return port, parse_mac(station) if station else None
+    if finding.check == "dad-reflection" and details["port"]:
+        port = DevId(details["port_host"], details["port_netns"], details["port"])
+        there = [s.mac for s in network.stations if s.port == port]
+        used_by = [parse_mac(mac) for mac in details["used_by"]]
+        return port, next((mac for mac in (*used_by, *there) if mac in there), None)
+    return None, None
