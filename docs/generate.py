@@ -41,6 +41,8 @@ _AREAS = {
     "macvlan": "macvlan and macvtap. Compared with the running kernel, frame for frame.",
     "vxlan": "VXLAN devices. Compared with the running kernel, frame for frame.",
     "netfilter": "Packet filters and NAT. Compared with the running kernel, frame for frame.",
+    "dad": "Neighbour discovery, duplicate detection and ARP of a station. Compared with the"
+    " running kernel, frame for frame and address for address.",
     "device": "Rules of single devices.",
     "filter": "What packet filters do where the kernel calls them.",
     "assumed": "What no table tells: it is assumed, and the output says so.",

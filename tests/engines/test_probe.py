@@ -3,22 +3,10 @@
 import pytest
 
 from hopback.datapath.model import model_of
-from hopback.engines.probe import ProbeKind, link_local, probe
-from hopback.frames.mac import parse_mac
+from hopback.engines.probe import ProbeKind, probe
 from hopback.network.build import build
 from hopback.sources.open import open_source
 from tests.reconstructions import RING
-
-
-@pytest.mark.parametrize(
-    ("mac", "address"),
-    [
-        ("52:54:00:77:00:21", "fe80::5054:ff:fe77:21"),
-        ("fa:16:3e:56:ea:fa", "fe80::f816:3eff:fe56:eafa"),
-    ],
-)
-def test_the_link_local_address_is_that_of_the_mac(mac: str, address: str) -> None:
-    assert str(link_local(parse_mac(mac))) == address
 
 
 @pytest.mark.parametrize("kind", ["ARP", "NS"])

@@ -30,8 +30,10 @@ class Behaviour(Struct, frozen=True):
     ``backup_port``: another port takes what is for one without a carrier (4.19).
     ``unicast_question_passes``: neighbour suppression leaves unicast questions alone (6.14).
     ``mcast_needs_querier``: snooping filters only where a querier is (3.11, b00589af3b04).
-    ``enhanced_dad``: a station knows its own solicitation by its nonce (4.10, adc176c54722).
     ``nd_snooped``: it filters all IPv6 groups but ff02::1, so neighbour discovery too (3.12).
+    ``enhanced_dad``: a station knows its own solicitation by its nonce (4.10, adc176c54722).
+    ``dad_all``: accept_dad and optimistic_dad of ``all`` count, too (4.14, 35e015e1f577). ``logs_prefixed``: IPv6's lines begin
+    with "IPv6: " (3.5). ``logs_name_mac``: they name who has the duplicate (4.15, da13c59b9936).
     """
 
     lldp_forwardable: bool = True
@@ -52,6 +54,9 @@ class Behaviour(Struct, frozen=True):
     mcast_needs_querier: bool = True
     nd_snooped: bool = True
     enhanced_dad: bool = True
+    dad_all: bool = True
+    logs_prefixed: bool = True
+    logs_name_mac: bool = True
 
 
 CURRENT = Behaviour()
@@ -83,4 +88,7 @@ def behaviour_of(release: str | None) -> Behaviour:
         mcast_needs_querier=version >= (3, 11),
         nd_snooped=version >= (3, 12),
         enhanced_dad=version >= (4, 10),
+        dad_all=version >= (4, 14),
+        logs_prefixed=version >= (3, 5),
+        logs_name_mac=version >= (4, 15),
     )

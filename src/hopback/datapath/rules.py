@@ -6,16 +6,8 @@ about every rule but those marked ``assumed``, and notices if the model does the
 
 from types import MappingProxyType
 
-from msgspec import Struct
-
-
-class RuleInfo(Struct, frozen=True):
-    """``function`` is where the kernel decides it, ``text`` what it decides, for people."""
-
-    function: str
-    text: str
-    area: str = "bridge"
-
+from hopback.datapath.nd.rules import ND_RULES
+from hopback.datapath.rule import RuleInfo
 
 _INPUT = "net/bridge/br_input.c"
 _FORWARD = "net/bridge/br_forward.c"
@@ -369,6 +361,7 @@ RULES = MappingProxyType(
             "a station takes what is for its address or a group; it does not look at the source",
             "device",
         ),
+        **ND_RULES,
         "blind": RuleInfo("", "what happens here is not in the model", "assumed"),
         "beyond": RuleInfo("", "what lies beyond the uplink is not in the tables", "assumed"),
         "beyond-returns": RuleInfo(

@@ -4,7 +4,7 @@ The frames are those of RFC 5227 §2.1.1 (ARP probe) and RFC 4862 §5.4.2 (neigh
 the station's own link-local address). A station that hears its own takes it for another's.
 """
 
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address
 from typing import Literal
 
 from msgspec import Struct
@@ -13,7 +13,7 @@ from hopback.datapath.effects import Place, World
 from hopback.datapath.model import Model
 from hopback.datapath.path import nic_of, outlet, uplink_question
 from hopback.engines.trace import Trace, trace
-from hopback.frames.build import arp_probe, dad_ns
+from hopback.frames.build import arp_probe, dad_ns, link_local
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import Mac
 from hopback.network.facts import DevId
@@ -22,7 +22,6 @@ from hopback.network.model import Station
 ProbeKind = Literal["ARP", "NS"]
 
 _TARGET_V4 = IPv4Address("192.0.2.50")
-_LINK_LOCAL = int(IPv6Address("fe80::"))
 
 
 class Probe(Struct, frozen=True):
@@ -51,9 +50,3 @@ def probe(model: Model, station: Station, kind: ProbeKind, world: World | None =
 
 def _frame(mac: Mac, kind: ProbeKind) -> Frame:
     return arp_probe(mac, _TARGET_V4) if kind == "ARP" else dad_ns(mac, link_local(mac))
-
-
-def link_local(mac: Mac) -> IPv6Address:
-    """The address a station makes of its MAC (RFC 4291 appendix A, modified EUI-64)."""
-    high, low = mac >> 24, mac & 0xFF_FFFF
-    return IPv6Address(_LINK_LOCAL | (high ^ 0x02_0000) << 40 | 0xFFFE << 24 | low)

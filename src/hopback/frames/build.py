@@ -2,6 +2,8 @@
 
 from ipaddress import IPv4Address, IPv6Address
 
+from msgspec.structs import replace
+
 from hopback.frames import arp, dhcp, ethernet, icmp, nd, udp
 from hopback.frames.arp import Arp
 from hopback.frames.dhcp import Dhcp, DhcpOption
@@ -9,15 +11,17 @@ from hopback.frames.ethernet import Frame
 from hopback.frames.ipv4 import Ipv4
 from hopback.frames.ipv6 import Ipv6
 from hopback.frames.mac import BROADCAST, ZERO, Mac, mac_to_bytes
-from hopback.frames.nd import Na, Nd, NdOption, Ns
+from hopback.frames.nd import Na, Nd, NdOption, Ns, Rs
 from hopback.frames.raw import Raw
 from hopback.frames.udp import Udp
 
 ALL_NODES = IPv6Address("ff02::1")
+ALL_ROUTERS = IPv6Address("ff02::2")
 
 _ANY_V4 = IPv4Address(0)
 _ANY_V6 = IPv6Address(0)
 _SOLICITED_NODE = int(IPv6Address("ff02::1:ff00:0"))
+_LINK_LOCAL = int(IPv6Address("fe80::"))
 _FROM_SERVER = {dhcp.OFFER, dhcp.ACK, dhcp.NAK}
 _BOOTP_MIN = 300  # RFC 1542 2.1: some relays drop what is shorter
 _DHCP_FIXED = 240  # the BOOTP header and the magic cookie
@@ -26,6 +30,12 @@ _DHCP_FIXED = 240  # the BOOTP header and the magic cookie
 def solicited_node(address: IPv6Address) -> IPv6Address:
     """The group a neighbour solicitation for ``address`` is sent to (RFC 4291 2.7.1)."""
     return IPv6Address(_SOLICITED_NODE | int(address) & 0xFF_FFFF)
+
+
+def link_local(mac: Mac) -> IPv6Address:
+    """The address a station makes of its MAC (RFC 4291 appendix A, modified EUI-64)."""
+    high, low = mac >> 24, mac & 0xFF_FFFF
+    return IPv6Address(_LINK_LOCAL | (high ^ 0x02_0000) << 40 | 0xFFFE << 24 | low)
 
 
 def multicast_mac(group: IPv4Address | IPv6Address) -> Mac:
@@ -114,10 +124,27 @@ def na(
     router: bool = False,
 ) -> Frame:
     """``target`` is at ``mac``: told to the ``asker``, or unasked to all nodes."""
+    message = Na(target, router, asker is not None, override=True)
+    return advertisement(mac, target, message, asker)
+
+
+def advertisement(
+    mac: Mac,
+    src: IPv6Address,
+    message: Na,
+    asker: tuple[IPv6Address, Mac] | None = None,
+    told: bool = True,
+) -> Frame:
+    """``message`` from ``src`` to the ``asker`` or all nodes; ``told``: with ``mac`` in it."""
     dst, dst_mac = asker or (ALL_NODES, multicast_mac(ALL_NODES))
-    option = nd.lladdr_option(nd.TARGET_LLADDR, mac)
-    message = Na(target, router, asker is not None, override=True, options=(option,))
-    return _nd_frame(mac, target, dst, dst_mac, message)
+    options = (nd.lladdr_option(nd.TARGET_LLADDR, mac),) if told else ()
+    return _nd_frame(mac, src, dst, dst_mac, replace(message, options=options))
+
+
+def router_solicitation(mac: Mac, src: IPv6Address) -> Frame:
+    """Asks the routers of the link to advertise themselves (RFC 4861 4.1)."""
+    message = Rs(options=(nd.lladdr_option(nd.SOURCE_LLADDR, mac),))
+    return _nd_frame(mac, src, ALL_ROUTERS, multicast_mac(ALL_ROUTERS), message)
 
 
 def _nonce(nonce: bytes | None) -> tuple[NdOption, ...]:

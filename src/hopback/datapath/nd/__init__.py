@@ -1,0 +1,1 @@
+"""What a station does with neighbour discovery, ARP and duplicate detection."""

@@ -1,0 +1,105 @@
+"""An interface's effective IPv6 settings: how those of ``all`` and its own come together.
+
+include/net/ipv6.h and the readers of each setting, Linux 6.18. A setting that nothing tells has the
+value that a new interface has; that of duplicate detection's nonce stays open.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from hopback.datapath.kernel import Behaviour
+from hopback.datapath.nd.state import SECOND, Settings
+from hopback.network.facts import Ref
+
+_CONF = "net.ipv6.conf"
+_MS = 1_000_000
+
+
+class Told(NamedTuple):
+    """A setting's value and the row that tells it."""
+
+    value: int
+    refs: tuple[Ref, ...] = ()
+
+
+Lookup = Callable[[str], Told | None]
+"""Finds a setting by its key as ``sysctl`` prints it; None if nothing tells."""
+
+
+class _Reader:
+    """Reads settings, and remembers the rows that told them."""
+
+    def __init__(self, lookup: Lookup, name: str) -> None:
+        self._lookup = lookup
+        self._name = name.replace(".", "/")
+        self.refs: dict[str, tuple[Ref, ...]] = {}
+
+    def _note(self, field: str, *found: Told | None) -> None:
+        refs = tuple(ref for told in found if told for ref in told.refs)
+        if refs:
+            self.refs[field] = self.refs.get(field, ()) + refs
+
+    def key(self, field: str, key: str, default: int) -> int:
+        told = self._lookup(key)
+        self._note(field, told)
+        return told.value if told else default
+
+    def own(self, field: str, name: str, default: int) -> int:
+        return self.key(field, f"{_CONF}.{self._name}.{name}", default)
+
+    def all(self, field: str, name: str, default: int) -> int:
+        return self.key(field, f"{_CONF}.all.{name}", default)
+
+    def either(self, field: str, name: str, default: int = 0) -> int:
+        """The greater of both: what ``all`` switches on, no interface switches off."""
+        return max(self.own(field, name, default), self.all(field, name, 0))
+
+    def told(self, name: str) -> bool:
+        keys = (f"{_CONF}.{where}.{name}" for where in (self._name, "all"))
+        return all(self._lookup(key) is not None for key in keys)
+
+
+def settings_of(name: str, kernel: Behaviour | None, lookup: Lookup) -> Settings:
+    """The settings of the interface ``name``; ``kernel`` None where its version is not known."""
+    read = _Reader(lookup, name)
+    combine = read.either if kernel is None or kernel.dad_all else _own_alone(read)
+    forwarding = read.own("forwarding", "forwarding", 0)
+    router = read.all("optimistic", "forwarding", 0)
+    neigh = f"net.ipv6.neigh.{read._name}"
+    return Settings(
+        accept_dad=combine("accept_dad", "accept_dad", 1),
+        enhanced=_enhanced(read, kernel),
+        transmits=read.own("transmits", "dad_transmits", 1),
+        retrans=read.key("retrans", f"{neigh}.retrans_time_ms", 1000) * _MS,
+        delay=read.own("delay", "router_solicitation_delay", 1) * SECOND,
+        optimistic=bool(combine("optimistic", "optimistic_dad", 0)) and not router,
+        use_optimistic=bool(combine("use_optimistic", "use_optimistic", 0)),
+        forwarding=bool(forwarding),
+        gen_mode=read.own("gen_mode", "addr_gen_mode", 0),
+        idgen_retries=read.key("idgen_retries", "net.ipv6.idgen_retries", 3),
+        idgen_delay=read.key("idgen_delay", "net.ipv6.idgen_delay", 1) * SECOND,
+        accept_ra=read.own("accept_ra", "accept_ra", 1),
+        autoconf=bool(read.own("autoconf", "autoconf", 1)),
+        solicits=read.own("solicits", "router_solicitations", -1),
+        notify=bool(read.either("notify", "ndisc_notify")),
+        drop_unsolicited=bool(read.own("drop_unsolicited", "drop_unsolicited_na", 0)),
+        proxies=bool(read.either("proxies", "proxy_ndp")),
+        # in clock ticks, of which every kernel shows 100 a second
+        proxy_delay=read.key("proxy_delay", f"{neigh}.proxy_delay", 80) * SECOND // 100,
+        disabled=bool(read.own("disabled", "disable_ipv6", 0)),
+        refs=read.refs,
+    )
+
+
+def _own_alone(read: _Reader) -> Callable[[str, str, int], int]:
+    return read.own
+
+
+def _enhanced(read: _Reader, kernel: Behaviour | None) -> bool | None:
+    """Off only where both are 0. By default both are 1, so one row decides if it says so."""
+    if kernel is not None and not kernel.enhanced_dad:
+        return False
+    on = bool(read.either("enhanced", "enhanced_dad"))
+    if on or read.told("enhanced_dad"):
+        return on
+    return None if kernel is None else True
