@@ -115,8 +115,8 @@ class Heard:
 class StationConfig:
     """One station: its settings, the address it is given, and what it hears then.
 
-    ``given`` counts in ``mode`` 1; in any other it forms a link-local one itself. ``finish``: its detection may
-    end before it hears anything.
+    ``given`` counts in ``mode`` 1; in any other it forms a link-local one itself. ``finish``: its
+    detection may end before it hears anything.
     """
 
     settings: Settings = ()
@@ -128,6 +128,12 @@ class StationConfig:
     finish: bool = False
     proxied: tuple[str, ...] = ()
     heard: tuple[Heard, ...] = ()
+
+
+def existing(settings: Mapping[str, int]) -> dict[str, int]:
+    """Those that this kernel has: optimistic duplicate detection is an option of its build."""
+    has_all = Path("/proc/sys/net/ipv6/conf/all/optimistic_dad").exists()
+    return {key: value for key, value in settings.items() if has_all or "optimistic" not in key}
 
 
 def station_name(index: int) -> str:
@@ -275,14 +281,14 @@ class KernelStations:
         names = [station_name(index) for index in range(len(configs))]
         for name in names:
             self._write(f"conf/{name}/disable_ipv6", 1)
-        for key, value in {**EVERYBODY, **dict(everybody)}.items():
+        for key, value in existing({**EVERYBODY, **dict(everybody)}).items():
             if key == "conf/all/forwarding" and self._written.get(key) != value:
                 # writing it changes that of every interface
                 for name in self._names():
                     self._written[f"conf/{name}/forwarding"] = value
             self._write(key, value)
         for name, config in zip(names, configs, strict=True):
-            for key, value in {**OWN, **dict(config.settings)}.items():
+            for key, value in existing({**OWN, **dict(config.settings)}).items():
                 self._write(f"conf/{name}/{key}", value)
             self._write(f"conf/{name}/addr_gen_mode", config.mode)
             self._write(f"neigh/{name}/retrans_time_ms", _SOON_MS if config.finish else _NEVER_MS)

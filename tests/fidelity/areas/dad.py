@@ -7,11 +7,28 @@ from random import Random
 
 from hopback.datapath.rules import RULES
 from tests.fidelity.area import Prediction, Result
-from tests.fidelity.areas.dad_cells import DadCase, every_cell, random_case, smaller_case
+from tests.fidelity.areas import arp_cells
+from tests.fidelity.areas.arp_cells import ArpCase
+from tests.fidelity.areas.dad_cells import RARE, DadCase, every_cell, random_case, smaller_case
 from tests.fidelity.areas.dad_model import ModelStation
 from tests.fidelity.mutants import Mutation
+from tests.kernel.arp_rig import KernelArpHost
 from tests.kernel.dad_rig import KernelStations, station_name
 from tests.kernel.refusal import refusal
+
+_FIRST = 5
+
+AnyCase = DadCase | ArpCase
+
+
+def _some() -> Iterator[AnyCase]:
+    """With these even a short run reaches every rule."""
+    yield RARE
+    yield from arp_cells.RARE
+    chance = Random(1)
+    for _ in range(_FIRST):
+        yield random_case(chance)
+        yield arp_cells.random_case(chance)
 
 
 class DadArea:
@@ -19,7 +36,7 @@ class DadArea:
 
     name = "dad"
     rules = frozenset(name for name, rule in RULES.items() if rule.area == "dad")
-    enumerated: Sequence[DadCase] = tuple(every_cell())
+    enumerated: Sequence[AnyCase] = (*_some(), *every_cell(), *arp_cells.every_cell())
     not_covered = (
         "temporary addresses, tokens, and what an advertisement does beside addresses",
         "anycast and proxies on a VRF's devices; devices without ARP",
@@ -33,17 +50,21 @@ class DadArea:
         settings = Path("/proc/sys/net/ipv6/conf/all")
         return None if settings.exists() else "no IPv6"
 
-    def generate(self, chance: Random) -> DadCase:
-        return random_case(chance)
+    def generate(self, chance: Random) -> AnyCase:
+        return random_case(chance) if chance.random() < 0.5 else arp_cells.random_case(chance)
 
-    def smaller(self, case: DadCase) -> Iterator[DadCase]:
+    def smaller(self, case: AnyCase) -> Iterator[AnyCase]:
+        if isinstance(case, ArpCase):
+            return arp_cells.smaller_case(case)
         return smaller_case(case)
 
     @contextmanager
-    def kernel(self) -> Iterator[Callable[[DadCase], Result]]:
-        with KernelStations() as rig:
+    def kernel(self) -> Iterator[Callable[[AnyCase], Result]]:
+        with KernelStations() as rig, KernelArpHost() as host:
 
-            def run(case: DadCase) -> Result:
+            def run(case: AnyCase) -> Result:
+                if isinstance(case, ArpCase):
+                    return Result(host.play(case.everybody, case.own, case.questions))
                 told = rig.play(case.everybody, case.stations)
                 return Result(
                     {station_name(i): t.sent for i, t in enumerate(told)},
@@ -52,7 +73,9 @@ class DadArea:
 
             yield run
 
-    def model(self, case: DadCase, mutation: Mutation) -> Prediction:
+    def model(self, case: AnyCase, mutation: Mutation) -> Prediction:
+        if isinstance(case, ArpCase):
+            return arp_cells.predicted(case, mutation)
         stations = [
             ModelStation(index, case.everybody, config, mutation)
             for index, config in enumerate(case.stations)

@@ -65,6 +65,29 @@ def every_cell() -> Iterator[DadCase]:
             yield DadCase(everybody, tuple(cells[start : start + COUNT]))
 
 
+_ASKED = Heard(src=ASKER, lladdr=True)
+_VALID = StationConfig(flags=("nodad",))
+RARE = DadCase(
+    stations=(
+        replace(_VALID, heard=(_ASKED, replace(_ASKED, lladdr=False))),
+        replace(
+            _VALID,
+            settings=_ROUTED,
+            given="2001:db8::1",
+            proxied=(_PROXY,),
+            heard=(Heard(target="2001:db8::"), Heard(target=_PROXY)),
+        ),
+        StationConfig(_ROUTED, None, proxied=(_PROXY,), heard=(Heard(target=_PROXY),)),
+        StationConfig(
+            heard=(Heard("ra", src=str(ROUTER)), Heard("ra", src=str(ROUTER), preferred=0))
+        ),
+        StationConfig(mode=3, heard=(Heard(), Heard(), Heard(), Heard(), Heard())),
+        StationConfig((("accept_dad", 2),), None, mode=0, heard=(Heard(), Heard())),
+        StationConfig((("ndisc_notify", 1),), finish=True),
+    )
+)
+"""What chance takes long to find."""
+
 _RANDOM_EVERYBODY = {
     "conf/all/accept_dad": (0, 0, 1, 2),
     "conf/all/enhanced_dad": (0, 1),

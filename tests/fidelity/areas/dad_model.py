@@ -27,6 +27,7 @@ from tests.kernel.dad_rig import (
     Listed,
     Settings,
     StationConfig,
+    existing,
     frame_of,
     given_address,
     placed,
@@ -59,8 +60,9 @@ class ModelStation:
 
     def _new(self, everybody: Settings) -> Interface:
         name = station_name(self.index)
-        values = {f"net.ipv6.{k.replace('/', '.')}": v for k, v in (*EVERYBODY.items(), *everybody)}
-        own = {**OWN, **dict(self.config.settings), "addr_gen_mode": self.config.mode}
+        shared = existing({**EVERYBODY, **dict(everybody)})
+        values = {f"net.ipv6.{key.replace('/', '.')}": value for key, value in shared.items()}
+        own = existing({**OWN, **dict(self.config.settings), "addr_gen_mode": self.config.mode})
         values |= {f"net.ipv6.conf.{name}.{k}": v for k, v in own.items()}
         values |= {f"net.ipv6.conf.{name}.router_solicitation_delay": 0}
         values |= {f"net.ipv6.neigh.{name}.proxy_delay": 0, "net.ipv6.idgen_delay": 0}

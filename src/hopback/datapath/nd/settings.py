@@ -1,17 +1,17 @@
-"""An interface's effective IPv6 settings: how those of ``all`` and its own come together.
+"""An interface's effective settings: how those of ``all`` and its own come together.
 
-include/net/ipv6.h and the readers of each setting, Linux 6.18. A setting that nothing tells has the
-value that a new interface has; that of duplicate detection's nonce stays open.
+include/linux/inetdevice.h and the readers of each IPv6 setting, Linux 6.18. A setting that nothing
+tells has the value that a new interface has; that of duplicate detection's nonce stays open.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 from hopback.datapath.kernel import Behaviour
+from hopback.datapath.nd.arp import ArpSettings
 from hopback.datapath.nd.state import SECOND, Settings
 from hopback.network.facts import Ref
 
-_CONF = "net.ipv6.conf"
 _MS = 1_000_000
 
 
@@ -29,9 +29,10 @@ Lookup = Callable[[str], Told | None]
 class _Reader:
     """Reads settings, and remembers the rows that told them."""
 
-    def __init__(self, lookup: Lookup, name: str) -> None:
+    def __init__(self, lookup: Lookup, family: str, name: str) -> None:
         self._lookup = lookup
-        self._name = name.replace(".", "/")
+        self._all = f"net.{family}.conf.all"
+        self._own = f"net.{family}.conf.{_part(name)}"
         self.refs: dict[str, tuple[Ref, ...]] = {}
 
     def _note(self, field: str, *found: Told | None) -> None:
@@ -45,27 +46,31 @@ class _Reader:
         return told.value if told else default
 
     def own(self, field: str, name: str, default: int) -> int:
-        return self.key(field, f"{_CONF}.{self._name}.{name}", default)
+        return self.key(field, f"{self._own}.{name}", default)
 
     def all(self, field: str, name: str, default: int) -> int:
-        return self.key(field, f"{_CONF}.all.{name}", default)
+        return self.key(field, f"{self._all}.{name}", default)
 
     def either(self, field: str, name: str, default: int = 0) -> int:
         """The greater of both: what ``all`` switches on, no interface switches off."""
         return max(self.own(field, name, default), self.all(field, name, 0))
 
     def told(self, name: str) -> bool:
-        keys = (f"{_CONF}.{where}.{name}" for where in (self._name, "all"))
-        return all(self._lookup(key) is not None for key in keys)
+        return all(self._lookup(f"{where}.{name}") for where in (self._own, self._all))
+
+
+def _part(name: str) -> str:
+    """A device's name in a key: its dots are not those between the parts."""
+    return name.replace(".", "/")
 
 
 def settings_of(name: str, kernel: Behaviour | None, lookup: Lookup) -> Settings:
     """The settings of the interface ``name``; ``kernel`` None where its version is not known."""
-    read = _Reader(lookup, name)
+    read = _Reader(lookup, "ipv6", name)
     combine = read.either if kernel is None or kernel.dad_all else _own_alone(read)
     forwarding = read.own("forwarding", "forwarding", 0)
     router = read.all("optimistic", "forwarding", 0)
-    neigh = f"net.ipv6.neigh.{read._name}"
+    neigh = f"net.ipv6.neigh.{_part(name)}"
     return Settings(
         accept_dad=combine("accept_dad", "accept_dad", 1),
         enhanced=_enhanced(read, kernel),
@@ -103,3 +108,25 @@ def _enhanced(read: _Reader, kernel: Behaviour | None) -> bool | None:
     if on or read.told("enhanced_dad"):
         return on
     return None if kernel is None else True
+
+
+def arp_settings_of(name: str, lookup: Lookup) -> ArpSettings:
+    """The settings of ARP on the interface ``name`` (IN_DEV_MAXCONF, _ORCONF, _CONF_GET)."""
+    read = _Reader(lookup, "ipv4", name)
+    delay = f"net.ipv4.neigh.{_part(name)}.proxy_delay"
+    router = read.key("forwarding", "net.ipv4.ip_forward", 0)
+    return ArpSettings(
+        ignore=read.either("ignore", "arp_ignore"),
+        filter=bool(read.either("filter", "arp_filter")),
+        announce=read.either("announce", "arp_announce"),
+        proxy=bool(read.either("proxy", "proxy_arp")),
+        pvlan=bool(read.either("pvlan", "proxy_arp_pvlan")),
+        forwarding=bool(read.own("forwarding", "forwarding", router)),
+        rp_filter=read.either("rp_filter", "rp_filter"),
+        accept_local=bool(read.either("accept_local", "accept_local")),
+        drop_gratuitous=bool(read.either("drop_gratuitous", "drop_gratuitous_arp")),
+        route_localnet=bool(read.either("route_localnet", "route_localnet")),
+        medium=read.own("medium", "medium_id", 0),
+        proxy_delay=read.key("proxy_delay", delay, 80) * SECOND // 100,
+        refs=read.refs,
+    )
