@@ -2,7 +2,7 @@
 
 import pytest
 
-from hopback.engines.probe import link_local
+from hopback.frames.build import link_local
 from hopback.frames.mac import parse_mac
 from hopback.network.identifiers import canonical, halves, is_random, mac_in
 

@@ -15,10 +15,9 @@ from hopback.checks.filters import filter_on
 from hopback.checks.heard_twice import WINDOW
 from hopback.datapath.effects import Place
 from hopback.datapath.path import nic_of
-from hopback.engines.probe import link_local
 from hopback.engines.trace import Hop, Trace, trace
 from hopback.findings import Confidence, Evidence
-from hopback.frames.build import arp_probe, dad_ns
+from hopback.frames.build import arp_probe, dad_ns, link_local
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import Mac
 from hopback.network.facts import DevId, Fact, Ref, merge_refs

@@ -32,8 +32,9 @@ class Behaviour(Struct, frozen=True):
     ``mcast_needs_querier``: snooping filters only where a querier is (3.11, b00589af3b04).
     ``nd_snooped``: it filters all IPv6 groups but ff02::1, so neighbour discovery too (3.12).
     ``enhanced_dad``: a station knows its own solicitation by its nonce (4.10, adc176c54722).
-    ``dad_all``: accept_dad and optimistic_dad of ``all`` count, too (4.14, 35e015e1f577). ``logs_prefixed``: IPv6's lines begin
-    with "IPv6: " (3.5). ``logs_name_mac``: they name who has the duplicate (4.15, da13c59b9936).
+    ``dad_all``: accept_dad and optimistic_dad of ``all`` count, too (4.14, 35e015e1f577).
+    ``logs_prefixed``: IPv6's lines begin with "IPv6: " (3.5). ``logs_name_mac``: they name who has
+    the duplicate (4.15, da13c59b9936).
     """
 
     lldp_forwardable: bool = True

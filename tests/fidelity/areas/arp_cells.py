@@ -7,9 +7,10 @@ from itertools import product
 from random import Random
 from typing import cast
 
-from hopback.datapath.effects import Deliver, Effect, Learn, PacketType, Send
+from hopback.datapath.effects import Deliver, Effect, Learn, Send
 from hopback.datapath.nd.arp import ArpInterface, Local, Scope, Way, receive
 from hopback.datapath.nd.settings import Told, arp_settings_of
+from hopback.datapath.skb import PacketType
 from hopback.frames import arp
 from hopback.frames.codec import encode
 from hopback.network.facts import DevId

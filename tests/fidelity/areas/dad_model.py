@@ -6,12 +6,13 @@ from typing import cast
 
 from msgspec.structs import replace
 
-from hopback.datapath.effects import Effect, PacketType
+from hopback.datapath.effects import Effect
 from hopback.datapath.nd import dad
 from hopback.datapath.nd.effects import Alter, Arm, Form, HostEffect, applied
 from hopback.datapath.nd.receive import receive
 from hopback.datapath.nd.settings import Told, settings_of
 from hopback.datapath.nd.state import Interface, Own, Proxied
+from hopback.datapath.skb import PacketType
 from hopback.frames.build import dad_ns
 from hopback.frames.ethernet import Frame
 from hopback.frames.ipv6 import Ipv6

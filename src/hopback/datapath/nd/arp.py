@@ -12,9 +12,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-from hopback.datapath.effects import Blind, Drop, PacketType, Send, Why
+from hopback.datapath.effects import Blind, Drop, Send, Why
 from hopback.datapath.nd.effects import HostEffect, Later
 from hopback.datapath.nd.state import SECOND
+from hopback.datapath.skb import PacketType
 from hopback.frames import arp
 from hopback.frames.arp import Arp
 from hopback.frames.build import arp_reply
@@ -66,10 +67,10 @@ class Local(Struct, frozen=True):
 
 
 class Way(Struct, frozen=True):
-    """A route of the host: by ``dev``, whatever the next hop."""
+    """A route of the host: by ``dev``, whatever the next hop; None: to nowhere (blackhole …)."""
 
     network: IPv4Network
-    dev: DevId
+    dev: DevId | None
     metric: int = 0
     refs: tuple[Ref, ...] = ()
 
@@ -93,7 +94,8 @@ class ArpInterface(Struct, frozen=True):
     def way_to(self, address: IPv4Address) -> Way | None:
         """The longest prefix's way; of several the one with the least metric, listed first."""
         found = [way for way in self.ways if address in way.network]
-        return max(found, key=lambda w: (w.network.prefixlen, -w.metric), default=None)
+        best = max(found, key=lambda w: (w.network.prefixlen, -w.metric), default=None)
+        return best if best is not None and best.dev is not None else None
 
     def local(self, address: IPv4Address) -> Local | None:
         """The host's address, wherever it is; on this interface if there, too."""
@@ -245,10 +247,10 @@ def _is_broadcast(station: ArpInterface, target: IPv4Address) -> bool:
     )
 
 
-def _is_another_medium(station: ArpInterface, out: DevId) -> bool:
+def _is_another_medium(station: ArpInterface, out: DevId | None) -> bool:
     if station.settings.medium <= 0:
         return station.settings.medium == 0
-    other = station.media.get(out, 0)
+    other = station.media.get(out, 0) if out else 0
     return other not in (station.settings.medium, -1)
 
 

@@ -6,11 +6,12 @@ station's own address.
 
 from ipaddress import IPv6Address
 
-from hopback.datapath.effects import Drop, Log, PacketType, Why, World
+from hopback.datapath.effects import Drop, Log, Why, World
 from hopback.datapath.nd import dad, slaac
 from hopback.datapath.nd.answer import answered, proxied
 from hopback.datapath.nd.effects import HostEffect
 from hopback.datapath.nd.state import Interface, Own
+from hopback.datapath.skb import PacketType
 from hopback.frames.build import ALL_NODES, solicited_node
 from hopback.frames.ethernet import Frame
 from hopback.frames.integrity import transport_checksum

@@ -202,4 +202,14 @@ ND_RULES = {
         "about an address that is not the station's, and for which it does not answer",
         _AREA,
     ),
+    "acd-conflict": RuleInfo(
+        "RFC 5227 2.1.1",
+        "assumed: what the program that probes an IPv4 address takes for a conflict",
+        "assumed",
+    ),
+    "acd-no-conflict": RuleInfo(
+        "RFC 5227 2.1.1",
+        "assumed: what it does not, such as its own probe",
+        "assumed",
+    ),
 }

@@ -1,9 +1,12 @@
 """A station's interface as the tables show it."""
 
-from ipaddress import IPv6Address, ip_address
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
+from typing import cast
 
 from hopback.datapath.kernel import CURRENT, behaviour_of
-from hopback.datapath.nd.settings import Lookup, Told, settings_of
+from hopback.datapath.nd.arp import ArpInterface, Local, Scope, Way
+from hopback.datapath.nd.settings import Lookup, Told, arp_settings_of, settings_of
 from hopback.datapath.nd.state import Interface, Own, Proxied
 from hopback.frames.mac import Mac
 from hopback.network.facts import DevId, Ref
@@ -11,6 +14,7 @@ from hopback.snapshot.model import Snapshot
 from hopback.snapshot.rows import Address
 
 _UNKNOWN = Mac(0)
+_USUAL_RULES = (0, 32766, 32767)  # tables local, main and default
 
 
 def interface_of(snapshot: Snapshot, dev: DevId) -> Interface:
@@ -21,12 +25,11 @@ def interface_of(snapshot: Snapshot, dev: DevId) -> Interface:
     """
     release = snapshot.kernels.rows[-1].release if snapshot.kernels.rows else None
     kernel = behaviour_of(release) if release else None
-    macs = [r.mac for r in snapshot.links.rows if (r.netns, r.name) == dev[1:] and r.mac]
     neighbours = [r for r in snapshot.neighbours.rows if (r.netns, r.dev) == dev[1:]]
     six = [(IPv6Address(r.address), r) for r in neighbours if ":" in r.address]
     return Interface(
         dev,
-        macs[-1] if macs else _UNKNOWN,
+        _mac(snapshot, dev),
         settings_of(dev.name, kernel, lookup_in(snapshot, dev.netns)),
         {own.address: own for own in _addresses(snapshot, dev)},
         {
@@ -80,3 +83,60 @@ def _own(row: Address, ref: Ref) -> Own:
         detecting=tentative and not failed,
         refs=(ref,),
     )
+
+
+def _mac(snapshot: Snapshot, dev: DevId) -> Mac:
+    rows = snapshot.links.rows
+    macs = [row.mac for row in rows if (row.netns, row.name) == dev[1:] and row.mac]
+    return macs[-1] if macs else _UNKNOWN
+
+
+def arp_interface_of(snapshot: Snapshot, dev: DevId) -> ArpInterface:
+    """The interface ``dev`` with what of its host's addresses and routes decides ARP.
+
+    The routes are those of the tables main and default: policy rules of IPv4 make it blind.
+    """
+    lookup = lookup_in(snapshot, dev.netns)
+    names = {row.dev for row in snapshot.addresses.rows if row.netns == dev.netns}
+    media = {name: lookup(f"net.ipv4.conf.{name.replace('.', '/')}.medium_id") for name in names}
+    return ArpInterface(
+        dev,
+        _mac(snapshot, dev),
+        arp_settings_of(dev.name, lookup),
+        tuple(_locals(snapshot, dev)),
+        tuple(_ways(snapshot, dev)),
+        {
+            IPv4Address(row.address): (Ref(snapshot.host, row.cite),)
+            for row in snapshot.neighbours.rows
+            if (row.netns, row.dev) == dev[1:] and row.proxy and ":" not in row.address
+        },
+        {dev._replace(name=name): told.value for name, told in media.items() if told},
+        _policy(snapshot, dev.netns),
+    )
+
+
+def _locals(snapshot: Snapshot, dev: DevId) -> Iterator[Local]:
+    for row in snapshot.addresses.rows:
+        if row.netns == dev.netns and ":" not in row.address:
+            where, ref = dev._replace(name=row.dev), Ref(snapshot.host, row.cite)
+            scope = row.scope if row.scope in ("link", "host") else "global"
+            address = IPv4Address(row.address)
+            yield Local(address, row.prefix_len, where, cast("Scope", scope), (ref,))
+
+
+def _ways(snapshot: Snapshot, dev: DevId) -> Iterator[Way]:
+    for row in snapshot.routes.rows:
+        if (row.netns, row.family) != (dev.netns, 4) or row.table not in ("main", "default"):
+            continue
+        network = "0.0.0.0/0" if row.destination == "default" else row.destination
+        out = next((hop.dev for hop in row.hops if hop.dev), None) if row.kind == "unicast" else ""
+        if out is not None:
+            where = dev._replace(name=out) if out else None
+            ref = Ref(snapshot.host, row.cite)
+            yield Way(IPv4Network(network), where, row.metric or 0, (ref,))
+
+
+def _policy(snapshot: Snapshot, netns: str) -> tuple[str, tuple[Ref, ...]] | None:
+    rows = [r for r in snapshot.rules.rows if (r.netns, r.family) == (netns, 4)]
+    refs = tuple(Ref(snapshot.host, r.cite) for r in rows if r.priority not in _USUAL_RULES)
+    return ("IPv4 policy rules, which decide by more than the address", refs) if refs else None
