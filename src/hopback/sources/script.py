@@ -50,9 +50,12 @@ speaks_nft() {
 settings() {
     for key in ipv4/ip_forward bridge/bridge-nf-call-iptables bridge/bridge-nf-call-ip6tables \
         bridge/bridge-nf-call-arptables 'ipv4/conf/*/rp_filter' 'ipv4/conf/*/arp_ignore' \
-        'ipv4/conf/*/arp_announce' 'ipv6/conf/*/accept_dad' 'ipv6/conf/*/enhanced_dad' \
-        'ipv6/conf/*/dad_transmits' 'ipv6/conf/*/disable_ipv6' 'ipv6/conf/*/forwarding' \
-        'ipv6/conf/*/proxy_ndp'; do
+        'ipv4/conf/*/arp_announce' 'ipv4/conf/*/arp_filter' 'ipv4/conf/*/forwarding' \
+        'ipv4/conf/*/proxy_arp' 'ipv4/conf/*/proxy_arp_pvlan' 'ipv4/conf/*/accept_local' \
+        'ipv6/conf/*/accept_dad' 'ipv6/conf/*/enhanced_dad' 'ipv6/conf/*/dad_transmits' \
+        'ipv6/conf/*/disable_ipv6' 'ipv6/conf/*/forwarding' 'ipv6/conf/*/proxy_ndp' \
+        'ipv6/conf/*/accept_ra' 'ipv6/conf/*/addr_gen_mode' 'ipv6/conf/*/optimistic_dad' \
+        'ipv6/conf/*/ndisc_notify' 'ipv6/conf/*/drop_unsolicited_na'; do
         # expanded inside: the devices are those of the namespace
         as "$*${1:+ }grep -H . /proc/sys/net/$key" \
             "$@" sh -c "for file in /proc/sys/net/$key; do

@@ -13,7 +13,8 @@ from tests.fidelity.areas.dad_cells import RARE, DadCase, every_cell, random_cas
 from tests.fidelity.areas.dad_model import ModelStation
 from tests.fidelity.mutants import Mutation
 from tests.kernel.arp_rig import KernelArpHost
-from tests.kernel.dad_rig import KernelStations, station_name
+from tests.kernel.dad_config import station_name
+from tests.kernel.dad_rig import KernelStations
 from tests.kernel.refusal import refusal
 
 _FIRST = 5

@@ -6,7 +6,8 @@ from itertools import product
 from random import Random
 
 from tests.fidelity.shrink import changed_at, fewer, plainer
-from tests.kernel.dad_rig import COUNT, ROUTER, Heard, Settings, StationConfig
+from tests.kernel.dad_config import ROUTER, Heard, Settings, StationConfig
+from tests.kernel.dad_rig import COUNT
 
 ASKER = "fe80::99"
 _ROUTED = (("forwarding", 1), ("proxy_ndp", 1))

@@ -21,22 +21,20 @@ from hopback.frames.nd import Ns
 from hopback.network.facts import DevId
 from tests.fidelity.mutants import Mutation, Spot, rule_of
 from tests.fidelity.taps import KERNEL
-from tests.kernel.dad_rig import (
+from tests.kernel.dad_config import (
     EVERYBODY,
     NONCE,
     OWN,
-    Listed,
     Settings,
     StationConfig,
     existing,
     frame_of,
     given_address,
     placed,
-    plain,
-    renamed,
     station_mac,
     station_name,
 )
+from tests.kernel.dad_rig import Listed, plain, renamed
 
 _STEPS_MAX = 100
 _WORDS = ("tentative", "optimistic", "deprecated", "temporary", "nodad")

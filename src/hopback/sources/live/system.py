@@ -15,8 +15,22 @@ _IPV6 = (
     "disable_ipv6",
     "forwarding",
     "proxy_ndp",
+    "accept_ra",
+    "addr_gen_mode",
+    "optimistic_dad",
+    "ndisc_notify",
+    "drop_unsolicited_na",
 )
-_IPV4 = ("rp_filter", "arp_ignore", "arp_announce")
+_IPV4 = (
+    "rp_filter",
+    "arp_ignore",
+    "arp_announce",
+    "arp_filter",
+    "forwarding",
+    "proxy_arp",
+    "proxy_arp_pvlan",
+    "accept_local",
+)
 _BRIDGE = ("iptables", "ip6tables", "arptables")
 
 
