@@ -15,9 +15,8 @@ from hopback.datapath.effects import Place
 from hopback.datapath.macvlan import VEPA
 from hopback.datapath.model import Model
 from hopback.datapath.rules import RULES
-from hopback.engines.probe import link_local
 from hopback.engines.trace import Trace, trace
-from hopback.frames.build import arp_reply, arp_request, dad_ns, na, ns
+from hopback.frames.build import arp_reply, arp_request, dad_ns, link_local, na, ns
 from hopback.frames.ethernet import Frame
 from hopback.frames.identity import payload_identity
 from hopback.frames.mac import Mac, format_mac

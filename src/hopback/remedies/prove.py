@@ -17,10 +17,9 @@ from hopback.datapath.model import Model, model_of
 from hopback.engines.classes import frames
 from hopback.engines.dhcp import follow
 from hopback.engines.entries import Entry, entries
-from hopback.engines.probe import link_local
 from hopback.engines.verify import Proof, let_in
 from hopback.findings import Fix
-from hopback.frames.build import arp_probe, dad_ns
+from hopback.frames.build import arp_probe, dad_ns, link_local
 from hopback.frames.describe import describe
 from hopback.network.build import build
 from hopback.remedies.flows import Leg, legs, outcome, to_itself
