@@ -62,6 +62,13 @@ POLICY: MappingProxyType[str, Policy] = MappingProxyType(
             "VLAN not allowed, mismatched or asymmetric on the path, or taken by a VLAN device",
         ),
         "mtu-drop": Policy("other-fault", "dropped for size without an ICMP"),
+        "forward-drop": Policy(
+            "other-fault",
+            "bridged or routed frames dropped by a FORWARD policy or rule, bridge-nf included",
+        ),
+        "rp-filter-drop": Policy(
+            "other-fault", "dropped by the reverse-path filter, or as a martian"
+        ),
         "blind-path": Policy(
             "other-fault",
             "the path goes through something that hopback cannot evaluate",

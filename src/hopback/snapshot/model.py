@@ -33,6 +33,7 @@ from hopback.snapshot.rows import (
     Link,
     LogLine,
     MacFlap,
+    Martian,
     Mdb,
     Neighbour,
     NeighbourMessage,
@@ -100,6 +101,7 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     kernels: Rows[Kernel] | Missing = _missing("uname -r")
     identities: Rows[HostIdentity] | Missing = _missing("hostnamectl")
     own_sources: Rows[OwnSource] | Missing = _missing("dmesg")
+    martians: Rows[Martian] | Missing = _missing("dmesg")
     port_events: Rows[PortEvent] | Missing = _missing("dmesg")
     dad_events: Rows[DadEvent] | Missing = _missing("dmesg")
     neighbour_messages: Rows[NeighbourMessage] | Missing = _missing("tcpdump -e -v -n arp or icmp6")
@@ -156,6 +158,7 @@ TABLES: MappingProxyType[type[Row], str] = MappingProxyType(
         Kernel: "kernels",
         HostIdentity: "identities",
         OwnSource: "own_sources",
+        Martian: "martians",
         PortEvent: "port_events",
         DadEvent: "dad_events",
         NeighbourMessage: "neighbour_messages",

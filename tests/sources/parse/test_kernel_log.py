@@ -7,6 +7,7 @@ from hopback.snapshot.rows import (
     BadChecksums,
     DadEvent,
     LogLine,
+    Martian,
     NeighbourMessage,
     OwnSource,
     PortEvent,
@@ -175,7 +176,9 @@ LOG = """
 
 def test_other_lines_that_matter() -> None:
     parsed = kernel_log.parse(pasted(LOG))
-    assert [row.cite.line for row in rows(parsed, LogLine)] == [1, 2, 3, 4, 5, 6]
+    assert [row.cite.line for row in rows(parsed, LogLine)] == [1, 2, 3, 5, 6]
+    (martian,) = rows(parsed, Martian)
+    assert (martian.dev, martian.source, martian.target) == ("br0", "192.0.2.2", "192.0.2.1")
     first, last = rows(parsed, LogLine)[0], rows(parsed, LogLine)[-1]
     assert first.at is not None
     assert last.at is not None

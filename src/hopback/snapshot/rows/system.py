@@ -51,6 +51,18 @@ class PortEvent(Row, frozen=True, kw_only=True, omit_defaults=True):
     at: int | None = None
 
 
+class Martian(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """``martian source TARGET from SOURCE, on dev DEV`` (route.c:ip_handle_martian_source).
+
+    The addresses are text: logs are often shown with digits blanked.
+    """
+
+    dev: str
+    source: str
+    target: str
+    at: int | None = None
+
+
 class LogLine(Row, frozen=True, kw_only=True, omit_defaults=True):
     """Any other line of a log that names a network device or subsystem; kept as text."""
 

@@ -11,6 +11,7 @@ from hopback.snapshot.rows import (
     BadChecksums,
     DadEvent,
     LogLine,
+    Martian,
     NeighbourMessage,
     OwnSource,
     PortEvent,
@@ -45,6 +46,10 @@ _PORT = re.compile(
     rf"(?P<bridge>{_DEV}): port (?P<number>\d{{1,5}})\((?P<dev>{_DEV})\) enter(?:ed|ing) "
     rf"(?P<state>{_STATE}) state"
 )
+# net/ipv4/route.c:ip_handle_martian_source; without the "IPv4: " in front up to 3.6.
+_MARTIAN = re.compile(
+    rf"\bmartian source (?P<target>\S+) from (?P<source>\S+), on dev (?P<dev>{_DEV})"
+)
 _CONFLICTS = Dialects(_DEV)
 # ISC DHCP common/packet.c:decode_udp_ip_header: dhclient, dhcpd and dhcrelay read raw packets
 _CHECKSUMS = re.compile(r"\b(?P<bad>\d{1,4}) bad udp checksums in (?P<seen>\d{1,4}) packets")
@@ -67,7 +72,7 @@ SHAPE: re.Pattern[str] | None = re.compile(
     rf"|{_DMESG}"
     r"|(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ kernel: "
 )
-FILLS: tuple[type[Row], ...] = (OwnSource, PortEvent, DadEvent, LogLine)
+FILLS: tuple[type[Row], ...] = (OwnSource, PortEvent, Martian, DadEvent, LogLine)
 
 
 def parse(text: Text) -> Parsed:
@@ -80,6 +85,7 @@ def parse(text: Text) -> Parsed:
     log = text.strict or bool(text.command)
     for index, line in text.numbered():
         row = _own_source(text, index, line) or _port(text, index, line)
+        row = row or _martian(text, index, line)
         row = row or _conflict(text, index, line) or _checksums(text, index, line)
         if row is None and (log or _STAMPED.match(line)) and (match := _OTHER.search(line)):
             at = log_time(line[: match.start()])
@@ -120,6 +126,20 @@ def _port(text: Text, index: int, line: str) -> Row | None:
         dev=match["dev"],
         number=int(match["number"]),
         state=match["state"],  # type: ignore[arg-type]
+        at=log_time(line[: match.start()]),
+    )
+
+
+def _martian(text: Text, index: int, line: str) -> Row | None:
+    match = _MARTIAN.search(line)
+    if match is None:
+        return None
+    return Martian(
+        cite=text.cite(index),
+        netns=text.netns,
+        dev=match["dev"],
+        source=match["source"],
+        target=match["target"],
         at=log_time(line[: match.start()]),
     )
 
