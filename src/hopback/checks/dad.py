@@ -8,6 +8,7 @@ probes with their own MAC. ``tentative`` alone is no failure: the detection may 
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from hopback.checks.case import Case
@@ -18,6 +19,11 @@ from hopback.network.identifiers import canonical, mac_in
 from hopback.network.model import Station
 from hopback.snapshot.model import Snapshot
 from hopback.snapshot.rows import Sysctl
+
+_FAILURES_MAX = 1000
+"""On one host: a log that repeats itself for months tells no more than its beginning."""
+
+_REPEATED_MAX = 3
 
 
 class Failure(NamedTuple):
@@ -53,7 +59,10 @@ _Said = tuple[Ref, Mac | None]
 
 
 def failures(case: Case) -> Iterator[Failure]:
-    """One for each device and address; a message without an address counts if it stands alone."""
+    """One for each device and address; a message without an address counts if it stands alone.
+
+    Of a host's failures the first thousand, each with the first lines that tell it.
+    """
     named: dict[tuple[str, str], list[DevId]] = defaultdict(list)
     for device in case.network.devices:
         named[device.host, device.name].append(device)
@@ -61,7 +70,7 @@ def failures(case: Case) -> Iterator[Failure]:
         found = _reported(snapshot, named)
         answers = _answers(snapshot)
         told = {device.name for device, address in found if address is not None}
-        for (device, address), said in found.items():
+        for (device, address), said in islice(found.items(), _FAILURES_MAX):
             if address is None and device.name in told:
                 continue
             sure = device.netns or len(named[device.host, device.name]) <= 1
@@ -87,13 +96,15 @@ def _reported(
         key = (DevId(host, row.netns, row.dev), canonical(row.address))
         holders[row.dev, key[1]] = key[0]
         if "dadfailed" in row.flags:
-            found[key].append((Ref(host, row.cite), None))
+            found[key] = [(Ref(host, row.cite), None)]
     for event in snapshot.dad_events.rows:
         address = canonical(event.address) if event.address else None
         device = DevId(host, event.netns, event.dev)
         alone = named.get((host, event.dev), ())
         home = holders.get((event.dev, address), alone[0] if len(alone) == 1 else device)
-        found[home, address].append((Ref(host, event.cite), event.used_by))
+        said = found[home, address]
+        if len(said) < _REPEATED_MAX:
+            said.append((Ref(host, event.cite), event.used_by))
     return found
 
 

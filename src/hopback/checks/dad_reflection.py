@@ -72,7 +72,7 @@ _RULES = {
 
 def _what(device: DevId, failed: Sequence[Failure]) -> str:
     told = [f.address for f in failed if f.address is not None]
-    more = f" and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+    more = " and others" if len(told) > _SHOWN else ""
     addresses = f"{', '.join(told[:_SHOWN])}{more}" if told else "an address"
     on = f"{device.name} of {device.host}" if device.host else device.name
     return f"{on} failed duplicate detection for {addresses}:"

@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
+from itertools import combinations
 from typing import NamedTuple
 
 from hopback.checks.case import Case
@@ -28,6 +29,7 @@ _PRIVATE = re.compile(
     r"nodelocaldns|tun|tap|wg|tailscale|cilium|weave|vnet|veth|vmbr|ipvs)[\w.-]*"
 )
 _PRIVATE_KINDS = frozenset({"bridge", "dummy", "tun", "vxlan", "wireguard", "ipvlan", "macvlan"})
+_PLACES_MAX = 16
 _NAT_DEFAULT = "10.0.2.15"  # what VirtualBox' and QEMU's NAT gives to every guest
 
 
@@ -152,7 +154,7 @@ def _advertised(case: Case) -> _Found:
 
 
 def _answered(case: Case) -> _Found:
-    """Two MACs answered for it, on one segment."""
+    """Two MACs answered for it, on one segment: where it was seen, another address is the same."""
     by_address: dict[str, dict[Mac, Claim]] = defaultdict(dict)
     pairs: dict[tuple[str, Mac], set[DevId]] = defaultdict(set)
     many: dict[tuple[DevId, Mac], set[str]] = defaultdict(set)
@@ -161,16 +163,19 @@ def _answered(case: Case) -> _Found:
         pairs[claim.address, claim.mac].add(claim.seen_on)
         if claim.heard:
             many[claim.seen_on, claim.mac].add(claim.address)
-    agreeing = [places for places in pairs.values() if len(places) > 1]
+    joined = {
+        frozenset(two)
+        for places in pairs.values()
+        for two in combinations(sorted(places)[:_PLACES_MAX], 2)
+    }
     for address, found in by_address.items():
         if len(found) < 2 or _is_local(address):
             continue
         one, other = list(found.values())[:2]
         if any(len(many[c.seen_on, c.mac]) > 1 for c in (one, other)):
             continue  # it answers for others too: a proxy
-        here = {one.seen_on, other.seen_on}
-        same = len(here) == 1 and one.heard and other.heard
-        if same or (len(here) == 2 and any(here <= places for places in agreeing)):
+        here = frozenset((one.seen_on, other.seen_on))
+        if here in joined or (len(here) == 1 and one.heard and other.heard):
             uses = [
                 _Use("one station", one.mac, (one.ref,)),
                 _Use("another", other.mac, (other.ref,)),

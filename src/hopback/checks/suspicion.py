@@ -6,28 +6,24 @@ that returns the probe is asked for, or something that no other station could ha
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal, NamedTuple
 
 from hopback.checks.case import Case
 from hopback.checks.dad import Failure, enhanced_dad, station_of, unexplained
-from hopback.checks.filters import filter_on
 from hopback.checks.heard_twice import WINDOW
-from hopback.datapath.effects import Place
-from hopback.datapath.path import nic_of
-from hopback.engines.trace import Hop, Trace, trace
+from hopback.checks.own_probe import advised_ports, hairpin_file, hairpin_of, returned
+from hopback.engines.trace import Hop
 from hopback.findings import Confidence, Evidence
-from hopback.frames.build import arp_probe, dad_ns, link_local
-from hopback.frames.ethernet import Frame
 from hopback.frames.mac import Mac
-from hopback.network.facts import DevId, Fact, Ref, merge_refs
+from hopback.network.facts import DevId, Ref, merge_refs
 from hopback.network.identifiers import canonical, halves, is_random
-from hopback.snapshot.rows import HairpinAdvice, NeighbourMessage
+from hopback.snapshot.rows import NeighbourMessage
 
 Why = Literal["captured", "path", "cause", "random", "own-mac", "all-ports", "advised", "undecided"]
 _CAUSES = ("uplink-echo", "bond-reflection", "tunnel-reflection")
 _RANDOM_MIN = 2  # clones have the same stable identifiers, so one of them proves nothing
 _FAILED_MIN = 3
+_FAILED_MAX = 8  # of one device: what fails all of them has shown itself by then
 
 
 class Suspicion(NamedTuple):
@@ -54,7 +50,8 @@ def suspected(case: Case) -> Iterator[tuple[DevId, tuple[Failure, ...], Suspicio
     """One for each device with failures that no other fault accounts for."""
     by_device: dict[DevId, list[Failure]] = defaultdict(list)
     for failure in unexplained(case):
-        by_device[failure.device].append(failure)
+        if len(by_device[failure.device]) < _FAILED_MAX:
+            by_device[failure.device].append(failure)
     for device, failed in by_device.items():
         yield device, tuple(failed), suspicion(case, failed)
 
@@ -78,11 +75,11 @@ def _undecided(case: Case, failed: Sequence[Failure]) -> Suspicion:
     if station is not None:
         port, refs = station.port, station.refs
     else:
-        advised = [(d, r) for d, r in _advised_ports(case) if _hairpin(case, d) is not None]
+        advised = [(d, r) for d, r in advised_ports(case) if hairpin_of(case, d) is not None]
         if not advised:
             return Suspicion("undecided", "possible", passed)
         port, refs = advised[0][0], (Ref(advised[0][0].host, advised[0][1].cite),)
-    hairpin = _hairpin(case, port)
+    hairpin = hairpin_of(case, port)
     return Suspicion(
         "undecided",
         "possible",
@@ -93,20 +90,8 @@ def _undecided(case: Case, failed: Sequence[Failure]) -> Suspicion:
     )
 
 
-def _hairpin(case: Case, port: DevId) -> Fact[bool] | None:
-    bridge = case.network.bridge_of(port)
-    return bridge.ports[port].flags.get("hairpin") if bridge else None
-
-
-def hairpin_file(port: str, bridge: str | None = None) -> str:
-    """Where the kernel shows whether hairpin is on (net/bridge/br_sysfs_if.c)."""
-    place = f"{bridge}/brif/{port}" if bridge else f"{port}/brport"
-    return f"/sys/class/net/{place}/hairpin_mode"
-
-
 def _reasons(case: Case, failed: Sequence[Failure]) -> Iterator[Suspicion]:
-    for failure in failed if _messages(case, failed[0].device) else ():
-        yield from _captured(case, failure)
+    yield from _captured(case, failed)
     for failure in failed:
         yield from _returned(case, failure)
     yield from _cause(case, failed)
@@ -117,98 +102,41 @@ def _reasons(case: Case, failed: Sequence[Failure]) -> Iterator[Suspicion]:
         yield from _all_ports(case, failed[0].device)
 
 
-def _messages(case: Case, device: DevId) -> bool:
-    return bool(case.network.snapshots[device.host].neighbour_messages.rows)
-
-
-def _captured(case: Case, failure: Failure) -> Iterator[Suspicion]:
+def _captured(case: Case, failed: Sequence[Failure]) -> Iterator[Suspicion]:
     """Its solicitation is in a capture on the device itself, sent and heard."""
-    snapshot = case.network.snapshots[failure.device.host]
-    last: dict[tuple[Mac, str | None], NeighbourMessage] = {}
-    for row in snapshot.neighbour_messages.rows:
-        if row.kind != "ns" or row.mac is None or row.mac not in failure.own:
+    host, _, name = failed[0].device
+    own = {f.address: f.own for f in failed}
+    last: dict[tuple[str, Mac, str | None], NeighbourMessage] = {}
+    for row in case.network.snapshots[host].neighbour_messages.rows:
+        address = canonical(row.address)
+        if row.kind != "ns" or row.dev != name or row.mac is None:
             continue
-        if row.dev != failure.device.name or canonical(row.address) != failure.address:
+        if row.mac not in own.get(address, ()):
             continue
-        before = last.get((row.mac, row.nonce))
-        last[row.mac, row.nonce] = row
+        before = last.get((address, row.mac, row.nonce))
+        last[address, row.mac, row.nonce] = row
         if before is None or before.at is None or row.at is None or row.direction == "out":
             continue
         if 0 <= row.at - before.at <= WINDOW:
-            refs = (Ref(snapshot.host, r.cite) for r in (before, row))
+            refs = (Ref(host, r.cite) for r in (before, row))
             sure: Confidence = "certain" if row.direction == "in" else "likely"
-            yield Suspicion("captured", sure, merge_refs(refs, failure.own[row.mac]))
+            yield Suspicion("captured", sure, merge_refs(refs, own[address][row.mac]))
 
 
 def _returned(case: Case, failure: Failure) -> Iterator[Suspicion]:
-    """The tables return its probe: by the hairpin of its own port, or by any other path."""
-    station = station_of(case, failure)
-    if station is not None:
-        yield from _traced(case, failure, station.port, station.mac, station.refs)
-        return
-    mac = next(iter(failure.own), None)
-    for device, row in _advised_ports(case):
-        if mac is not None and case.network.bridge_of(device) is not None:
-            yield from _traced(case, failure, device, mac, (Ref(device.host, row.cite),))
-
-
-def _advised_ports(case: Case) -> Iterator[tuple[DevId, HairpinAdvice]]:
-    for host, snapshot in case.network.snapshots.items():
-        for row in snapshot.hairpin_advice.rows:
-            yield DevId(host, row.netns, row.name), row
-
-
-def _traced(
-    case: Case, failure: Failure, port: DevId, mac: Mac, refs: tuple[Ref, ...]
-) -> Iterator[Suspicion]:
-    station = next((s for s in case.network.stations if (s.port, s.mac) == (port, mac)), None)
-    sender = nic_of(station) if station else None
-    worlds = trace(case.model, Place(port, "in"), _probe(failure, mac), sender=sender)
-    ways = [world.path(n) if (n := _back(world, port)) is not None else () for world in worlds]
-    path = ways[0]
-    if not path:
-        return
-    why = merge_refs(*(hop.why.refs for way in ways for hop in way if hop.why))
-    filtered = filter_on(case.network, port) is not None
-    # a world that is not understood does not contradict what was reported, one that drops it does
-    contradicted = any(
-        not way and world.end("blind") is None for way, world in zip(ways, worlds, strict=True)
-    )
-    sure = not (contradicted or filtered) and (not failure.ipv4 or mac in failure.used_by)
-    yield Suspicion(
-        "path",
-        "certain" if sure else "possible" if failure.ipv4 else "likely",
-        merge_refs(refs, why),
-        returned_by=_turned(path, port),
-        mac=mac,
-        port=port,
-        hairpin_file=hairpin_file(port.name),
-        path=path,
-    )
-
-
-def _turned(path: Sequence[Hop], port: DevId) -> DevId:
-    """The port whose hairpin sent the frame back; else the station's own, by which it came."""
-    turns = (hop.place.dev for hop in path if hop.why and hop.why.rule == "hairpin")
-    return next(turns, port)
-
-
-def _back(journey: Trace, port: DevId) -> int | None:
-    """The hop at which the frame is at its sender again."""
-    end = journey.end("returned")
-    if end is not None:
-        return end.hop
-    return next((n for n, h in enumerate(journey.hops) if h.place == Place(port, "out")), None)
-
-
-def _probe(failure: Failure, mac: Mac) -> Frame:
-    try:
-        address = ip_address(failure.address or "")
-    except ValueError:
-        address = link_local(mac)
-    if isinstance(address, IPv4Address):
-        return arp_probe(mac, address)
-    return dad_ns(mac, IPv6Address(address))
+    """The tables return its probe; an IPv4 one it would ignore, unless the log names its MAC."""
+    for back in returned(case, failure):
+        named = not failure.ipv4 or back.mac in failure.used_by
+        yield Suspicion(
+            "path",
+            ("certain" if back.sure else "likely") if named else "possible",
+            back.refs,
+            returned_by=back.by,
+            mac=back.mac,
+            port=back.port,
+            hairpin_file=hairpin_file(back.port.name),
+            path=back.path,
+        )
 
 
 def _cause(case: Case, failed: Sequence[Failure]) -> Iterator[Suspicion]:
@@ -271,7 +199,7 @@ def _own_mac(case: Case, failed: Sequence[Failure]) -> Iterator[Suspicion]:
     if station is None or not any(station.mac in f.used_by for f in failed):
         return
     others = [s for s in case.network.stations_on(station.bridge) if s.mac != station.mac]
-    if others and _hairpin(case, station.port) is None:
+    if others and hairpin_of(case, station.port) is None:
         yield Suspicion(
             "own-mac",
             "likely",
@@ -284,8 +212,8 @@ def _own_mac(case: Case, failed: Sequence[Failure]) -> Iterator[Suspicion]:
 
 def _advised(case: Case) -> Iterator[Suspicion]:
     """The text holds the hairpin of a port for it, and nothing tells how that is set."""
-    for device, row in _advised_ports(case):
-        if _hairpin(case, device) is None:
+    for device, row in advised_ports(case):
+        if hairpin_of(case, device) is None:
             refs = (Ref(device.host, row.cite),)
             file = hairpin_file(row.name, row.bridge)
             yield Suspicion("advised", "likely", refs, port=device, hairpin_file=file)
