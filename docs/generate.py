@@ -45,6 +45,8 @@ _AREAS = {
     " running kernel, frame for frame and address for address.",
     "device": "Rules of single devices.",
     "filter": "What packet filters do where the kernel calls them.",
+    "bridge-nf": "br_netfilter: bridged packets meet the filters of IP and ARP.",
+    "ip": "IP forwarding, as far as the main routing table goes.",
     "assumed": "What no table tells: it is assumed, and the output says so.",
 }
 _KERNELS = {"host": "running kernel", "uml": "user-mode kernel"}

@@ -23,6 +23,7 @@ from hopback.datapath.effects import (
 )
 from hopback.datapath.netfilter.hooks import Netfilter
 from hopback.datapath.netfilter.packet import Outcome, Passed, Seen, Stopped
+from hopback.datapath.netfilter.ruleset import Ruleset
 from hopback.datapath.path import step
 from hopback.datapath.skb import FRESH, Skb
 from hopback.frames.ethernet import Frame
@@ -53,10 +54,10 @@ Filter = Callable[[Seen], Outcome | None]
 def hooks(state: BridgeState, filter_: Filter) -> Hooks:
     """Filters that answer as told; None accepts."""
 
-    def traverse(world: World, seen: Seen) -> Outcome:
+    def ask(_: Ruleset, world: World, seen: Seen, priorities: range) -> Outcome:
         return filter_(seen) or Passed(seen.frame, seen.skb)
 
-    return Hooks(Netfilter(traverse, frozenset({"bridge"})), state, {})
+    return Hooks(Netfilter(Ruleset(HOST), frozenset({"bridge"}), ask=ask), state, {})
 
 
 def listening() -> tuple[list[Seen], Filter]:
@@ -192,11 +193,11 @@ TWO = links(
 def test_a_device_has_hooks_of_its_own_in_and_out() -> None:
     heard: list[Seen] = []
 
-    def traverse(world: World, seen: Seen) -> Outcome:
+    def ask(_: Ruleset, world: World, seen: Seen, priorities: range) -> Outcome:
         heard.append(seen)
         return DROPPED if seen.hook == "egress" else Passed(seen.frame, Skb(mark=1))
 
-    own = Netfilter(traverse, frozenset({"netdev"}), frozenset({"a0"}))
+    own = Netfilter(Ruleset(HOST), frozenset({"netdev"}), frozenset({"a0"}), ask)
     filtered = replace(model(TWO), netfilter={("kvm1", ""): own})
     (drop,) = step(filtered, {}, Place(dev("a0"), "out"), frame(BROADCAST))
     assert isinstance(drop, Drop)

@@ -6,6 +6,7 @@ from hopback.datapath.bridge.learn import applied
 from hopback.datapath.effects import Ask, Blind, Cross, Deliver, Drop, Effect, Learn, Place, Send
 from hopback.datapath.model import Model
 from hopback.datapath.path import step
+from hopback.datapath.skb import FRESH, Skb
 from hopback.frames.codec import decode, encode
 from hopback.frames.ethernet import Frame
 from tests.build import dev
@@ -44,12 +45,12 @@ class Walk:
         )
         return Prediction(result, frozenset(self._fired))
 
-    def _go(self, place: Place, frame: Frame, hops: int) -> None:
+    def _go(self, place: Place, frame: Frame, hops: int, skb: Skb = FRESH) -> None:
         assert hops, f"the model goes round in circles at {place.dev.name}"
         if place.way == "out" and place.dev.name in self._wires:
             self._egress.setdefault(place.dev.name, []).append(encode(frame))
             return
-        effects = step(self._model, {}, place, frame)
+        effects = step(self._model, {}, place, frame, skb)
         self._fired.update(filter(None, map(rule_of, effects)))
         bridge = self._model.bridge_of.get(place.dev, place.dev)
         for effect in self._mutation(effects, Spot(bridge, None, frame)):
@@ -57,10 +58,10 @@ class Walk:
 
     def _follow(self, effect: Effect, hops: int) -> None:
         match effect:
-            case Send(dev=out, frame=frame):
-                self._go(Place(out, "out"), frame, hops)
-            case Cross(dev=far, frame=frame):
-                self._go(Place(far, "in"), frame, hops)
+            case Send(dev=out, frame=frame, skb=skb):
+                self._go(Place(out, "out"), frame, hops, skb)
+            case Cross(dev=far, frame=frame, skb=skb):
+                self._go(Place(far, "in"), frame, hops, skb)
             case Deliver(dev=up, frame=frame, packet_type=type_):
                 self._local.setdefault(up.name, []).append(Received(type_, encode(frame)))
             case Learn(bridge=id_):

@@ -9,8 +9,8 @@ from hopback.network.facts import DevId, Ref
 from hopback.network.model import BridgeView
 from hopback.snapshot.model import Snapshot
 
-_VALID = frozenset({"PERMANENT", "NOARP", "REACHABLE", "PROBE", "STALE", "DELAY"})
-"""NUD_VALID (include/net/neighbour.h)."""
+VALID = frozenset({"PERMANENT", "NOARP", "REACHABLE", "PROBE", "STALE", "DELAY"})
+"""NUDVALID (include/net/neighbour.h)."""
 
 _SUPPRESSING = ("neigh_suppress", "proxyarp", "proxyarp_wifi")
 
@@ -62,7 +62,7 @@ def _neighbours(snapshot: Snapshot, device: DevId) -> Mapping[Ip, NeighbourEntry
             for row in snapshot.neighbours.rows
             if (row.netns, row.dev) == (device.netns, device.name)
             and row.mac is not None
-            and row.state in _VALID
+            and row.state in VALID
             and not row.proxy
         }
     )

@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hopback.datapath.bond_state import BondState, bond_states
+from hopback.datapath.bridge.nf_state import NfState, nf_state
 from hopback.datapath.bridge.state import (
     NO_VLANS,
     BridgeState,
@@ -17,10 +18,13 @@ from hopback.datapath.bridge.state import (
 )
 from hopback.datapath.effects import Question
 from hopback.datapath.groups import snooping_of
-from hopback.datapath.hosts import hosts_listed, hosts_of
+from hopback.datapath.hosts import hosts_listed
+from hopback.datapath.hosts import hosts_of as bridge_hosts_of
+from hopback.datapath.ip.host import Host, hosts_of
 from hopback.datapath.kernel import Behaviour, behaviour_of
 from hopback.datapath.macvlan import Macvlans, macvlans_of
-from hopback.datapath.netfilter.hooks import Netfilter
+from hopback.datapath.netfilter.hooks import Netfilter, netfilter_of
+from hopback.datapath.netfilter.ruleset import rulesets_of
 from hopback.datapath.vlan_device import VlanDevices, vlan_devices
 from hopback.datapath.vxlan_state import Vxlans, vxlans_of
 from hopback.frames.ethernet import DOT1Q
@@ -46,7 +50,11 @@ _FLAGS = (
 
 
 class Model(Struct, frozen=True):
-    """All that ``path.step`` needs. ``netfilter`` has the packet filters by host and namespace."""
+    """All that ``path.step`` needs.
+
+    ``netfilter`` has the packet filters by host and namespace, ``hosts`` the IP layers that are
+    known. ``inside`` are devices whose other end is in sight.
+    """
 
     network: Network
     bridges: Mapping[DevId, BridgeState]
@@ -58,6 +66,9 @@ class Model(Struct, frozen=True):
     bond_of: Mapping[DevId, DevId]
     vlans: VlanDevices
     netfilter: Mapping[tuple[str, str], Netfilter] = MappingProxyType({})
+    bridge_nf: Mapping[DevId, NfState] = MappingProxyType({})
+    hosts: Mapping[tuple[str, str], Host] = MappingProxyType({})
+    inside: frozenset[DevId] = frozenset()
 
     def entry_of(self, station: Station) -> FdbEntry | None:
         """Where the station's bridge has it, in the VLAN of what it sends untagged."""
@@ -72,6 +83,7 @@ def model_of(network: Network) -> Model:
     for station in network.stations:
         stations[station.port] = (*stations.get(station.port, ()), station)
     bonds = bond_states(network)
+    vlans, macvlans = vlan_devices(network), macvlans_of(network)
     return Model(
         network=network,
         bridges=MappingProxyType({id_: _state(network, b) for id_, b in network.bridges.items()}),
@@ -79,12 +91,34 @@ def model_of(network: Network) -> Model:
             {port: id_ for id_, bridge in network.bridges.items() for port in bridge.ports}
         ),
         stations=MappingProxyType(stations),
-        macvlans=macvlans_of(network),
+        macvlans=macvlans,
         vxlans=vxlans_of(network),
         bonds=MappingProxyType(bonds),
         bond_of=MappingProxyType({leg.id: b.id for b in bonds.values() for leg in b.legs}),
-        vlans=vlan_devices(network),
+        vlans=vlans,
+        netfilter=MappingProxyType(
+            {
+                (host, netns): netfilter_of(rules)
+                for host, snapshot in network.snapshots.items()
+                for netns, rules in rulesets_of(snapshot).items()
+            }
+        ),
+        bridge_nf=MappingProxyType(
+            {id_: nf_state(network.snapshots[id_.host], b) for id_, b in network.bridges.items()}
+        ),
+        hosts=hosts_of(network),
+        inside=_inside(network, vlans, macvlans),
     )
+
+
+def _inside(network: Network, vlans: VlanDevices, macvlans: Macvlans) -> frozenset[DevId]:
+    """Devices by which a frame goes where we see what becomes of it."""
+    joined = (id_ for id_, device in network.devices.items() if device.peer is not None)
+    found = {*network.bridges, *joined, *macvlans.by_id}
+    for id_, device in vlans.by_id.items():
+        if device.lower in found:
+            found.add(id_)
+    return frozenset(found)
 
 
 def _state(network: Network, bridge: BridgeView) -> BridgeState:
@@ -112,7 +146,7 @@ def _state(network: Network, bridge: BridgeView) -> BridgeState:
         vlan_protocol=_setting(bridge, "vlan_protocol", DOT1Q),
         vlans=_vlans(network, bridge.id) if filters else NO_VLANS,
         promisc=device.promisc.refs if device and device.promisc and device.promisc.value else None,
-        hosts=hosts_of(snapshot, bridge),
+        hosts=bridge_hosts_of(snapshot, bridge),
         hosts_listed=hosts_listed(snapshot, bridge.id),
         table_complete=complete,
         question=_question(bridge),

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from hopback.datapath import bond, macvlan, veth, vlan_device, vxlan
 from hopback.datapath.bridge import ingress
 from hopback.datapath.bridge.hooks import Hooks
+from hopback.datapath.bridge.nf import BridgeNf
 from hopback.datapath.bridge.state import BridgeState
 from hopback.datapath.effects import (
     Blind,
@@ -18,7 +19,9 @@ from hopback.datapath.effects import (
     Why,
     World,
 )
+from hopback.datapath.ip.receive import IpLayer
 from hopback.datapath.model import Model
+from hopback.datapath.netfilter.hooks import Netfilter
 from hopback.datapath.netfilter.packet import Passed, Seen
 from hopback.datapath.skb import FRESH, Skb
 from hopback.frames.ethernet import Frame
@@ -32,18 +35,49 @@ def step(
 ) -> tuple[Effect, ...]:
     """What happens at ``place`` to ``frame``, and ``skb`` beside it."""
     filters = model.netfilter.get(place.dev[:2]) if model.netfilter else None
-    if filters is not None and place.dev.name in filters.devices:
+    if filters is not None and filters.at(place.dev.name):
         passed = filters.call(world, _at_device(place, frame, skb))
         if not isinstance(passed, Passed):
             return (passed,)
         frame, skb = passed.frame, passed.skb
     state = _bridge_at(model, place, frame)
-    if state is not None:
-        hooks = Hooks(filters, state, world) if filters else None
-        effects = _bridged(model, world, place, frame, skb, state, hooks)
-    else:
+    if state is None:
         effects = _plain(model, world, place, frame, skb)
-    return tuple(e for effect in effects for e in _above(model, world, effect))
+    else:
+        hooks = _hooks(model, world, state, filters) if filters else None
+        effects = _bridged(model, world, place, frame, skb, state, hooks)
+    if skb.packet_type is None or place.way == "out":
+        effects = tuple(e for effect in effects for e in _above(model, world, effect))
+    return tuple(_up(model, world, place, e) for e in effects) if model.hosts else effects
+
+
+def _hooks(model: Model, world: World, state: BridgeState, filters: Netfilter) -> Hooks:
+    """The filters as the bridge calls them, with br_netfilter if it has any to hand packets to."""
+    if not filters.families & {"ip", "ip6", "arp"}:
+        return Hooks(filters, state, world)
+    layer = _ip_layer(model, world, state.id)
+    nf = BridgeNf(filters, model.bridge_nf[state.id], state, world, layer)
+    return Hooks(filters, state, world, nf)
+
+
+def _ip_layer(model: Model, world: World, dev: DevId) -> IpLayer | None:
+    host = model.hosts.get(dev[:2])
+    if host is None:
+        return None
+    return IpLayer(host, model.network, world, model.netfilter.get(dev[:2]), model.inside)
+
+
+def _up(model: Model, world: World, place: Place, effect: Effect) -> Effect:
+    """A packet goes up to the IP layer of its namespace, if that is known."""
+    if not isinstance(effect, Deliver) or effect.packet_type == "otherhost":
+        return effect
+    layer = _ip_layer(model, world, effect.dev)
+    if layer is None or effect.dev not in model.network.devices or not layer.takes(effect.frame):
+        return effect
+    if effect.dev == place.dev and place.way == "in":
+        return layer.receive(effect)
+    skb = replace(effect.skb, packet_type=effect.packet_type)
+    return Cross(effect.dev, effect.frame, effect.why, skb)
 
 
 def _plain(model: Model, world: World, place: Place, frame: Frame, skb: Skb) -> tuple[Effect, ...]:
@@ -95,6 +129,8 @@ def _carried(place: Place, skb: Skb, effect: Effect) -> Effect:
     """
     if not isinstance(effect, Send | Cross | Deliver) or effect.dev[:2] != place.dev[:2]:
         return effect
+    if isinstance(effect, Deliver):
+        return replace(effect, packet_type=skb.packet_type or effect.packet_type, skb=skb)
     return replace(effect, skb=Skb(mark=skb.mark) if effect.why.rule == "veth" else skb)
 
 

@@ -6,6 +6,7 @@ about every rule but those marked ``assumed``, and notices if the model does the
 
 from types import MappingProxyType
 
+from hopback.datapath.ip.rules import IP_RULES
 from hopback.datapath.nd.rules import ND_RULES
 from hopback.datapath.rule import RuleInfo
 
@@ -362,6 +363,7 @@ RULES = MappingProxyType(
             "device",
         ),
         **ND_RULES,
+        **IP_RULES,
         "blind": RuleInfo("", "what happens here is not in the model", "assumed"),
         "beyond": RuleInfo("", "what lies beyond the uplink is not in the tables", "assumed"),
         "beyond-returns": RuleInfo(

@@ -47,8 +47,8 @@ class Skb(Struct, frozen=True):
 
     ``reply`` tells the direction that the packet has in its ``connection``, ``related`` that it is
     an error about it. ``untracked``: a rule said notrack. ``physin``: the port by which a bridged
-    packet came in, while br_netfilter has it (``nf_bridge_info``); ``dnatted``: DNAT sent it back
-    to the same bridge. ``packet_type`` is None where the frame's destination still tells it.
+    packet came in, while br_netfilter has it (``nf_bridge_info``); ``dnatted``: there it was routed
+    anew, after DNAT. ``packet_type`` is None where the frame's destination still tells it.
     """
 
     mark: int = 0

@@ -10,6 +10,7 @@ from msgspec.structs import replace as changed
 from hopback.datapath.effects import World
 from hopback.datapath.netfilter.hooks import Netfilter
 from hopback.datapath.netfilter.packet import Outcome, Passed, Seen, Stopped
+from hopback.datapath.netfilter.ruleset import Ruleset
 from tests.fidelity.area import Prediction, Result
 from tests.fidelity.areas.bridge import state_of
 from tests.fidelity.areas.bridge_cases import (
@@ -21,7 +22,7 @@ from tests.fidelity.areas.bridge_cases import (
 )
 from tests.fidelity.mutants import Mutation
 from tests.fidelity.shrink import changed_at, fewer, plainer
-from tests.fidelity.taps import observed, predicted
+from tests.fidelity.taps import HOST, observed, predicted
 from tests.kernel.filter_rig import CHAINS, BridgeHook, FilterBridge, Rule, filter_refusal
 
 _PORTS = 4
@@ -83,7 +84,7 @@ class FilterArea:
             yield run
 
     def model(self, case: FilterCase, mutation: Mutation) -> Prediction:
-        netfilter = Netfilter(_asking(case.rules), frozenset({"bridge"}))
+        netfilter = Netfilter(Ruleset(HOST), frozenset({"bridge"}), ask=_asking(case.rules))
         return predicted(state_of(case), case.frames, mutation, netfilter)
 
 
@@ -115,10 +116,10 @@ def _is_double(raw: bytes) -> bool:
     return raw[12:14] == b"\x88\xa8"
 
 
-def _asking(rules: Sequence[Rule]) -> Callable[[World, Seen], Outcome]:
+def _asking(rules: Sequence[Rule]) -> Callable[[Ruleset, World, Seen, range], Outcome]:
     """The chains in the simplest way: the first rule that fits decides."""
 
-    def traverse(world: World, seen: Seen) -> Outcome:
+    def ask(_: Ruleset, world: World, seen: Seen, priorities: range) -> Outcome:
         rule = next((rule for rule in rules if _fits(rule, seen)), None)
         if rule is None:
             return Passed(seen.frame, seen.skb)
@@ -128,7 +129,7 @@ def _asking(rules: Sequence[Rule]) -> Callable[[World, Seen], Outcome]:
             return Passed(changed(seen.frame, src=rule.source), seen.skb)
         return Stopped("drop", rule.hook, ())
 
-    return traverse
+    return ask
 
 
 def _fits(rule: Rule, seen: Seen) -> bool:

@@ -59,25 +59,21 @@ def receive(
     if port.state not in ("learning", "forwarding"):
         return (Drop(Why("state-drop", port.why("state"))),)
     if hooks is None:
-        return finish(state, world, port, frame, skb)
+        return _finish(state, world, port, Passed(frame, skb), None)
     brouted = hooks.broute(port, frame, skb)
     if brouted is not None:
         return (brouted,)
     passed = hooks.prerouting(port, frame, skb)
     if not isinstance(passed, Passed):
         return (passed,)
-    return finish(state, world, port, passed.frame, passed.skb, hooks)
+    return _finish(state, world, port, passed, hooks)
 
 
-def finish(
-    state: BridgeState,
-    world: World,
-    port: PortConfig,
-    frame: Frame,
-    skb: Skb,
-    hooks: Hooks | None = None,
+def _finish(
+    state: BridgeState, world: World, port: PortConfig, passed: Passed, hooks: Hooks | None
 ) -> tuple[Effect, ...]:
     """What becomes of a frame that the filters let in (br_handle_frame_finish)."""
+    frame, skb = passed.frame, passed.skb
     inside = admit(state, port.vlans, frame, skb, forwarding=port.state == "forwarding")
     if isinstance(inside, Why):
         return (Drop(inside),)
@@ -88,6 +84,7 @@ def finish(
     if port.state == "learning" or inside.learn_only:
         refs = port.why("state") + (port.vlans.refs if inside.learn_only else ())
         return (*learnt, Drop(Why("learning-drop", refs)))
+    inside = inside._replace(refs=passed.refs)
     return learnt + _forward(_after(state, learnt, frame), world, port, inside, hooks)
 
 
@@ -165,7 +162,7 @@ def _forward(
     if isinstance(answered, Ask | Blind):
         return (answered,)
     copies = _copies(state, world, port, inside, answered)
-    return answered.replies + (hooks.leaving(port, copies) if hooks else copies)
+    return answered.replies + (hooks.leaving(port, inside, copies) if hooks else copies)
 
 
 def _copies(
@@ -241,7 +238,7 @@ def transmit(
     if answered.resent is not None:
         first = transmit(state, world, answered.resent, hooks=hooks)
     copies = _send(state, world, inside, answered)
-    return first + (hooks.leaving(None, copies) if hooks else copies)
+    return first + (hooks.leaving(None, inside, copies) if hooks else copies)
 
 
 def _send(

@@ -13,18 +13,20 @@ from hopback.datapath.bridge.state import BridgeState, VlanGroup
 from hopback.datapath.effects import Why
 from hopback.datapath.skb import FRESH, Skb
 from hopback.frames.ethernet import Frame, Vlan
+from hopback.network.facts import Ref
 
 
 class Admitted(NamedTuple):
     """A frame inside the bridge. ``learn_only``: its VLAN is in state learning on the port.
 
-    ``skb`` is what travels beside it.
+    ``skb`` is what travels beside it, ``refs`` are the rows of filters that let it in so.
     """
 
     vid: int
     frame: Frame
     learn_only: bool = False
     skb: Skb = FRESH
+    refs: tuple[Ref, ...] = ()
 
 
 def admit(

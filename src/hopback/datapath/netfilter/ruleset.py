@@ -1,6 +1,7 @@
 """The packet filters of a namespace: which chains a hook calls, in which order, and their sets."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from ipaddress import ip_interface
 from types import MappingProxyType
 from typing import NamedTuple
@@ -225,7 +226,9 @@ def _unseen(snapshot: Snapshot, netns: str, listed: Listed) -> Iterator[Unseen]:
 def _addresses(snapshot: Snapshot, netns: str) -> Addresses:
     found: dict[str, list[Own]] = {}
     for row in snapshot.addresses.rows:
-        if row.netns == netns:
+        if row.netns != netns:
+            continue
+        with suppress(ValueError):  # a row keeps what was listed as text
             at = ip_interface(f"{row.address}/{row.prefix_len}")
             odd = {"secondary", "tentative", "dadfailed", "deprecated"} & set(row.flags)
             usable = row.scope in (None, "global") and not odd

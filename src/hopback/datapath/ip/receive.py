@@ -1,0 +1,171 @@
+"""A packet goes up the IP layer: to the host itself, or on by another device.
+
+net/ipv4/ip_input.c, ip_forward.c, ip_output.c; net/ipv6/ip6_input.c, ip6_output.c (Linux 6.12).
+"""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from hopback.datapath.bridge.state import NeighbourEntry
+from hopback.datapath.effects import Ask, Blind, Deliver, Drop, Effect, Send, Why, World
+from hopback.datapath.ip.host import Host
+from hopback.datapath.ip.input import forwards, route_input
+from hopback.datapath.ip.neighbour import resolve
+from hopback.datapath.ip.packet import (
+    addresses,
+    hops_left,
+    is_invalid,
+    may_be_cut,
+    one_hop_less,
+    packet_of,
+    size_of,
+)
+from hopback.datapath.ip.route import Way
+from hopback.datapath.netfilter.hooks import Netfilter
+from hopback.datapath.netfilter.packet import ChainFamily, Passed, Seen
+from hopback.datapath.skb import Ip, Skb
+from hopback.frames.ethernet import Frame
+from hopback.frames.ipv4 import Ipv4
+from hopback.frames.ipv6 import Ipv6
+from hopback.frames.mac import Mac
+from hopback.network.facts import DevId, Fact, Ref, merge_refs
+from hopback.network.model import Network
+from hopback.snapshot.rows import Hook
+
+Stop = Drop | Ask | Blind
+
+
+class IpLayer(Struct, frozen=True):
+    """The IP layer of ``host``, and the filters of its namespace if there are any.
+
+    ``inside`` are devices whose other end is in sight: a bridge, a veth.
+    """
+
+    host: Host
+    network: Network
+    world: World
+    netfilter: Netfilter | None = None
+    inside: frozenset[DevId] = frozenset()
+
+    def takes(self, frame: Frame) -> bool:
+        """Whether it is a packet of a family whose addresses and routes are known."""
+        packet = packet_of(frame)
+        return packet is not None and packet.src.version in self.host.families
+
+    def receive(self, up: Deliver) -> Effect:
+        """What becomes of a packet that came up on ``up.dev`` (ip_rcv, ipv6_rcv)."""
+        if up.packet_type == "otherhost" or not self.takes(up.frame):
+            return up
+        if is_invalid(up.frame):
+            return Drop(Why("ip-invalid"))
+        entered = self._prerouting(up)
+        if not isinstance(entered, Passed):
+            return entered
+        up = replace(up, frame=entered.frame, skb=entered.skb, why=_with(up.why, entered.refs))
+        packet = packet_of(up.frame)
+        if packet is None:
+            return up
+        way = route_input(self.host, self.world, *addresses(packet), up.dev.name)
+        if not isinstance(way, Way):
+            return _because(way, entered.refs)
+        return self._forward(up, packet, way) if way.kind == "out" else self._local(up, way)
+
+    def _prerouting(self, up: Deliver) -> Passed | Stop:
+        """br_netfilter_hooks.c:ip_sabotage_in: not once more after a bridge has called it."""
+        if up.skb.physin:
+            return Passed(up.frame, up.skb)
+        return self._call("prerouting", up.frame, up.skb, indev=up.dev.name)
+
+    def _local(self, up: Deliver, way: Way) -> Effect:
+        passed = self._call("input", up.frame, up.skb, indev=up.dev.name)
+        if not isinstance(passed, Passed):
+            return passed
+        skb = replace(passed.skb, physin="", dnatted=False, packet_type=None)
+        why = _with(up.why, way.refs + passed.refs)
+        return Deliver(up.dev, passed.frame, up.packet_type, why, skb)
+
+    def _forward(self, up: Deliver, packet: Ipv4 | Ipv6, way: Way) -> Effect:
+        """ip_forward.c:ip_forward, ip6_output.c:ip6_forward."""
+        refused = self._unforwardable(up, packet, way)
+        if refused is not None:
+            return refused
+        out = up.dev._replace(name=way.dev)
+        frame = one_hop_less(up.frame, packet)
+        passed = self._call(
+            "forward", frame, up.skb, indev=up.dev.name, outdev=way.dev, nexthop=way.nexthop
+        )
+        if not isinstance(passed, Passed):
+            return passed
+        last = self._call(
+            "postrouting", passed.frame, passed.skb, outdev=way.dev, nexthop=way.nexthop
+        )
+        if not isinstance(last, Passed):
+            return last
+        refs = merge_refs(up.why.refs, way.refs, passed.refs, last.refs)
+        return self._out(out, last, way, refs)
+
+    def _unforwardable(self, up: Deliver, packet: Ipv4 | Ipv6, way: Way) -> Stop | None:
+        if isinstance(packet, Ipv6):
+            told = forwards(self.host, self.world, up.dev.name, 6)
+            if not isinstance(told, Fact):
+                return told
+        if up.packet_type != "host":
+            return Drop(Why("ip-not-for-host"))
+        if hops_left(packet) <= 1:
+            return Drop(Why("ip-ttl"))
+        elsewhere = way.dev != up.dev.name and not up.skb.dnatted
+        if isinstance(packet, Ipv6) and packet.src.is_link_local and elsewhere:
+            return Drop(Why("ip-link-local"))
+        mtu = self._mtu(up.dev._replace(name=way.dev))
+        if mtu is None or size_of(packet) <= mtu.value:
+            return None
+        if may_be_cut(packet):
+            return Blind("a packet that is sent on in fragments", mtu.refs)
+        return Drop(Why("ip-too-big", merge_refs(way.refs, mtu.refs)))
+
+    def _out(self, out: DevId, sent: Passed, way: Way, refs: tuple[Ref, ...]) -> Effect:
+        """ip_output.c:ip_finish_output2: the frame is the neighbour's, from this device."""
+        device = self.network.devices.get(out)
+        found = self.neighbour(out, way.nexthop)
+        if not isinstance(found, NeighbourEntry):
+            return _because(found, refs)
+        mac = device.mac if device else None
+        if mac is None:
+            return Blind(f"the MAC of {out.name}, which no listing shows", ())
+        frame = replace(sent.frame, dst=found.mac, src=Mac(mac.value))
+        skb = replace(sent.skb, physin="", dnatted=False, packet_type=None)
+        return Send(out, frame, Why("ip-forward", merge_refs(refs, found.refs)), skb)
+
+    def neighbour(self, out: DevId, nexthop: Ip) -> NeighbourEntry | Stop:
+        """Who ``nexthop`` is on the device ``out``."""
+        outside = out not in self.inside
+        return resolve(self.network, self.host, self.world, out.name, nexthop, outside=outside)
+
+    def _mtu(self, dev: DevId) -> Fact[int] | None:
+        device = self.network.devices.get(dev)
+        return device.mtu if device else None
+
+    def _call(
+        self,
+        hook: Hook,
+        frame: Frame,
+        skb: Skb,
+        *,
+        indev: str = "",
+        outdev: str = "",
+        nexthop: Ip | None = None,
+    ) -> Passed | Stop:
+        if self.netfilter is None:
+            return Passed(frame, skb)
+        family: ChainFamily = "ip" if isinstance(frame.payload, Ipv4) else "ip6"
+        seen = Seen(family, hook, frame, skb, indev, outdev, skb.physin, nexthop=nexthop)
+        return self.netfilter.call(self.world, seen)
+
+
+def _with(why: Why, refs: tuple[Ref, ...]) -> Why:
+    return Why(why.rule, merge_refs(why.refs, refs))
+
+
+def _because(stop: Stop, refs: tuple[Ref, ...]) -> Stop:
+    """A drop that rules led to also cites those."""
+    return replace(stop, why=_with(stop.why, refs)) if isinstance(stop, Drop) else stop

@@ -1,0 +1,23 @@
+"""br_netfilter and IP forwarding against the running kernel, packet for packet."""
+
+from random import Random
+
+import pytest
+
+from tests.fidelity.areas.ip import AREA
+from tests.fidelity.report import told
+from tests.fidelity.run import run
+from tests.kernel.tap import TUN
+
+pytestmark = [
+    pytest.mark.kernel(TUN),
+    pytest.mark.skipif(AREA.refusal() is not None, reason=str(AREA.refusal())),
+]
+
+CASES = 300
+
+
+def test_random_packets_agree_and_every_mutant_is_caught() -> None:
+    tally = run(AREA, Random(1), lambda tally: tally.cases >= CASES)
+    assert tally.first is None, told(AREA.name, tally.first, 1)
+    assert tally.caught == AREA.rules
