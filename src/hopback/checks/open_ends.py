@@ -94,9 +94,12 @@ def _signs(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Iterator[Gap]:
     A router that redirects, and nobody at the other end, are no return.
     """
     explained = {f.details.get("sign") for f in findings if f.check == "expected-duplicate"}
+    unanswered = {f.details["asked"] for f in findings if f.check == "hairpin-missing"}
     redirected = any(row.kind == "redirect" for row in snapshot.ping_signs.rows)
     for row in snapshot.ping_signs.rows:
         if row.kind in explained or (row.kind == "unreachable" and redirected):
+            continue
+        if row.kind == "no-reply" and row.target in unanswered:
             continue
         who = f" ({row.peer or row.target})" if row.peer or row.target else ""
         yield Gap(snapshot.host, "ping_signs", f"{_SIGNS[row.kind]}{who}: not explained")

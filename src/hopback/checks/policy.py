@@ -62,6 +62,10 @@ POLICY: MappingProxyType[str, Policy] = MappingProxyType(
             "VLAN not allowed, mismatched or asymmetric on the path, or taken by a VLAN device",
         ),
         "mtu-drop": Policy("other-fault", "dropped for size without an ICMP"),
+        "hairpin-missing": Policy(
+            "other-fault",
+            "a station cannot reach itself, or its own side, through a translated address",
+        ),
         "forward-drop": Policy(
             "other-fault",
             "bridged or routed frames dropped by a FORWARD policy or rule, bridge-nf included",
