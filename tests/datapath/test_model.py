@@ -123,8 +123,10 @@ FLAGS_BY_AGE = (
     ("4.20", {"sticky"}),
     ("4.19", {"backup_port"}),
     ("4.18", {"isolated"}),
-    ("4.15", {"port_group_fwd_mask"}),
+    ("4.15", {"port_group_fwd_mask", "logs_name_mac"}),
+    ("4.14", {"dad_all"}),
     ("4.12", {"bcast_flood"}),
+    ("4.10", {"enhanced_dad"}),
     ("4.9", {"lldp_forwardable", "bond_halves_hash"}),
     ("3.12", {"nd_snooped"}),
     ("3.11", {"mcast_needs_querier"}),
@@ -141,8 +143,8 @@ FLAGS_BY_AGE = (
         ("5.4.0-190-generic", 5),
         ("4.19.0-26-amd64", 7),
         ("4.15.0-213-generic", 9),
-        ("4.9.0-19-amd64", 11),
-        ("3.10.0-1160.el7.x86_64", 14),
+        ("4.9.0-19-amd64", 13),
+        ("3.10.0-1160.el7.x86_64", 16),
     ],
 )
 def test_what_a_kernel_lacks(release: str, newer: int) -> None:

@@ -257,7 +257,8 @@ def _entries(
         key = (row.mac, row.vlan if filters else 0)
         before = merged.get(key)
         refs = (entry.ref,) if before is None else merge_refs(before.refs, (entry.ref,))
-        merged[key] = FdbEntry(entry.port, row.local, row.sticky, row.locked, refs)
+        lasting = row.static or row.extern_learn
+        merged[key] = FdbEntry(entry.port, row.local, row.sticky, row.locked, refs, lasting)
     return merged.items()
 
 

@@ -365,6 +365,13 @@ RULES = MappingProxyType(
         **ND_RULES,
         **IP_RULES,
         "blind": RuleInfo("", "what happens here is not in the model", "assumed"),
+        "aged": RuleInfo(
+            f"{_FDB}:br_fdb_cleanup",
+            "no frame with this source came in for ageing_time: the entry is removed",
+            "time",
+        ),
+        "story": RuleInfo("", "assumed: what is simulated begins with it", "assumed"),
+        "dhcp": RuleInfo("RFC 2131 3.1", "assumed: a client asks until it has a lease", "assumed"),
         "beyond": RuleInfo("", "what lies beyond the uplink is not in the tables", "assumed"),
         "beyond-returns": RuleInfo(
             "", "assumed: the uplink's far side returns what it gets", "assumed"

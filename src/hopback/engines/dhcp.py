@@ -82,7 +82,7 @@ def follow(
     legs = tuple(_leg(model, station, place, message, world) for message in MESSAGES)
     if place.way != "in":
         return Exchange(station, place, legs)
-    taught = taught_by_echo(model, station, place.dev, _message("DISCOVER", station.mac))
+    taught = taught_by_echo(model, station, place.dev, message_frame("DISCOVER", station.mac))
     return Exchange(station, place, legs, _echo(model, station, place, world), taught)
 
 
@@ -90,7 +90,7 @@ def _echo(model: Model, station: Station, server: Place, world: World | None) ->
     """The DISCOVER once more, the far side of the server's uplink returning it."""
     returning = {**(world or {}), uplink_question(outlet(model, server.dev)): "returns"}
     origin = Place(station.port, "in")
-    frame = _message("DISCOVER", station.mac)
+    frame = message_frame("DISCOVER", station.mac)
     return trace(model, origin, frame, sender=nic_of(station), world=returning)[0]
 
 
@@ -98,7 +98,7 @@ def _leg(
     model: Model, station: Station, server: Place, message: Message, world: World | None
 ) -> Leg:
     nic = nic_of(station)
-    frame = _message(message, station.mac)
+    frame = message_frame(message, station.mac)
     if message in _TO_SERVER:
         journey = trace(model, Place(station.port, "in"), frame, sender=nic, world=world)[0]
         hop = _reached(journey, server)
@@ -135,7 +135,8 @@ def _outermost(journey: Trace, out: Place) -> int | None:
     return last
 
 
-def _message(message: Message, client: Mac) -> Frame:
+def message_frame(message: Message, client: Mac) -> Frame:
+    """The message as ``client`` sends it, or as the server sends it to ``client``."""
     to_server = message in _TO_SERVER
     return dhcp_message(
         getattr(dhcp, message),

@@ -11,7 +11,7 @@ from hopback.frames.ethernet import Frame
 from hopback.frames.ipv4 import Ipv4
 from hopback.frames.ipv6 import Ipv6
 from hopback.frames.mac import BROADCAST, ZERO, Mac, mac_to_bytes
-from hopback.frames.nd import Na, Nd, NdOption, Ns, Rs
+from hopback.frames.nd import Na, Nd, NdOption, Ns, Prefix, Ra, Rs
 from hopback.frames.raw import Raw
 from hopback.frames.udp import Udp
 
@@ -145,6 +145,13 @@ def router_solicitation(mac: Mac, src: IPv6Address) -> Frame:
     """Asks the routers of the link to advertise themselves (RFC 4861 4.1)."""
     message = Rs(options=(nd.lladdr_option(nd.SOURCE_LLADDR, mac),))
     return _nd_frame(mac, src, ALL_ROUTERS, multicast_mac(ALL_ROUTERS), message)
+
+
+def router_advertisement(mac: Mac, prefixes: tuple[Prefix, ...], lifetime: int = 1800) -> Frame:
+    """The router at ``mac`` tells all nodes of its prefixes; ``lifetime`` in seconds."""
+    options = (nd.lladdr_option(nd.SOURCE_LLADDR, mac), *map(nd.prefix_option, prefixes))
+    message = Ra(64, 0, lifetime, options=options)
+    return _nd_frame(mac, link_local(mac), ALL_NODES, multicast_mac(ALL_NODES), message)
 
 
 def _nonce(nonce: bytes | None) -> tuple[NdOption, ...]:

@@ -94,11 +94,19 @@ def _is_probe(frame: Frame) -> bool:
     return isinstance(frame.payload, Ipv6) and isinstance(frame.payload.payload, Ns)
 
 
-def test_an_unknown_kernel_is_asked_about() -> None:
-    station = Interface(ETH0, MAC, Settings(enhanced=None))
-    assert begin(station, {}, Own(OWN), NONCE) == (Ask(enhanced_question(ETH0)),)
-    effects = begin(station, {enhanced_question(ETH0): "no"}, Own(OWN), NONCE)
-    assert after(station, *effects).addresses[OWN].nonce is None
+def test_an_unknown_kernel_is_asked_about_when_its_own_probe_is_back() -> None:
+    station, probe = detecting(Settings(enhanced=None))
+    question = enhanced_question(ETH0)
+    assert receive(station, {}, probe, "multicast") == (Ask(question),)
+    assert rules(receive(station, {question: "yes"}, probe, "multicast")) == {"dad-nonce"}
+    effects = receive(station, {question: "no"}, probe, "multicast")
+    assert after(station, *effects).addresses[OWN].phase == "dadfailed"
+
+
+def test_an_unknown_kernel_need_not_be_asked_about_another_s_probe() -> None:
+    station, _ = detecting(Settings(enhanced=None))
+    effects = receive(station, {}, dad_ns(OTHER, OWN), "multicast")
+    assert after(station, *effects).addresses[OWN].phase == "dadfailed"
 
 
 def test_an_advertised_address_is_deleted_and_a_stable_one_followed_by_another() -> None:

@@ -51,5 +51,6 @@ def applied(state: BridgeState, learnt: Learn) -> BridgeState:
         sticky=entry.sticky if entry else False,
         locked=learnt.locked,
         refs=learnt.why.refs,
+        lasting=entry.lasting if entry else False,
     )
     return replace(state, fdb={**state.fdb, key: kept})

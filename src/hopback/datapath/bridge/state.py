@@ -105,6 +105,7 @@ class FdbEntry(Struct, frozen=True, gc=False):
     """A table entry. ``port`` None with ``local`` is the bridge device's own address.
 
     ``locked``: a station that waits for its authorisation (MAC authentication bypass).
+    ``lasting``: static or learned by the hardware, so it moves but does not age.
     """
 
     port: DevId | None
@@ -112,6 +113,7 @@ class FdbEntry(Struct, frozen=True, gc=False):
     sticky: bool = False
     locked: bool = False
     refs: tuple[Ref, ...] = ()
+    lasting: bool = False
 
 
 class NeighbourEntry(Struct, frozen=True):

@@ -8,7 +8,7 @@ from ipaddress import IPv6Address
 
 from msgspec.structs import replace
 
-from hopback.datapath.effects import Ask, Drop, Log, Question, Send, Why, World
+from hopback.datapath.effects import Drop, Log, Question, Send, Why, World
 from hopback.datapath.nd.effects import Alter, Arm, Disable, Form, HostEffect
 from hopback.datapath.nd.state import NONE, RANDOM, SECOND, STABLE, Interface, Own
 from hopback.frames.build import dad_ns, link_local, na, router_solicitation
@@ -25,6 +25,14 @@ def enhanced_question(dev: DevId) -> Question:
     return Question(dev, text, ("yes", "no"), "yes")
 
 
+def is_enhanced(station: Interface, world: World) -> bool | None:
+    """Whether duplicate detection carries a nonce; None while neither rows nor answers tell."""
+    if station.settings.enhanced is not None:
+        return station.settings.enhanced
+    answer = world.get(enhanced_question(station.dev))
+    return None if answer is None else answer == "yes"
+
+
 def formed_at_up(station: Interface) -> tuple[HostEffect, ...]:
     """``addrconf_addr_gen``: the link-local address that an interface gets when it comes up."""
     settings = station.settings
@@ -37,7 +45,10 @@ def formed_at_up(station: Interface) -> tuple[HostEffect, ...]:
 
 
 def begin(station: Interface, world: World, own: Own, nonce: bytes) -> tuple[HostEffect, ...]:
-    """The address is put on the interface. ``nonce``: six random bytes, for when one is needed."""
+    """The address is put on the interface. ``nonce``: six random bytes, for when one is needed.
+
+    Where nothing tells whether the station uses one, it is taken to, and asked about if it matters.
+    """
     settings = station.settings
     if settings.disabled:
         return (Drop(Why("ipv6-disabled", settings.why("disabled"))),)
@@ -46,19 +57,13 @@ def begin(station: Interface, world: World, own: Own, nonce: bytes) -> tuple[Hos
         valid = replace(own, tentative=False, optimistic=False, detecting=False, failed=False)
         fresh = replace(own, tentative=not own.nodad)
         return (Alter(station.dev, None, valid, why), *_completed(station, fresh))
-    enhanced = settings.enhanced
-    if enhanced is None:
-        question = enhanced_question(station.dev)
-        if question not in world:
-            return (Ask(question),)
-        enhanced = world[question] == "yes"
     why = Why("dad-begin", settings.why("accept_dad", "enhanced", "transmits"))
     started = replace(
         own,
         tentative=True,
         failed=False,
         detecting=True,
-        nonce=nonce if enhanced else None,
+        nonce=None if is_enhanced(station, world) is False else nonce,
         probes=settings.transmits,
     )
     most = 0 if own.optimistic else max(settings.delay - 1, 0)

@@ -6,7 +6,7 @@ station's own address.
 
 from ipaddress import IPv6Address
 
-from hopback.datapath.effects import Drop, Log, Why, World
+from hopback.datapath.effects import Ask, Drop, Log, Why, World
 from hopback.datapath.nd import dad, slaac
 from hopback.datapath.nd.answer import answered, proxied
 from hopback.datapath.nd.effects import HostEffect
@@ -44,7 +44,7 @@ def receive(
     if not _is_sound(packet, message) or transport_checksum(frame) == "wrong":
         return (Drop(Why("nd-malformed")),)
     if isinstance(message, Ns):
-        return _solicited(station, frame, packet, message)
+        return _solicited(station, world, frame, packet, message)
     if isinstance(message, Na):
         return _advertised(station, frame, message)
     return slaac.advertised(station, packet.src, message)
@@ -86,23 +86,29 @@ def _is_solicited_node(dst: IPv6Address) -> bool:
 
 
 def _solicited(
-    station: Interface, frame: Frame, packet: Ipv6, message: Ns
+    station: Interface, world: World, frame: Frame, packet: Ipv6, message: Ns
 ) -> tuple[HostEffect, ...]:
     """``ndisc_recv_ns``."""
     own = station.addresses.get(message.target)
     if own is None:
         return proxied(station, frame, packet, message)
     if own.tentative and packet.src == _ANY:
-        return _collided(station, own, frame, message)
+        return _collided(station, world, own, frame, message)
     if own.tentative and not own.optimistic:
         return (Drop(Why("dad-tentative", own.refs)),)
     return answered(station, own, frame, packet, message)
 
 
-def _collided(station: Interface, own: Own, frame: Frame, message: Ns) -> tuple[HostEffect, ...]:
+def _collided(
+    station: Interface, world: World, own: Own, frame: Frame, message: Ns
+) -> tuple[HostEffect, ...]:
     """Somebody probes the address that the station itself is probing: perhaps the station."""
     if own.nonce is not None and message.nonce == own.nonce:
-        return (Drop(Why("dad-nonce", station.settings.why("enhanced"))),)
+        enhanced = dad.is_enhanced(station, world)
+        if enhanced is None:
+            return (Ask(dad.enhanced_question(station.dev)),)
+        if enhanced:
+            return (Drop(Why("dad-nonce", station.settings.why("enhanced"))),)
     return dad.failure(station, own, frame.src)
 
 
