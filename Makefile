@@ -9,7 +9,8 @@ READY := .venv/.ready
 
 # What the kernel tests use, and its Debian package. What is missing is skipped by name.
 KERNEL_TESTS_NEED := ip=iproute2 brctl=bridge-utils dnsmasq=dnsmasq-base udhcpc=udhcpc \
-	busybox=busybox tcpdump=tcpdump sysctl=procps nft=nftables \
+	busybox=busybox tcpdump=tcpdump sysctl=procps nft=nftables iptables=iptables \
+	arptables-legacy=arptables \
 	/etc/protocols=netbase linux.uml=user-mode-linux
 
 LIBVIRT_TESTS_NEED := libvirtd=libvirt-daemon-system virsh=libvirt-clients \

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from hopback.datapath.bridge.learn import applied
 from hopback.datapath.effects import Ask, Blind, Cross, Deliver, Drop, Effect, Learn, Place, Send
 from hopback.datapath.model import Model
-from hopback.datapath.path import step
+from hopback.datapath.path import ip_layer, step
 from hopback.datapath.skb import FRESH, Skb
 from hopback.frames.codec import decode, encode
 from hopback.frames.ethernet import Frame
@@ -37,6 +37,16 @@ class Walk:
     def receive(self, name: str, raw: bytes) -> None:
         """A frame comes in by this device."""
         self._go(Place(dev(name), "in"), decode(raw), _HOPS_MAX)
+
+    def originate(self, raw: bytes) -> None:
+        """The host sends the packet of this frame, whatever its MACs."""
+        layer = ip_layer(self._model, {}, dev(""))
+        assert layer is not None, "its addresses and routes are known"
+        frame = decode(raw)
+        effect = layer.send(frame)
+        self._fired.update(filter(None, [rule_of(effect)]))
+        for made in self._mutation([effect], Spot(dev(""), None, frame)):
+            self._follow(made, _HOPS_MAX)
 
     def prediction(self) -> Prediction:
         result = Result(

@@ -7,9 +7,10 @@ import os
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import IPv4Address
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -123,6 +124,7 @@ class Router:
                 undo.callback(os.close, tap)
             self._build()
             self._raw = [self._hearing(undo, family) for family in ("ip", "ip6")]
+            self._own = self._hearing(undo, "ip", socket.IPPROTO_RAW)
             self._undo = undo.pop_all()
         return self
 
@@ -148,10 +150,20 @@ class Router:
         self._rules = setup.rules
 
     def play(self, frames: Sequence[tuple[str, bytes]]) -> dict[str, tuple[bytes, ...]]:
-        """Frames by the taps they come in by, and what left by each."""
+        """Frames by the taps they come in by, and what left by each.
+
+        Of a frame by no tap ("") the IPv4 packet is what the host itself sends.
+        """
         for name, frame in frames:
-            os.write(self._taps[name], frame)
+            if name:
+                os.write(self._taps[name], frame)
+            else:
+                self._send(frame[14:])
         return {name: drain(tap) for name, tap in self._taps.items()}
+
+    def _send(self, packet: bytes) -> None:
+        with suppress(OSError):  # no route, or a filter: it is not sent
+            self._own.sendto(packet, (str(IPv4Address(packet[16:20])), 0))
 
     def delivered(self) -> list[bytes]:
         """The UDP datagrams that the host took for its own since it was last asked."""
@@ -176,7 +188,8 @@ class Router:
             if not rule.phys and rule.family != "arp":
                 chains.setdefault((rule.family, rule.hook), []).append(rule.nft)
         script = "flush ruleset\n" + "".join(
-            f"table {family} t {{\nchain {hook} {{\n type filter hook {hook} priority -160;\n"
+            f"table {family} t {{\nchain {hook} {{\n"
+            + f"type {'route' if hook == 'output' else 'filter'} hook {hook} priority -160;\n"
             + "\n".join(lines)
             + "\n}\n}\n"
             for (family, hook), lines in chains.items()
@@ -190,10 +203,12 @@ class Router:
         if any(rule.family == "arp" for rule in rules):
             checked(["arptables-legacy", "-A", "FORWARD", "-j", "DROP"])
 
-    def _hearing(self, undo: ExitStack, family: str) -> socket.socket:
+    def _hearing(
+        self, undo: ExitStack, family: str, protocol: int = socket.IPPROTO_UDP
+    ) -> socket.socket:
         version = socket.AF_INET if family == "ip" else socket.AF_INET6
         with self._space:
-            raw = socket.socket(version, socket.SOCK_RAW, socket.IPPROTO_UDP)
+            raw = socket.socket(version, socket.SOCK_RAW, protocol)
         undo.callback(raw.close)
         raw.setblocking(False)
         return raw

@@ -55,12 +55,13 @@ def _hooks(model: Model, world: World, state: BridgeState, filters: Netfilter) -
     """The filters as the bridge calls them, with br_netfilter if it has any to hand packets to."""
     if not filters.families & {"ip", "ip6", "arp"}:
         return Hooks(filters, state, world)
-    layer = _ip_layer(model, world, state.id)
+    layer = ip_layer(model, world, state.id)
     nf = BridgeNf(filters, model.bridge_nf[state.id], state, world, layer)
     return Hooks(filters, state, world, nf)
 
 
-def _ip_layer(model: Model, world: World, dev: DevId) -> IpLayer | None:
+def ip_layer(model: Model, world: World, dev: DevId) -> IpLayer | None:
+    """The IP layer of the namespace of ``dev``, if its addresses and routes are known."""
     host = model.hosts.get(dev[:2])
     if host is None:
         return None
@@ -71,7 +72,7 @@ def _up(model: Model, world: World, place: Place, effect: Effect) -> Effect:
     """A packet goes up to the IP layer of its namespace, if that is known."""
     if not isinstance(effect, Deliver) or effect.packet_type == "otherhost":
         return effect
-    layer = _ip_layer(model, world, effect.dev)
+    layer = ip_layer(model, world, effect.dev)
     if layer is None or effect.dev not in model.network.devices or not layer.takes(effect.frame):
         return effect
     if effect.dev == place.dev and place.way == "in":

@@ -54,13 +54,15 @@ class Hop(Struct, frozen=True):
 
 
 class End(Struct, frozen=True):
-    """How one branch ends, at which hop."""
+    """How one branch ends, at which hop. What was received is ``frame``, and ``skb`` beside it."""
 
     fate: Fate
     hop: int
     why: Why
     dev: DevId | None = None
     what: str = ""
+    frame: Frame | None = None
+    skb: Skb = FRESH
 
 
 class Trace(Struct, frozen=True):
@@ -98,31 +100,28 @@ def trace(
     *,
     sender: DevId | None = None,
     world: World | None = None,
+    skb: Skb = FRESH,
 ) -> tuple[Trace, ...]:
     """The journeys of ``frame`` from ``origin``, the world of default answers first.
 
+    ``skb`` is what travels beside it from the start.
     ``sender`` is the device of the station that sent it: a copy it receives is a return. Past
     MAX_QUESTIONS open questions, the branches that ask end blind.
     """
-    return tuple(_worlds(model, origin, frame, sender, dict(world or {}), 0))
+    return tuple(_worlds(model, Hop(origin, frame, skb=skb), sender, dict(world or {}), 0))
 
 
 def _worlds(
-    model: Model,
-    origin: Place,
-    frame: Frame,
-    sender: DevId | None,
-    world: dict[Question, str],
-    asked: int,
+    model: Model, first: Hop, sender: DevId | None, world: dict[Question, str], asked: int
 ) -> Iterator[Trace]:
-    run = _Run(model, origin, frame, sender, world)
+    run = _Run(model, first, sender, world)
     question = run.go(may_ask=asked < MAX_QUESTIONS)
     if question is None:
         yield run.result()
         return
     others = [a for a in question.answers if a != question.default]
     for answer in (question.default, *others):
-        yield from _worlds(model, origin, frame, sender, {**world, question: answer}, asked + 1)
+        yield from _worlds(model, first, sender, {**world, question: answer}, asked + 1)
 
 
 class _Run:
@@ -131,19 +130,18 @@ class _Run:
     def __init__(
         self,
         model: Model,
-        origin: Place,
-        frame: Frame,
+        first: Hop,
         sender: DevId | None,
         world: dict[Question, str],
     ) -> None:
         self.model = model
         self.sender = sender
         self.world = world
-        self.hops: list[Hop] = [Hop(origin, frame)]
+        self.hops: list[Hop] = [first]
         self.ends: list[End] = []
         self.learnt: list[Learn] = []
         self.logs: list[Log] = []
-        self.crumbs: list[frozenset[object]] = [frozenset({(origin, identity(frame))})]
+        self.crumbs: list[frozenset[object]] = [frozenset({(first.place, identity(first.frame))})]
 
     def result(self) -> Trace:
         return Trace(
@@ -203,7 +201,8 @@ class _Run:
         fate: Fate = "ignored" if effect.packet_type == "otherhost" else "delivered"
         if effect.dev == self.sender and fate == "delivered" and self._was_sent(effect.frame):
             fate = "returned"
-        self.ends.append(End(fate, number, effect.why, effect.dev))
+        end = End(fate, number, effect.why, effect.dev, frame=effect.frame, skb=effect.skb)
+        self.ends.append(end)
 
     def _was_sent(self, frame: Frame) -> bool:
         """Whether ``frame`` says what the sender said, and is no answer to it."""

@@ -4,7 +4,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from msgspec.structs import replace
 
-from hopback.frames import arp, dhcp, ethernet, icmp, nd, udp
+from hopback.frames import arp, dhcp, ethernet, icmp, nd, tcp, udp
 from hopback.frames.arp import Arp
 from hopback.frames.dhcp import Dhcp, DhcpOption
 from hopback.frames.ethernet import Frame
@@ -13,7 +13,11 @@ from hopback.frames.ipv6 import Ipv6
 from hopback.frames.mac import BROADCAST, ZERO, Mac, mac_to_bytes
 from hopback.frames.nd import Na, Nd, NdOption, Ns, Prefix, Ra, Rs
 from hopback.frames.raw import Raw
+from hopback.frames.tcp import Tcp
+from hopback.frames.transport import Transport
 from hopback.frames.udp import Udp
+
+Ip = IPv4Address | IPv6Address
 
 ALL_NODES = IPv6Address("ff02::1")
 ALL_ROUTERS = IPv6Address("ff02::2")
@@ -161,6 +165,47 @@ def _nonce(nonce: bytes | None) -> tuple[NdOption, ...]:
 def _nd_frame(mac: Mac, src: IPv6Address, dst: IPv6Address, dst_mac: Mac, message: Nd) -> Frame:
     packet = Ipv6(src, dst, icmp.PROTOCOL_V6, message, hop_limit=255)  # RFC 4861 7.1.1
     return Frame(dst_mac, mac, (), ethernet.IPV6, packet)
+
+
+def echo_request(mac: Mac, dst_mac: Mac, src: Ip, dst: Ip, ident: int = 1) -> Frame:
+    """The first packet of ping: both addresses of one family."""
+    if isinstance(src, IPv4Address) and isinstance(dst, IPv4Address):
+        message = icmp.Icmp(icmp.ECHO_REQUEST, rest=ident << 16 | 1, body=Raw(bytes(56)))
+        return Frame(dst_mac, mac, (), ethernet.IPV4, Ipv4(src, dst, icmp.PROTOCOL, message))
+    message6 = icmp.Icmpv6(icmp.V6_ECHO_REQUEST, rest=ident << 16 | 1, body=Raw(bytes(56)))
+    packet = Ipv6(IPv6Address(src), IPv6Address(dst), icmp.PROTOCOL_V6, message6)
+    return Frame(dst_mac, mac, (), ethernet.IPV6, packet)
+
+
+def tcp_syn(mac: Mac, dst_mac: Mac, src: Ip, dst: Ip, port: int, own_port: int = 40000) -> Frame:
+    """The first segment of a connection to ``port``: both addresses of one family."""
+    segment = Tcp(own_port, port, seq=1)
+    if isinstance(src, IPv4Address) and isinstance(dst, IPv4Address):
+        return Frame(dst_mac, mac, (), ethernet.IPV4, Ipv4(src, dst, tcp.PROTOCOL, segment))
+    packet = Ipv6(IPv6Address(src), IPv6Address(dst), tcp.PROTOCOL, segment)
+    return Frame(dst_mac, mac, (), ethernet.IPV6, packet)
+
+
+def answer_to(packet: Ipv4 | Ipv6) -> Ipv4 | Ipv6 | None:
+    """What the destination of an echo request or of a first segment answers; None for others."""
+    message = _answer(packet.payload)
+    if message is None:
+        return None
+    if isinstance(packet, Ipv4):
+        return Ipv4(packet.dst, packet.src, packet.protocol, message)
+    return Ipv6(packet.dst, packet.src, packet.protocol, message)
+
+
+def _answer(message: Transport) -> Transport | None:
+    match message:
+        case icmp.Icmp(kind=icmp.ECHO_REQUEST, rest=rest, body=body):
+            return icmp.Icmp(icmp.ECHO_REPLY, rest=rest, body=body)
+        case icmp.Icmpv6(kind=icmp.V6_ECHO_REQUEST, rest=rest, body=body):
+            return icmp.Icmpv6(icmp.V6_ECHO_REPLY, rest=rest, body=body)
+        case Tcp(sport=sport, dport=dport, seq=seq, flags=tcp.SYN):
+            return Tcp(dport, sport, seq=1, ack=seq + 1, flags=tcp.SYN | tcp.ACK)
+        case _:
+            return None
 
 
 def arp_request(mac: Mac, sender: IPv4Address, target: IPv4Address) -> Frame:

@@ -55,7 +55,7 @@ class IpArea:
     rules = frozenset(name for name, rule in RULES.items() if rule.area in ("ip", "bridge-nf"))
     enumerated: Sequence[IpCase] = ()
     not_covered = (
-        "what the host itself sends, ICMP errors and redirects too",
+        "ICMP errors and redirects, what the host sends to itself, and of IPv6 at all",
         "fragments, IP options, IPsec, VRFs, multipath and policy routing",
         "groups that the host has not joined; VLAN and PPPoE inside a bridge",
         "what chains make of their rules, and NAT by connections: that is the evaluator's",
@@ -85,7 +85,10 @@ class IpArea:
     def model(self, case: IpCase, mutation: Mutation) -> Prediction:
         run = Walk(_model(case.setup), mutation, frozenset(TAPS))
         for name, raw in case.frames:
-            run.receive(name, raw)
+            if name:
+                run.receive(name, raw)
+            else:
+                run.originate(raw)
         result, fired = run.prediction()
         delivered = [
             datagram

@@ -13,7 +13,7 @@ from hopback.frames.codec import encode
 from hopback.frames.ethernet import Frame
 from hopback.frames.ipv4 import DONT_FRAGMENT, Ipv4
 from hopback.frames.ipv6 import Ipv6
-from hopback.frames.mac import BROADCAST, Mac
+from hopback.frames.mac import BROADCAST, ZERO, Mac
 from hopback.frames.raw import Raw
 from hopback.frames.udp import Udp
 from tests.fidelity.shrink import changed_at, fewer
@@ -102,16 +102,19 @@ def _rule(chance: Random) -> IpRule:
     if kind < 0.35:
         to = chance.choice(stations)
         return IpRule(family, "prerouting", target=virtual, to=to)
+    if kind < 0.4:
+        others = [a for a in stations if a in STATIONS]
+        return IpRule(family, "output", target=virtual, to=chance.choice(others))
     if kind < 0.45:
         return IpRule(family, "postrouting", target=chance.choice(stations), source=virtual)
-    hooks: tuple[Hook, ...] = ("prerouting", "forward", "postrouting", "input")
+    hooks: tuple[Hook, ...] = ("prerouting", "forward", "postrouting", "input", "output")
     hook = chance.choice(hooks)
     rule = IpRule(family, hook, target=chance.choice(targets) if chance.random() < 0.5 else "")
-    if hook != "input" and chance.random() < 0.5:
+    if hook not in ("input", "output") and chance.random() < 0.5:
         return _physical(chance, rule)
-    if hook != "postrouting" and chance.random() < 0.5:
+    if hook not in ("postrouting", "output") and chance.random() < 0.5:
         rule = replace(rule, indev=chance.choice((BRIDGE, *ROUTED)))
-    if hook in ("forward", "postrouting") and chance.random() < 0.5:
+    if hook in ("forward", "postrouting", "output") and chance.random() < 0.5:
         rule = replace(rule, outdev=chance.choice((BRIDGE, *ROUTED)))
     if rule == IpRule(family, hook):
         return replace(rule, target=chance.choice(targets))
@@ -128,6 +131,8 @@ def _physical(chance: Random, rule: IpRule) -> IpRule:
 
 def _frame(chance: Random, number: int) -> tuple[str, bytes]:
     """A packet that its number makes unlike all others, mostly from whom it may come."""
+    if chance.random() < 0.08:
+        return "", _own_frame(chance, number)
     tap = chance.choice(TAPS)
     kind = chance.random()
     if kind < 0.05:
@@ -138,7 +143,18 @@ def _frame(chance: Random, number: int) -> tuple[str, bytes]:
     source, target = _pair6(chance, tap) if six else _pair4(chance, tap)
     mac = _mac(chance, tap, target)
     own = next(mac for name, mac in STATIONS.values() if name == tap)
-    return tap, encode(Frame(mac, own, (), *_packet(chance, source, target, number)))
+    return tap, encode(
+        Frame(mac, own, (), *_packet(chance, source, target, number, chance.choice(_SIZES)))
+    )
+
+
+def _own_frame(chance: Random, number: int) -> bytes:
+    """A packet of the host's own to somebody else."""
+    source = chance.choice([a for a in _OWN if ":" not in a])
+    target = chance.choice([a for a in (*STATIONS, *_FAR, _VIRTUAL) if ":" not in a])
+    kind, packet = _packet(chance, source, target, number, chance.choice((20, 700)))
+    assert isinstance(packet, Ipv4)
+    return encode(Frame(ZERO, ZERO, (), kind, changed(packet, ident=number + 1, checksum=None)))
 
 
 def _pair4(chance: Random, tap: str) -> tuple[str, str]:
@@ -169,8 +185,9 @@ def _mac(chance: Random, tap: str, target: str) -> Mac:
     return MACS[up] if chance.random() < 0.9 else chance.choice(list(MACS.values()))
 
 
-def _packet(chance: Random, source: str, target: str, number: int) -> tuple[int, Ipv4 | Ipv6]:
-    size = chance.choice(_SIZES)
+def _packet(
+    chance: Random, source: str, target: str, number: int, size: int
+) -> tuple[int, Ipv4 | Ipv6]:
     datagram = Udp(4000 + number, 5000, Raw(number.to_bytes(2, "big").ljust(size, b"\0")))
     hops = chance.choice((64, 64, 64, 64, 2, 1))
     if ":" in source:

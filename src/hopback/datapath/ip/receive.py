@@ -20,10 +20,10 @@ from hopback.datapath.ip.packet import (
     packet_of,
     size_of,
 )
-from hopback.datapath.ip.route import Way
+from hopback.datapath.ip.route import Way, lookup
 from hopback.datapath.netfilter.hooks import Netfilter
 from hopback.datapath.netfilter.packet import ChainFamily, Passed, Seen
-from hopback.datapath.skb import Ip, Skb
+from hopback.datapath.skb import FRESH, Ip, Skb
 from hopback.frames.ethernet import Frame
 from hopback.frames.ipv4 import Ipv4
 from hopback.frames.ipv6 import Ipv6
@@ -102,7 +102,40 @@ class IpLayer(Struct, frozen=True):
         if not isinstance(last, Passed):
             return last
         refs = merge_refs(up.why.refs, way.refs, passed.refs, last.refs)
-        return self._out(out, last, way, refs)
+        return self._out(out, last, way, Why("ip-forward", refs))
+
+    def send(self, frame: Frame) -> Effect:
+        """A packet of the host's own, in a frame whose MACs are still open (ip_local_out).
+
+        Where it goes is decided before its filters see it, and anew if they give it another
+        destination (ip_route_me_harder). What the host sends to itself is not followed.
+        """
+        way = self._way_out(frame)
+        if not isinstance(way, Way):
+            return way
+        passed = self._call("output", frame, FRESH, outdev=way.dev, nexthop=way.nexthop)
+        if not isinstance(passed, Passed):
+            return passed
+        way = self._way_out(passed.frame)
+        if not isinstance(way, Way):
+            return _because(way, passed.refs)
+        last = self._call(
+            "postrouting", passed.frame, passed.skb, outdev=way.dev, nexthop=way.nexthop
+        )
+        if not isinstance(last, Passed):
+            return last
+        out = self.host.id._replace(name=way.dev)
+        refs = merge_refs(way.refs, passed.refs, last.refs)
+        return self._out(out, last, way, Why("ip-output", refs))
+
+    def _way_out(self, frame: Frame) -> Way | Drop | Blind:
+        packet = packet_of(frame)
+        if packet is None:
+            return Blind("a packet that is none", ())
+        way = lookup(self.host, packet.dst)
+        if isinstance(way, Way) and way.kind != "out":
+            return Blind("a packet of the host to itself or to all", way.refs)
+        return (self._too_big(packet, way) if isinstance(way, Way) else None) or way
 
     def _unforwardable(self, up: Deliver, packet: Ipv4 | Ipv6, way: Way) -> Stop | None:
         if isinstance(packet, Ipv6):
@@ -116,34 +149,34 @@ class IpLayer(Struct, frozen=True):
         elsewhere = way.dev != up.dev.name and not up.skb.dnatted
         if isinstance(packet, Ipv6) and packet.src.is_link_local and elsewhere:
             return Drop(Why("ip-link-local"))
-        mtu = self._mtu(up.dev._replace(name=way.dev))
+        return self._too_big(packet, way)
+
+    def _too_big(self, packet: Ipv4 | Ipv6, way: Way) -> Drop | Blind | None:
+        device = self.network.devices.get(self.host.id._replace(name=way.dev))
+        mtu = device.mtu if device else None
         if mtu is None or size_of(packet) <= mtu.value:
             return None
         if may_be_cut(packet):
             return Blind("a packet that is sent on in fragments", mtu.refs)
         return Drop(Why("ip-too-big", merge_refs(way.refs, mtu.refs)))
 
-    def _out(self, out: DevId, sent: Passed, way: Way, refs: tuple[Ref, ...]) -> Effect:
+    def _out(self, out: DevId, sent: Passed, way: Way, why: Why) -> Effect:
         """ip_output.c:ip_finish_output2: the frame is the neighbour's, from this device."""
         device = self.network.devices.get(out)
         found = self.neighbour(out, way.nexthop)
         if not isinstance(found, NeighbourEntry):
-            return _because(found, refs)
+            return _because(found, why.refs)
         mac = device.mac if device else None
         if mac is None:
             return Blind(f"the MAC of {out.name}, which no listing shows", ())
         frame = replace(sent.frame, dst=found.mac, src=Mac(mac.value))
         skb = replace(sent.skb, physin="", dnatted=False, packet_type=None)
-        return Send(out, frame, Why("ip-forward", merge_refs(refs, found.refs)), skb)
+        return Send(out, frame, _with(why, found.refs), skb)
 
     def neighbour(self, out: DevId, nexthop: Ip) -> NeighbourEntry | Stop:
         """Who ``nexthop`` is on the device ``out``."""
         outside = out not in self.inside
         return resolve(self.network, self.host, self.world, out.name, nexthop, outside=outside)
-
-    def _mtu(self, dev: DevId) -> Fact[int] | None:
-        device = self.network.devices.get(dev)
-        return device.mtu if device else None
 
     def _call(
         self,

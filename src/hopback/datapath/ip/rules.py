@@ -22,6 +22,11 @@ IP_RULES = {
         "the host routes the packet: on by this route, to this neighbour, one hop less",
         "ip",
     ),
+    "ip-output": RuleInfo(
+        "net/ipv4/ip_output.c:ip_local_out",
+        "the host's own packet leaves by this route, to this neighbour",
+        "ip",
+    ),
     "ip-not-for-host": RuleInfo(
         "net/ipv4/ip_forward.c:ip_forward",
         "the frame was for a group: its packet is not sent on",
