@@ -47,14 +47,13 @@ class Walk:
 
     def through(self, base: Chain) -> Stopped | None:
         """What stops the packet there; None if it is accepted."""
-        at: _Place | None = self._enter(base, (base.ref,))
-        while at is not None:
+        at = self._enter(base, (base.ref,))
+        while True:
             rule = self._next(at)
             if rule is None:
-                end = at.chain.row.policy
-                if end != "return":
-                    return self._ended(at, end)
-                at = self._stack.pop() if self._stack else None
+                if at.chain.row.policy != "return" or not self._stack:
+                    return self._ended(at, base)
+                at = self._stack.pop()
                 continue
             verdict = self._verdict(at.chain, rule)
             at = at._replace(number=at.number + 1)
@@ -67,9 +66,8 @@ class Walk:
                 return None
             following = self._turn(at, rule, verdict)
             if following is None:
-                return self._ended(at, base.row.policy)
+                return self._ended(at, base)
             at = following
-        return None
 
     def _next(self, at: _Place) -> FilterRule | None:
         return at.chain.rules[at.number] if at.number < len(at.chain.rules) else None
@@ -106,11 +104,12 @@ class Walk:
             raise Open(Blind(f"{chain.text}: not all of its rules were listed", (chain.ref,)))
         return _Place(chain, 0, by)
 
-    def _ended(self, at: _Place, policy: str) -> Stopped | None:
-        """The policy at the end of a base chain, or of a chain of legacy ebtables."""
-        if policy != "drop":
+    def _ended(self, at: _Place, base: Chain) -> Stopped | None:
+        """By the base chain's policy, or that of a chain of legacy ebtables."""
+        chain = base if at.chain.row.policy == "return" else at.chain
+        if chain.row.policy != "drop":
             return None
-        return Stopped("drop", at.chain.text, merge_refs((at.chain.ref,), at.by), "filter-policy")
+        return Stopped("drop", chain.text, merge_refs((chain.ref,), at.by), "filter-policy")
 
     def _stopped(self, at: _Place, rule: FilterRule, verdict: Verdict) -> Stopped:
         refs = merge_refs((self._ref(rule),), self._steps.used, at.by)

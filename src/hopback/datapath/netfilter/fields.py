@@ -20,8 +20,8 @@ from hopback.frames.ipv6 import DESTINATION, FRAGMENT, HOP_BY_HOP, ROUTING
 Found = int | str | frozenset[str] | None
 """A number, a word or a name, several words at once, or nothing."""
 
-_NFPROTO = {"ip": 2, "arp": 3, "netdev": 5, "bridge": 7, "ip6": 10}
-_NFPROTO_OF = {IPV4: 2, IPV6: 10}
+_NFPROTO = {"ip": "ipv4", "ip6": "ipv6"}
+_FAMILY_OF = {IPV4: "ip", IPV6: "ip6"}
 _TYPE = FIELDS["ether type"][0]
 _FIRST_BYTE = Bits("transport", 0, 8)
 _ETHER = 1  # ARPHRD_ETHER
@@ -37,7 +37,8 @@ Reader = Callable[["Packet"], Found]
 class Packet:
     """A packet on its way through the chains of one hook; it changes there.
 
-    ``rewritten`` tells whether the bytes are no longer those of ``seen.frame``.
+    ``rewritten`` tells whether the bytes are no longer those of ``seen.frame``; ``strict`` is set
+    while x_tables looks at it.
     """
 
     def __init__(self, seen: Seen, addresses: Addresses) -> None:
@@ -49,6 +50,7 @@ class Packet:
         self.raw = encode(seen.frame)
         self.headers: Headers = headers_of(self.raw, routed=self.routed)
         self.rewritten = False
+        self.strict = False
 
     def rewrite(self, raw: bytes) -> None:
         """The packet's bytes are now ``raw``."""
@@ -64,7 +66,7 @@ class Packet:
         """The field's value."""
         place = place_of(key)
         if place is not None:
-            return self._loaded(place[0])
+            return self._loaded(place)
         reader = _READERS.get(key)
         if reader is None:
             raise Undecided
@@ -82,8 +84,8 @@ class Packet:
         return not needs.types or load(self.raw, self.headers, _FIRST_BYTE) in needs.types
 
     def _carries(self, needs: Needs) -> bool:
-        if self.routed and needs.ethertype in _NFPROTO_OF:
-            return _NFPROTO[self.seen.family] == _NFPROTO_OF[needs.ethertype]
+        if self.routed and needs.ethertype in _FAMILY_OF:
+            return self.seen.family == _FAMILY_OF[needs.ethertype]
         if needs.framed:
             return load(self.raw, self.headers, _TYPE) == needs.ethertype
         return self.headers.protocol == needs.ethertype
@@ -92,7 +94,7 @@ class Packet:
         """Bytes of the packet; one that the host itself sends has no link header yet."""
         if bits.base == "link" and self.routed and not self.seen.indev:
             return None
-        return load(self.raw, self.headers, bits)
+        return load(self.raw, self.headers, bits, strict=self.strict)
 
 
 def state_of(skb: Skb) -> CtState:
@@ -132,9 +134,11 @@ def _ct_direction(packet: Packet) -> Found:
     return "reply" if packet.skb.reply else "original"
 
 
-def _ct_tuple(direction: str, part: str) -> Reader:
+def _ct_tuple(direction: str, part: str, family: str = "") -> Reader:
+    """nft_ct.c: a connection has addresses of one ``family`` only."""
+
     def read(packet: Packet) -> Found:
-        if packet.skb.connection is None:
+        if packet.skb.connection is None or family not in ("", packet.seen.family):
             return None
         found = getattr(getattr(packet.skb.connection, direction), part)
         return found if isinstance(found, int) else int(found)
@@ -160,10 +164,6 @@ def _fib_type(which: str, device: str) -> Reader:
     return read
 
 
-def _pkttype(packet: Packet) -> Found:
-    return "other" if packet.packet_type == "otherhost" else packet.packet_type
-
-
 def _exthdr(kind: int) -> Reader:
     return lambda packet: int(kind in packet.headers.extensions)
 
@@ -171,15 +171,15 @@ def _exthdr(kind: int) -> Reader:
 _EXTENSIONS = {"hbh": HOP_BY_HOP, "rt": ROUTING, "frag": FRAGMENT, "dst": DESTINATION}
 
 _TUPLE = {
-    "ip saddr": "source",
-    "ip6 saddr": "source",
-    "saddr": "source",
-    "ip daddr": "target",
-    "ip6 daddr": "target",
-    "daddr": "target",
-    "proto-src": "source_port",
-    "proto-dst": "target_port",
-    "protocol": "protocol",
+    "saddr": ("source", ""),
+    "daddr": ("target", ""),
+    "ip saddr": ("source", "ip"),
+    "ip daddr": ("target", "ip"),
+    "ip6 saddr": ("source", "ip6"),
+    "ip6 daddr": ("target", "ip6"),
+    "proto-src": ("source_port", ""),
+    "proto-dst": ("target_port", ""),
+    "protocol": ("protocol", ""),
 }
 
 _READERS: MappingProxyType[str, Reader] = MappingProxyType(
@@ -193,9 +193,9 @@ _READERS: MappingProxyType[str, Reader] = MappingProxyType(
         "meta iiftype": lambda p: _ETHER if p.seen.indev else None,
         "meta oiftype": lambda p: _ETHER if p.seen.outdev else None,
         "meta mark": lambda p: p.skb.mark,
-        "meta pkttype": _pkttype,
+        "meta pkttype": lambda p: p.packet_type,
         "meta protocol": lambda p: p.headers.protocol,
-        "meta nfproto": lambda p: _NFPROTO[p.seen.family],
+        "meta nfproto": lambda p: _NFPROTO.get(p.seen.family, p.seen.family),
         "meta l4proto": lambda p: p.headers.l4proto,
         "meta length": lambda p: p.headers.end - p.headers.network,
         "physdev in": lambda p: p.seen.physin,
@@ -207,7 +207,7 @@ _READERS: MappingProxyType[str, Reader] = MappingProxyType(
         "ct mark": lambda p: p.skb.connection.mark if p.skb.connection else None,
         "ct protocol": _ct_tuple("original", "protocol"),
         **{
-            f"ct {direction} {word}": _ct_tuple(direction, part)
+            f"ct {direction} {word}": _ct_tuple(direction, *part)
             for direction in ("original", "reply")
             for word, part in _TUPLE.items()
         },

@@ -13,8 +13,7 @@ from hopback.frames.ipv6 import DESTINATION, FRAGMENT, HOP_BY_HOP, ROUTING
 _ETHERNET = 14
 _TAG = 4
 _P_802_3, _P_802_2 = 0x0001, 0x0004
-_AUTH = 51
-_WALKED = frozenset((HOP_BY_HOP, ROUTING, FRAGMENT, _AUTH, DESTINATION))
+_WALKED = frozenset((HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION))
 _V4_MIN, _V6_SIZE = 20, 40
 
 
@@ -24,8 +23,9 @@ class Headers(NamedTuple):
     ``protocol`` is that of the packet in the frame, its outer VLAN tag being beside it in the
     kernel (``skb->protocol``). ``l4proto`` is None where the packet is not IP, or contradicts
     itself. ``fragment`` is the offset of a fragment in its packet, in bytes: not 0 where the
-    packet has no transport header. ``parts``: it is a fragment, if the first. ``extensions``:
-    the kinds of the IPv6 extension headers.
+    packet has no transport header, and ``transport`` where nf_tables takes it to be all the same.
+    ``parts``: it is a fragment, if the first. ``extensions``: the kinds of the IPv6 extension
+    headers.
     """
 
     network: int
@@ -75,7 +75,7 @@ def _ipv6(raw: bytes, at: int) -> Headers:
     end = at + _V6_SIZE + _u16(raw, at + 4)
     if end > len(raw):
         return nothing
-    found = Headers(at, end, IPV6)
+    found = Headers(at, end, IPV6, transport=at)
     protocol, place = raw[at + 6], at + _V6_SIZE
     while protocol in _WALKED:
         if place + 4 > end:
@@ -87,44 +87,46 @@ def _ipv6(raw: bytes, at: int) -> Headers:
             found = found._replace(fragment=word & 0xFFF8, parts=bool(word & 0xFFF9))
             if found.fragment:
                 return nothing if following in _WALKED else found._replace(l4proto=following)
-        elif protocol == _AUTH:
-            size = (raw[place + 1] + 2) * 4
         protocol, place = following, place + size
     return found._replace(l4proto=protocol, transport=place)
 
 
-def load(raw: bytes, headers: Headers, bits: Bits) -> int | None:
-    """The number in those bits; None where the packet has no such bytes (nft_payload_eval)."""
-    first = _start(headers, bits)
-    if first is None:
-        return None
-    first += bits.first // 8
-    last = first + (bits.first % 8 + bits.width + 7) // 8
-    if last > headers.end:
+def load(raw: bytes, headers: Headers, bits: Bits, *, strict: bool = False) -> int | None:
+    """The number in those bits; None where the packet has no such bytes (nft_payload_eval).
+
+    ``strict``: x_tables asks; it takes no fragment's inside for a header.
+    """
+    found = _where(headers, bits, strict=strict)
+    if found is None:
         return None
     rest = -(bits.first + bits.width) % 8
-    return int.from_bytes(raw[first:last], "big") >> rest & (1 << bits.width) - 1
+    return int.from_bytes(raw[found], "big") >> rest & (1 << bits.width) - 1
 
 
 def store(raw: bytes, headers: Headers, bits: Bits, value: int) -> bytes | None:
     """The frame with another number in those bits; None where it has none. No checksum changes."""
-    old, start = load(raw, headers, bits), _start(headers, bits)
-    if old is None or start is None:
+    old, found = load(raw, headers, bits, strict=True), _where(headers, bits, strict=True)
+    if old is None or found is None:
         return None
-    first = start + bits.first // 8
-    last = first + (bits.first % 8 + bits.width + 7) // 8
     rest = -(bits.first + bits.width) % 8
-    number = int.from_bytes(raw[first:last], "big") ^ (old ^ value & (1 << bits.width) - 1) << rest
-    return raw[:first] + number.to_bytes(last - first, "big") + raw[last:]
+    number = int.from_bytes(raw[found], "big") ^ (old ^ value & (1 << bits.width) - 1) << rest
+    return raw[: found.start] + number.to_bytes(found.stop - found.start, "big") + raw[found.stop :]
 
 
-def _start(headers: Headers, bits: Bits) -> int | None:
-    if bits.base == "link":
-        return 0
-    if bits.base == "network":
-        return headers.network
-    has_transport = headers.l4proto is not None and not headers.fragment
-    return headers.transport if has_transport else None
+def _where(headers: Headers, bits: Bits, *, strict: bool) -> slice | None:
+    """The bytes of the frame that hold the bits."""
+    start = {"link": 0, "network": headers.network, "transport": headers.transport}[bits.base]
+    first = bits.first // 8
+    size = (bits.first % 8 + bits.width + 7) // 8
+    if bits.base == "transport":
+        if headers.l4proto is None:
+            return None
+        # nft_payload_fast_eval has no eye for fragments, and takes any bytes for the header.
+        is_fast = size in (1, 2, 4) and first % size == 0
+        if headers.fragment and (strict or not is_fast):
+            return None
+    found = slice(start + first, start + first + size)
+    return found if found.stop <= headers.end else None
 
 
 def _u16(raw: bytes, at: int) -> int:

@@ -53,7 +53,7 @@ class Netfilter(Struct, frozen=True):
 
 def netfilter_of(rules: Ruleset) -> Netfilter:
     """The filters of a namespace as they were read."""
-    families = {family for family, _ in rules.hooks} | rules.tracked | rules.natted
+    families = {family for family, _ in rules.hooks} | rules.tracked | rules.natted.keys()
     devices: set[str] | None = set()
     for (family, _), chains in rules.hooks.items():
         if family == "netdev":

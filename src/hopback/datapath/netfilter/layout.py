@@ -95,10 +95,18 @@ _RAW_BASES: MappingProxyType[str, Base] = MappingProxyType(
 )
 
 
-def place_of(key: str) -> tuple[Bits, Needs] | None:
+def needs_of(key: str) -> Needs:
+    """What has to hold before the field is looked at, wherever it is."""
+    found = FIELDS.get(key)
+    if found is not None:
+        return found[1]
+    return Needs(IPV6, framed=True) if key.startswith("exthdr ") else Needs()
+
+
+def place_of(key: str) -> Bits | None:
     """Where the field is, named or raw (``@th,16,16``); None for what is in no header."""
     found = FIELDS.get(key)
-    raw = None if found else _RAW.fullmatch(key)
-    if raw is None:
-        return found
-    return Bits(_RAW_BASES[raw[1]], int(raw[2]), int(raw[3])), Needs()
+    if found is not None:
+        return found[0]
+    raw = _RAW.fullmatch(key)
+    return Bits(_RAW_BASES[raw[1]], int(raw[2]), int(raw[3])) if raw else None

@@ -4,37 +4,48 @@ from msgspec.structs import replace
 
 from hopback.datapath.netfilter.fields import Packet, Undecided
 from hopback.datapath.netfilter.headers import store
-from hopback.datapath.netfilter.layout import place_of
-from hopback.datapath.netfilter.rewrite import sealed
+from hopback.datapath.netfilter.layout import needs_of, place_of
+from hopback.datapath.netfilter.rewrite import Cut, sealed
 from hopback.snapshot.rows import Mangle
 
 _OF_NO_ACCOUNT = frozenset(("meta nftrace", "meta priority", "meta secmark", "ct label"))
 _WORD = 0xFFFF_FFFF
 
 
+class Lacking(Exception):
+    """The packet has no such field, or none to take the value from: the rule ends."""
+
+
 def mangle(packet: Packet, step: Mangle) -> str | None:
     """Change the packet; the rule of the model by which it did, None if nothing is any different.
 
-    Raises Undecided for what is not in the model.
+    Raises Lacking, and Undecided for what is not in the model. A packet without a connection is no
+    reason to end the rule (nft_ct_set_eval).
     """
-    if step.key in _OF_NO_ACCOUNT:
+    if step.key in _OF_NO_ACCOUNT or (step.key == "ct mark" and packet.skb.connection is None):
         return None
     place = place_of(step.key)
-    if place is not None and not packet.has_protocol(place[1], told=False):
-        return None
+    if not packet.has_protocol(needs_of(step.key), told=False):
+        raise Lacking
     old = packet.get(step.key)
     source = packet.get(step.source) if step.source else 0
     if old is None or source is None:
-        return None
+        raise Lacking
     if not isinstance(old, int) or not isinstance(source, int):
         raise Undecided
     value = old & step.keep ^ source & step.mask ^ step.xor
     if place is None:
         return _set(packet, step.key, value & _WORD)
-    raw = store(packet.raw, packet.headers, place[0], value)
-    if raw is None or raw == packet.raw:
+    raw = store(packet.raw, packet.headers, place, value)
+    if raw is None:
+        raise Lacking
+    try:
+        new = raw if place.base == "link" else sealed(packet.raw, raw, packet.headers)
+    except Cut:
+        raise Lacking from None
+    if new == packet.raw:
         return None
-    packet.rewrite(sealed(packet.raw, raw, packet.headers))
+    packet.rewrite(new)
     return "filter-rewrites"
 
 

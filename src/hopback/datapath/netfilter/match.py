@@ -10,6 +10,9 @@ from hopback.snapshot.rows import Element, Field, Match, Span, Value
 T = TypeVar("T")
 
 _NEGATED = ("!=", "lacks")
+ANY = "*"
+"""The element of a set that takes whatever no other takes."""
+
 _UNTOLD = frozenset(("assured", "confirmed", "dying", "helper", "offload"))
 """Words of ``ct status`` that the model does not follow."""
 
@@ -50,6 +53,8 @@ def fits(element: Element, found: Sequence[Found], op: str = "==") -> bool:
 
 
 def _fits(value: Value, found: Found, op: str) -> bool:
+    if value == ANY:
+        return True
     if isinstance(found, frozenset):
         if value in _UNTOLD:
             raise Undecided

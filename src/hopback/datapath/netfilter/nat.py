@@ -5,7 +5,6 @@ connection, and every later packet of either direction is rewritten by it.
 """
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -17,6 +16,7 @@ from hopback.datapath.netfilter.headers import Headers
 from hopback.datapath.netfilter.open import Open
 from hopback.datapath.netfilter.rewrite import put, sealed
 from hopback.datapath.netfilter.ruleset import Ruleset
+from hopback.datapath.netfilter.spread import spread
 from hopback.datapath.skb import Connection, End, Ip, Tuple
 from hopback.frames import icmp, tcp, udp
 from hopback.frames.ethernet import IPV4
@@ -71,7 +71,10 @@ def _unique(rules: Ruleset, connection: Connection, now: Tuple, end: End, to: Ra
                 return now
         elif (same := _same_source(rules, now, to)) is not None and free(same):
             return same
-    new = _with(now, end, _pick(now, to), None)
+    address = to.first
+    if to.first != to.last:
+        address = spread(now.source, now.target, end, to.first, to.last)
+    new = _with(now, end, address, None)
     port = new.source_port if end == "source" else new.target_port
     if to.ports is None:
         if end == "target" or free(new):
@@ -100,35 +103,6 @@ def _same_source(rules: Ruleset, now: Tuple, to: Range) -> Tuple | None:
         ) and to.holds(other.reply.target, other.reply.target_port):
             return _with(now, "source", other.reply.target, other.reply.target_port)
     return None
-
-
-def _pick(now: Tuple, to: Range) -> Ip:
-    """find_best_ips_proto: of several addresses the one that source and target lead to."""
-    if to.first == to.last:
-        return to.first
-    if not (isinstance(to.first, IPv4Address) and isinstance(now.source, IPv4Address)):
-        raise Open(Blind("NAT to one of several IPv6 addresses", ()))
-    start = int.from_bytes(now.target.packed, "little")
-    number = _hash(int.from_bytes(now.source.packed, "little"), start)
-    count = int(to.last) - int(to.first) + 1
-    return to.first + (number * count >> 32)
-
-
-def _hash(word: int, start: int) -> int:
-    """include/linux/jhash.h:jhash2 of one word."""
-    a = b = c = 0xDEADBEEF + (1 << 2) + start & 0xFFFF_FFFF
-    a = a + word & 0xFFFF_FFFF
-
-    def rotated(value: int, by: int) -> int:
-        return (value << by | value >> 32 - by) & 0xFFFF_FFFF
-
-    c = (c ^ b) - rotated(b, 14) & 0xFFFF_FFFF
-    a = (a ^ c) - rotated(c, 11) & 0xFFFF_FFFF
-    b = (b ^ a) - rotated(a, 25) & 0xFFFF_FFFF
-    c = (c ^ b) - rotated(b, 16) & 0xFFFF_FFFF
-    a = (a ^ c) - rotated(c, 4) & 0xFFFF_FFFF
-    b = (b ^ a) - rotated(a, 14) & 0xFFFF_FFFF
-    return (c ^ b) - rotated(b, 24) & 0xFFFF_FFFF
 
 
 def _with(given: Tuple, end: End, address: Ip | None, port: int | None) -> Tuple:
@@ -163,7 +137,9 @@ def translate(packet: Packet) -> Iterator[Why]:
     yield Why(f"nat-{end}", connection.refs)
 
 
-def _readdressed(raw: bytes, headers: Headers, like: Tuple, end: End) -> bytes:
+def _readdressed(
+    raw: bytes, headers: Headers, like: Tuple, end: End, *, quoted: bool = False
+) -> bytes:
     """One end of the packet as in ``like`` (nf_nat_manip_pkt)."""
     address = like.source if end == "source" else like.target
     first = (12, 4) if headers.protocol == IPV4 else (8, 16)
@@ -177,7 +153,7 @@ def _readdressed(raw: bytes, headers: Headers, like: Tuple, end: End) -> bytes:
         asks = raw[place] in (8, 13, 15, 17, 128)
         ident = like.source_port if asks else like.target_port
         new = put(new, place + 4, ident.to_bytes(2, "big"))
-    return sealed(raw, new, headers)
+    return sealed(raw, new, headers, quoted=quoted)
 
 
 def _requoted(raw: bytes, headers: Headers, like: Tuple, end: End) -> bytes:
@@ -185,6 +161,6 @@ def _requoted(raw: bytes, headers: Headers, like: Tuple, end: End) -> bytes:
     quoted = quote_of(raw, headers)
     if quoted is None:
         return raw
-    inner = _readdressed(*quoted, like, end)[14:]
+    inner = _readdressed(*quoted, like, end, quoted=True)[14:]
     new = put(raw, headers.transport + 8, inner)
     return sealed(raw, new, headers)

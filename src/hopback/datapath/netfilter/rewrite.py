@@ -27,27 +27,35 @@ def put(raw: bytes, at: int, new: bytes) -> bytes:
     return raw[:at] + new + raw[at + len(new) :]
 
 
-def sealed(before: bytes, after: bytes, headers: Headers) -> bytes:
-    """``after`` with the checksums of ``before``, each corrected for what differs."""
+class Cut(Exception):
+    """A checksum that has to follow is not in the packet any more."""
+
+
+def sealed(before: bytes, after: bytes, headers: Headers, *, quoted: bool = False) -> bytes:
+    """``after`` with the checksums of ``before``, each corrected for what differs.
+
+    Raises Cut; but what an error quotes ends anywhere, so there a checksum may be missing.
+    """
     network = headers.network
     addresses = _V4_ADDRESSES if headers.protocol == IPV4 else _V6_ADDRESSES
     old, new = before[network:][addresses], after[network:][addresses]
     if headers.protocol == IPV4:
-        size = (before[network] & 0x0F) * 4
+        size = (before[network] & 0x0F) * 4 if network < len(before) else 0
         header = slice(network, network + size)
         after = _corrected(after, network + _V4_CHECKSUM, before[header], after[header])
     place = _CHECKSUMS.get(headers.l4proto or 0)
     if place is None or headers.fragment:
         return after
-    if headers.l4proto == icmp.PROTOCOL:
-        old = new = b""  # it covers no addresses
     at = headers.transport + place
-    if at + 2 > headers.end:
+    if quoted and at + 2 > headers.end:
         return after
     if headers.l4proto == udp.PROTOCOL and before[at : at + 2] == b"\0\0":
         return after  # the sender made none
+    if headers.l4proto == icmp.PROTOCOL:
+        old = new = b""  # it covers no addresses
     body = slice(headers.transport, headers.end)
-    after = _corrected(after, at, old + before[body], new + after[body])
+    old, new = old + before[body], new + after[body]
+    after = _corrected(after, at, old, new) if old != new else after
     if headers.l4proto == udp.PROTOCOL and after[at : at + 2] == b"\0\0":
         return put(after, at, b"\xff\xff")
     return after
@@ -55,6 +63,8 @@ def sealed(before: bytes, after: bytes, headers: Headers) -> bytes:
 
 def _corrected(raw: bytes, at: int, old: bytes, new: bytes) -> bytes:
     """``raw`` with the checksum at ``at`` corrected for words that are no longer what they were."""
+    if at + 2 > len(raw):
+        raise Cut
     if old == new:
         return raw
     total = ~int.from_bytes(raw[at : at + 2], "big") & 0xFFFF

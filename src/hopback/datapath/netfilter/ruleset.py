@@ -1,6 +1,6 @@
 """The packet filters of a namespace: which chains a hook calls, in which order, and their sets."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from ipaddress import ip_interface
 from types import MappingProxyType
@@ -52,12 +52,20 @@ class Key(NamedTuple):
     name: str
 
 
+Place = tuple[int, int]
+
+
 class Chain(Struct, frozen=True):
-    """A chain with its rules; ``text`` names it for people."""
+    """A chain with its rules; ``text`` names it for people.
+
+    ``place`` is ``(priority, -number)``, its number being that among all chains in the order in
+    which they were made: of chains of one priority the last made is called first
+    (net/netfilter/core.c:nf_hook_entries_grow).
+    """
 
     row: FilterChain
     rules: tuple[FilterRule, ...]
-    priority: int
+    place: Place
     ref: Ref
 
     @property
@@ -89,7 +97,7 @@ class Ruleset(Struct, frozen=True):
 
     ``hooks``: the base chains that each hook calls, in the kernel's order. ``tracked``: the
     families whose packets get connections, since some rule asks for them. ``natted``: those with
-    NAT.
+    NAT, and the number of the chain that brought it.
     """
 
     where: DevId
@@ -98,7 +106,7 @@ class Ruleset(Struct, frozen=True):
     sets: Mapping[Key, Lookup] = MappingProxyType({})
     unseen: tuple[Unseen, ...] = ()
     tracked: frozenset[ChainFamily] = frozenset()
-    natted: frozenset[ChainFamily] = frozenset()
+    natted: Mapping[ChainFamily, int] = MappingProxyType({})
     connections: Mapping[Tuple, Connection] = MappingProxyType({})
     addresses: Addresses = Addresses()
 
@@ -120,7 +128,10 @@ def rulesets_of(snapshot: Snapshot) -> Mapping[str, Ruleset]:
 
 def _ruleset(snapshot: Snapshot, netns: str) -> Ruleset:
     listed = chosen(snapshot, netns)
-    chains = {_key(row): _chain(snapshot.host, row, listed) for row in listed.chains}
+    chains = {
+        _key(row): _chain(snapshot.host, row, listed, number)
+        for number, row in enumerate(listed.chains)
+    }
     hooks: dict[tuple[ChainFamily, Hook], list[Chain]] = {}
     for chain in chains.values():
         for at in _places(chain.row):
@@ -128,14 +139,16 @@ def _ruleset(snapshot: Snapshot, netns: str) -> Ruleset:
     rows = [(row, rule) for row in listed.chains for rule in listed.rules.get(_key(row), ())]
     return Ruleset(
         where=DevId(snapshot.host, netns, ""),
-        hooks=MappingProxyType({at: _ordered(found) for at, found in hooks.items()}),
+        hooks=MappingProxyType(
+            {at: tuple(sorted(found, key=lambda c: c.place)) for at, found in hooks.items()}
+        ),
         chains=MappingProxyType(chains),
         sets=MappingProxyType(
             {_key(row): _lookup(row, Ref(snapshot.host, row.cite)) for row in listed.sets}
         ),
         unseen=tuple(_unseen(snapshot, netns, listed)),
         tracked=frozenset(f for row, rule in rows if _tracks(row, rule) for f in _families(row)),
-        natted=frozenset(f for row in listed.chains if row.kind == "nat" for f in _families(row)),
+        natted=MappingProxyType(_natted(chains.values())),
         connections=connections_of(snapshot, netns),
         addresses=_addresses(snapshot, netns),
     )
@@ -162,9 +175,19 @@ def _places(row: FilterChain) -> Iterator[tuple[ChainFamily, Hook]]:
         yield family, row.hook
 
 
-def _chain(host: str, row: FilterChain, listed: Listed) -> Chain:
+def _chain(host: str, row: FilterChain, listed: Listed, number: int) -> Chain:
     rules = listed.rules.get(_key(row), ())
-    return Chain(row, rules, _priority(row), Ref(host, row.cite))
+    return Chain(row, rules, (_priority(row), -number), Ref(host, row.cite))
+
+
+def _natted(chains: Iterable[Chain]) -> dict[ChainFamily, int]:
+    """The first chain of NAT brings it to a family (nf_nat_core.c:nf_nat_register_fn)."""
+    found: dict[ChainFamily, int] = {}
+    for chain in chains:
+        if chain.row.kind == "nat":
+            for family in _families(chain.row):
+                found.setdefault(family, -chain.place[1])
+    return found
 
 
 def _priority(row: FilterChain) -> int:
@@ -177,20 +200,14 @@ def _priority(row: FilterChain) -> int:
     return _LEGACY_IP.get(row.table, 0)
 
 
-def _ordered(chains: Sequence[Chain]) -> tuple[Chain, ...]:
-    """By priority; of equal ones the kernel calls the last that was made first.
-
-    net/netfilter/core.c:nf_hook_entries_grow. Listings show them in the order they were made in.
-    """
-    last_first = chains[::-1]
-    return tuple(sorted(last_first, key=lambda chain: chain.priority))
-
-
 def _lookup(row: FilterSet, ref: Ref) -> Lookup:
     numbered = [(element, number) for number, element in enumerate(row.elements)]
-    ranged = tuple((e, number) for e, number in numbered if any(map(_is_range, e)))
+    ranged = sorted(
+        ((e, number) for e, number in numbered if any(map(_is_range, e))),
+        key=lambda entry: "*" in entry[0],
+    )
     exact = {e: number for e, number in reversed(numbered) if not any(map(_is_range, e))}
-    return Lookup(row, MappingProxyType(exact), ranged, ref)
+    return Lookup(row, MappingProxyType(exact), tuple(ranged), ref)
 
 
 def _is_range(value: int | str | Span) -> bool:

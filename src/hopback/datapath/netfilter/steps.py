@@ -7,15 +7,16 @@ from msgspec.structs import replace
 
 from hopback.datapath.effects import Ask, Blind, Question, Why, World
 from hopback.datapath.netfilter.fields import Found, Packet, Undecided
-from hopback.datapath.netfilter.layout import place_of
-from hopback.datapath.netfilter.mangle import mangle
+from hopback.datapath.netfilter.layout import needs_of
+from hopback.datapath.netfilter.mangle import Lacking, mangle
 from hopback.datapath.netfilter.match import compares, first_entry, masked, position
+from hopback.datapath.netfilter.merged import groups
 from hopback.datapath.netfilter.nat import bind, end_of
 from hopback.datapath.netfilter.nat_target import target_of
 from hopback.datapath.netfilter.open import Open
 from hopback.datapath.netfilter.ruleset import Chain, Key, Lookup, Ruleset
-from hopback.frames.ethernet import IPV4, IPV6
-from hopback.network.facts import Ref, merge_refs
+from hopback.frames.ethernet import ARP, DOT1AD, DOT1Q, IPV4, IPV6
+from hopback.network.facts import DevId, Ref, merge_refs
 from hopback.snapshot.rows import (
     Choice,
     Element,
@@ -29,15 +30,26 @@ from hopback.snapshot.rows import (
     Opaque,
     Step,
     Unsure,
+    Value,
     Verdict,
 )
 
 T = TypeVar("T")
 
-_NAMING = ("ether type", "meta protocol", "vlan type")
-"""Fields by which a rule says itself which network protocol it is about."""
+_PROTOCOLS = (IPV4, IPV6, ARP, DOT1Q, DOT1AD)
+
+_ASKED = "its protocol"
+_NAMING = frozenset(("ether type", "meta protocol", "vlan type", _ASKED))
+"""Fields by which a rule says itself which network protocol it is about; nft asks once."""
 
 YES, NO = "yes", "no"
+
+LOOKS_INTO_VLANS = "do its bridge filters on IP addresses look into frames with a VLAN tag?"
+"""nft lists ``ether type ip ip saddr …`` and ``meta protocol ip ip saddr …`` alike; the first,
+which old versions make of ``ip saddr …``, takes no frame with a VLAN tag.
+"""
+
+COMPARES_AS_ONE = "does its nft make one comparison of several != side by side, as 1.0.6 does?"
 
 
 class Steps:
@@ -57,8 +69,9 @@ class Steps:
         """How the rule ends for the packet; None if it does not match or has no verdict."""
         self.used, self._told = (), set()
         self._chain, self._rule = chain, rule
-        for step in rule.steps:
-            verdict = self._step(step)
+        self._packet.strict = chain.row.backend == "legacy"
+        for group in groups(rule):
+            verdict = self._step(group[0]) if len(group) == 1 else self._together(group)
             if isinstance(verdict, Verdict):
                 if verdict.kind != "continue":
                     return verdict
@@ -93,13 +106,25 @@ class Steps:
         """The rule."""
         return Ref(self._rules.where.host, self._rule.cite)
 
+    def _together(self, group: Sequence[Step]) -> bool:
+        """Matches by ``!=`` that nft may have made one of: then not all have to hold, but one."""
+        held = [self._step(step) is True for step in group]
+        return all(held) or (any(held) and self._asks_nft(COMPARES_AS_ONE, NO))
+
     def _asked(self, text: str) -> bool:
         """What the packet does not decide. A rate that is not exceeded is the usual case."""
         seen = self._packet.seen
         subject = self._rules.where._replace(name=seen.indev or seen.outdev)
         words = self._rule.text or text
         default = NO if " over " in f" {words} " else YES
-        question = Question(subject, f"does the packet match “{words}”?", (YES, NO), default)
+        return self._ask(subject, f"does the packet match “{words}”?", default)
+
+    def _asks_nft(self, text: str, default: str) -> bool:
+        """What nft's listings do not tell."""
+        return self._ask(self._rules.where, text, default)
+
+    def _ask(self, subject: DevId, text: str, default: str) -> bool:
+        question = Question(subject, text, (YES, NO), default)
         answer = self._world.get(question)
         if answer is None:
             raise Open(Ask(question))
@@ -120,8 +145,13 @@ class Steps:
             connection = self._packet.skb.connection
             self.used += connection.refs if connection else ()
         if step.op == "==" and len(step.values) == len(step.fields) == 1:
-            self._told.add(step.fields[0].key)
+            self._tell(step.fields[0].key, step.values[0][0])
         return matches
+
+    def _tell(self, key: str, value: Value) -> None:
+        """The rule has compared that; nft knows few protocols by their number."""
+        if key not in _NAMING or value in _PROTOCOLS or self._packet.strict:
+            self._told.add(key)
 
     def _found(self, fields: Sequence[Field]) -> tuple[Found, ...] | None:
         """What the packet has in the fields; None if it lacks one."""
@@ -135,32 +165,21 @@ class Steps:
 
     def _has(self, field: Field) -> bool:
         """Whether the packet is of the protocol that the field belongs to."""
-        place = place_of(field.key)
-        if place is None:
-            return True
-        told = any(key in self._told for key in _NAMING)
-        needs = place[1]
-        if self._is_hidden(told) and needs.ethertype in (IPV4, IPV6) and not needs.framed:
-            return self._looks_into_vlans() and self._packet.has_protocol(needs, told=told)
-        return self._packet.has_protocol(needs, told=told)
+        told = not self._told.isdisjoint(_NAMING)
+        needs = needs_of(field.key)
+        hidden = needs.ethertype in (IPV4, IPV6) and not needs.framed and self._is_hidden(told)
+        if hidden and not self._asks_nft(LOOKS_INTO_VLANS, YES):
+            return False
+        has = self._packet.has_protocol(needs, told=told)
+        if has and needs.ethertype is not None:
+            self._told.add(_ASKED)
+        return has
 
     def _is_hidden(self, told: bool) -> bool:
         """Whether the packet has a VLAN tag, and the rule says nothing of VLANs or protocols."""
         packet = self._packet
         tagged = packet.headers.network > 14 and not packet.routed
         return tagged and not told and not any(key.startswith("vlan") for key in self._told)
-
-    def _looks_into_vlans(self) -> bool:
-        """nft lists ``ether type ip ip saddr …`` and ``meta protocol ip ip saddr …`` alike.
-
-        The first, which old versions make of ``ip saddr …``, takes no frame with a VLAN tag.
-        """
-        text = "do its bridge filters on IP addresses look into frames with a VLAN tag?"
-        question = Question(self._rules.where, text, (YES, NO), YES)
-        answer = self._world.get(question)
-        if answer is None:
-            raise Open(Ask(question))
-        return answer == YES
 
     def _chosen(
         self, fields: Sequence[Field], entries: Sequence[tuple[Element, Verdict]], name: str
@@ -212,6 +231,8 @@ class Steps:
     def _changed(self, step: Mangle) -> bool:
         try:
             rule = mangle(self._packet, step)
+        except Lacking:
+            return False
         except Undecided:
             raise self._unknown(f"sets {step.key}") from None
         if rule is not None:

@@ -15,7 +15,7 @@ from hopback.datapath.netfilter.fields import Packet, state_of
 from hopback.datapath.netfilter.nat import bind_as_is, end_of, translate
 from hopback.datapath.netfilter.open import Open
 from hopback.datapath.netfilter.packet import Outcome, Passed, Seen, Stopped
-from hopback.datapath.netfilter.ruleset import Chain, Ruleset, Unseen
+from hopback.datapath.netfilter.ruleset import Chain, Place, Ruleset, Unseen
 from hopback.datapath.netfilter.steps import Steps
 from hopback.datapath.skb import End, Skb
 from hopback.network.facts import Ref, merge_refs
@@ -54,26 +54,26 @@ class _Call:
         for unseen in self._rules.unseen:
             if _may_hit(unseen, self._seen):
                 raise Open(Blind(unseen.what, (unseen.ref,)))
-        for priority, stage in sorted(self._stages(), key=lambda stage: stage[0]):
-            stopped = stage() if priority in priorities else None
+        for place, stage in sorted(self._stages(), key=lambda stage: stage[0]):
+            stopped = stage() if place[0] in priorities else None
             if stopped is not None:
                 return stopped
         refs = merge_refs(self._refs, *(why.refs for why in self._done))
         return Passed(self._packet.frame(), self._packet.skb, refs, tuple(self._done))
 
-    def _stages(self) -> Iterator[tuple[int, Callable[[], Stopped | None]]]:
+    def _stages(self) -> Iterator[tuple[Place, Callable[[], Stopped | None]]]:
         """What is hooked in, by priority; all chains of NAT are called in one place."""
         family, hook = self._seen.family, self._seen.hook
         chains = self._rules.hooks.get((family, hook), ())
         if family in self._rules.tracked and hook in ("prerouting", "output"):
-            yield _CONNTRACK, self._track
+            yield (_CONNTRACK, 0), self._track
         if family in self._rules.natted and hook != "forward":
             at = _NAT_SOURCE if end_of(hook) == "source" else _NAT_TARGET
             natting = tuple(chain for chain in chains if chain.row.kind == "nat")
-            yield at, lambda: self._translate(natting)
+            yield (at, -self._rules.natted[family]), lambda: self._translate(natting)
         for chain in chains:
             if chain.row.kind != "nat" or family not in self._rules.natted:
-                yield chain.priority, _bound(self._filter, chain)
+                yield chain.place, _bound(self._filter, chain)
 
     def _track(self) -> None:
         track(self._packet, self._rules)

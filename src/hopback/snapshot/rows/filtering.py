@@ -33,7 +33,7 @@ type of an address to the device by which the packet came in. Where nft has no w
   DNAT``. Unlike bits of ``ct status`` they are asked of a packet without a connection too
   (net/netfilter/xt_conntrack.c, ``conntrack_mt``).
 
-A ``Mangle`` of a field that the packet does not have does nothing.
+A ``Mangle`` of a field that the packet does not have ends the rule.
 """
 
 from typing import Literal

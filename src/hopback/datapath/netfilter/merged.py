@@ -1,0 +1,47 @@
+"""Matches that nft has taken together (nft's src/rule.c:stmt_reduce).
+
+Of fields that lie side by side nft makes one comparison. For ``!=`` versions such as 1.0.6 do so
+too, and then ``tcp sport != 22 tcp dport != 80`` holds unless both are equal. Their listing shows
+two matches all the same.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from hopback.datapath.netfilter.layout import Bits, place_of
+from hopback.snapshot.rows import FilterRule, Match, Step
+
+_WIDTH_MAX = 128
+
+
+def groups(rule: FilterRule) -> Iterator[tuple[Step, ...]]:
+    """The steps in order; those that may be one comparison come together."""
+    steps, at = rule.steps, 0
+    while at < len(steps):
+        count = 1 if rule.text.startswith("-") else _length(steps, at)  # iptables has no part in it
+        yield steps[at : at + count]
+        at += count
+
+
+def _length(steps: Sequence[Step], at: int) -> int:
+    """How many steps from ``at`` on nft may have taken together."""
+    before, count = _unequal(steps[at]), 1
+    width = before.width if before else 0
+    while before is not None and at + count < len(steps):
+        after = _unequal(steps[at + count])
+        if after is None or (before.base, before.first + before.width) != after[:2]:
+            break
+        width += after.width
+        if width > _WIDTH_MAX:
+            break
+        before, count = after, count + 1
+    return count
+
+
+def _unequal(step: Step) -> Bits | None:
+    """The whole bytes of a header that the step compares with one value by ``!=``."""
+    match step:
+        case Match(fields=(field,), values=((int(),),), op="!=", set="") if field.mask is None:
+            place = place_of(field.key)
+            if place and not place.first % 8 and not place.width % 8:
+                return place
+    return None
