@@ -97,7 +97,12 @@ class IpLayer(Struct, frozen=True):
         if not isinstance(passed, Passed):
             return passed
         last = self._call(
-            "postrouting", passed.frame, passed.skb, outdev=way.dev, nexthop=way.nexthop
+            "postrouting",
+            passed.frame,
+            passed.skb,
+            indev=up.dev.name,
+            outdev=way.dev,
+            nexthop=way.nexthop,
         )
         if not isinstance(last, Passed):
             return last
