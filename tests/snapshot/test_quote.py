@@ -16,6 +16,8 @@ from hopback.snapshot.rows import (
     DadEvent,
     Fdb,
     FdbEvent,
+    FilterChain,
+    FilterRule,
     GuestNic,
     Link,
     Neighbour,
@@ -81,6 +83,24 @@ def test_an_object_of_json_is_quoted_by_its_own_rows() -> None:
         (
             FdbEvent(cite=HERE, mac=VM, dev="vnet0", bridge="br0", vlan=1, deleted=True),
             "Deleted fa:16:3e:56:ea:fa dev vnet0 vlan 1 master br0",
+        ),
+        (
+            FilterChain(
+                cite=HERE,
+                family="ip",
+                table="t",
+                name="c",
+                hook="input",
+                priority=-5,
+                policy="drop",
+            ),
+            "chain ip t c hook input priority -5 policy return",
+        ),
+        (
+            FilterRule(
+                cite=HERE, family="ip", table="t", chain="c", place=2, steps=(), text="counter drop"
+            ),
+            "rule 2 of ip t c: counter drop",
         ),
         (
             Link(cite=HERE, name="veth0", index=4, lower_index=7, up=True, mac=VM, kind="veth"),

@@ -5,9 +5,9 @@ Each is a gap. A gap that could hide a return turns ``clear`` into ``undecided``
 
 from collections.abc import Iterator
 
-from hopback.checks.filters import hooked
 from hopback.findings import Finding, Gap
 from hopback.network.facts import DevId
+from hopback.network.filters import hooked
 from hopback.network.model import BridgeView, Network
 from hopback.snapshot.model import Snapshot
 from hopback.snapshot.rows import PingSignKind

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 
 from hopback.datapath.model import Model
 from hopback.network.facts import DevId
+from hopback.network.filters import hooked
 from hopback.snapshot.model import Snapshot
 
 
@@ -38,7 +39,7 @@ def _of_space(
             yield f"{blind.dev or where}: {blind.what}"
     if not snapshot.filters.complete(netns):
         yield f"nobody listed all packet filters of {where} (nft list ruleset; ebtables-save)"
-    for row in snapshot.filters.rows:
+    for row in hooked(snapshot):
         if row.netns == netns:
             yield f"{row.name} is not evaluated"
     for nic in snapshot.guest_nics.rows:

@@ -11,6 +11,8 @@ from hopback.snapshot.rows import (
     DadEvent,
     Fdb,
     FdbEvent,
+    FilterChain,
+    FilterRule,
     GuestNic,
     Link,
     Neighbour,
@@ -206,8 +208,22 @@ def _fields(row: Any) -> Iterable[str]:
         yield f"{name} {format_mac(value) if name in _MAC_FIELDS else value}"
 
 
+def _filter_chain(row: Any) -> Iterable[str]:
+    yield f"chain {row.family} {row.table} {row.name}"
+    yield _opt("hook", row.hook)
+    yield _opt("priority", row.priority)
+    yield _opt("policy", row.policy if row.hook else None)
+
+
+def _filter_rule(row: Any) -> Iterable[str]:
+    yield f"rule {row.place} of {row.family} {row.table} {row.chain}:"
+    yield row.text
+
+
 _RENDERERS: dict[type[Row], Callable[[Any], Iterable[str]]] = {
     Bridge: _bridge,
+    FilterChain: _filter_chain,
+    FilterRule: _filter_rule,
     Fdb: _fdb,
     FdbEvent: _fdb_event,
     Link: _link,

@@ -53,7 +53,7 @@ Operator = Literal["==", "!=", "<", "<=", ">", ">=", "has", "lacks"]
 """``has``: any bit of the value is set in the field; ``lacks``: none is."""
 
 
-class Span(Struct, frozen=True, tag="span"):
+class Span(Struct, frozen=True, gc=False, tag="span"):
     """All values from ``first`` to ``last``, both included: a range, a prefix."""
 
     first: int
@@ -65,14 +65,14 @@ Element = tuple[Value, ...]
 """One value for each field of a concatenation, mostly one."""
 
 
-class Field(Struct, frozen=True):
+class Field(Struct, frozen=True, gc=False):
     """What is looked at in the packet, ANDed with ``mask`` if there is one."""
 
     key: str
     mask: int | None = None
 
 
-class Match(Struct, frozen=True, tag="match"):
+class Match(Struct, frozen=True, gc=False, tag="match"):
     """True if the fields compare with one of ``values``, or with an element of the named ``set``.
 
     ``!=`` and ``lacks`` are true if they do so with none.
@@ -84,26 +84,26 @@ class Match(Struct, frozen=True, tag="match"):
     set: str = ""
 
 
-class Unsure(Struct, frozen=True, tag="unsure"):
+class Unsure(Struct, frozen=True, gc=False, tag="unsure"):
     """A match that the packet alone does not decide: a rate limit, chance, a quota, an owner."""
 
     text: str
 
 
-class Opaque(Struct, frozen=True, tag="opaque"):
+class Opaque(Struct, frozen=True, gc=False, tag="opaque"):
     """Something that was not understood; from here on the rule may do anything."""
 
     text: str
 
 
-class Verdict(Struct, frozen=True, tag="verdict"):
+class Verdict(Struct, frozen=True, gc=False, tag="verdict"):
     """How a rule ends. ``chain`` is where a jump or goto leads."""
 
     kind: Literal["accept", "drop", "reject", "return", "jump", "goto", "continue", "queue"]
     chain: str = ""
 
 
-class Choice(Struct, frozen=True, tag="choice"):
+class Choice(Struct, frozen=True, gc=False, tag="choice"):
     """A verdict map: the verdict of the first entry that fits, or that of the named ``map``."""
 
     fields: tuple[Field, ...]
@@ -111,7 +111,7 @@ class Choice(Struct, frozen=True, tag="choice"):
     map: str = ""
 
 
-class Mapped(Struct, frozen=True, tag="mapped"):
+class Mapped(Struct, frozen=True, gc=False, tag="mapped"):
     """A value found by looking fields up, in ``entries`` or in the named ``map``."""
 
     fields: tuple[Field, ...]
@@ -119,7 +119,7 @@ class Mapped(Struct, frozen=True, tag="mapped"):
     map: str = ""
 
 
-class Nat(Struct, frozen=True, tag="nat"):
+class Nat(Struct, frozen=True, gc=False, tag="nat"):
     """Rewrites the connection's address and port. ``both`` looks up both in one map."""
 
     kind: Literal["snat", "dnat", "masquerade", "redirect"]
@@ -128,7 +128,7 @@ class Nat(Struct, frozen=True, tag="nat"):
     both: Mapped | None = None
 
 
-class Mangle(Struct, frozen=True, tag="mangle"):
+class Mangle(Struct, frozen=True, gc=False, tag="mangle"):
     """``key`` becomes ``key & keep ^ source & mask ^ xor``; a plain value is ``xor`` alone.
 
     ``source`` is another field, such as ``ct mark`` where the connection's mark is restored. Of
@@ -142,7 +142,7 @@ class Mangle(Struct, frozen=True, tag="mangle"):
     mask: int = 0
 
 
-class Notrack(Struct, frozen=True, tag="notrack"):
+class Notrack(Struct, frozen=True, gc=False, tag="notrack"):
     """The packet gets no connection."""
 
 
