@@ -35,7 +35,7 @@ NAMES: tuple[str, ...] = (
     "virsh_domiflist",
     "virsh_list",
     "pve_config",
-    "packet_filter",
+    "nft",
     "xtables",
     "ipset",
     "ipvs",
