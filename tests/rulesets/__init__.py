@@ -1,0 +1,1 @@
+"""Random rulesets of nftables, for whoever has a kernel to give them to."""
