@@ -94,7 +94,7 @@ def test_an_object_of_json_is_quoted_by_its_own_rows() -> None:
                 priority=-5,
                 policy="drop",
             ),
-            "chain ip t c hook input priority -5 policy return",
+            "chain ip t c hook input priority -5 policy drop",
         ),
         (
             FilterRule(
