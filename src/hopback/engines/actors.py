@@ -118,7 +118,9 @@ class Actors:
         nic = nic_of(station)
         interface = self._interfaces[nic]
         kept = [own for own in interface.addresses.values() if own.permanent]
-        self._interfaces[nic] = interface = replace(interface, addresses={}, known={})
+        # From now on it has what it is given here, whatever a listing lacks.
+        interface = replace(interface, addresses={}, known={}, listed=True)
+        self._interfaces[nic] = interface
         if not any(own.address.is_link_local for own in kept):
             self._take(nic, dad.formed_at_up(interface))
         for own in kept:

@@ -7,9 +7,10 @@ import pytest
 from hopback.datapath.effects import Blind, Drop, Send
 from hopback.datapath.kernel import behaviour_of
 from hopback.datapath.nd.arp import asks_as, receive
+from hopback.datapath.nd.receive import receive as nd_receive
 from hopback.datapath.nd.settings import Told, settings_of
 from hopback.datapath.nd.tables import arp_interface_of, interface_of
-from hopback.frames.build import arp_probe, arp_request
+from hopback.frames.build import arp_probe, arp_request, dad_ns
 from hopback.frames.mac import Mac
 from hopback.snapshot.model import Snapshot
 from tests.build import dev, link, listing, pasted
@@ -114,6 +115,27 @@ def test_arp_ignore_keeps_the_loopback_address_from_the_wire() -> None:
     assert isinstance(answer, Send)
     (probed,) = receive(eth0, arp_probe(ASKER, own), "broadcast")
     assert isinstance(probed, Send)
+
+
+def test_what_was_not_listed_is_not_known() -> None:
+    vip, far, asker = map(IPv4Address, ("192.0.2.9", "10.0.0.60", "10.0.0.50"))
+    partly = listing(
+        "ip addr show dev lo", ["1: lo: <LOOPBACK,UP> mtu 65536", f"    inet {vip}/32"]
+    )
+    router = listing("sysctl net", ["net.ipv4.conf.eth0.forwarding = 1"])
+    (snapshot,) = pasted(
+        listing("ip -d link show", [link(2, "eth0", "02:00:00:00:00:11")]) + partly
+    )
+    eth0 = arp_interface_of(snapshot, dev("eth0"))
+    (answered,) = receive(eth0, arp_request(ASKER, asker, vip), "broadcast")
+    assert isinstance(answered, Send)
+    (blind,) = receive(eth0, arp_request(ASKER, asker, far), "broadcast")
+    assert isinstance(blind, Blind)
+    (snapshot,) = pasted(partly + router)
+    assert arp_interface_of(snapshot, dev("eth0")).blind is not None
+    six = interface_of(snapshot, dev("eth0"))
+    (unknown,) = nd_receive(six, {}, dad_ns(ASKER, IPv6Address("fe80::7")), "multicast")
+    assert isinstance(unknown, Blind)
 
 
 def test_policy_rules_decide_by_more_than_the_model_looks_at() -> None:

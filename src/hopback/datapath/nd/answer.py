@@ -41,6 +41,10 @@ def proxied(station: Interface, frame: Frame, packet: Ipv6, message: Ns) -> tupl
         entry = station.proxied[target]
         refs = merge_refs(settings.why("forwarding", "proxies"), entry.refs)
         told, why = Na(target, entry.router), Why("nd-proxied", refs)
+    elif not station.listed:
+        return (Blind("an address that the listing given lacks", ()),)
+    elif settings.forwarding and settings.proxies and not station.proxied_listed:
+        return (Blind("proxy entries, which nobody listed", settings.why("proxies")),)
     else:
         return (Drop(Why("nd-not-mine")),)
     source = _source(station, packet.src)

@@ -79,7 +79,8 @@ class ArpInterface(Struct, frozen=True):
     """An interface, and what of its host decides whether it answers.
 
     ``proxied`` are its ``ip neigh add proxy`` entries. ``media`` are the medium_id of interfaces
-    that have one. ``blind`` says why the host's routes cannot be told by ``ways`` alone.
+    that have one. ``blind`` says why the host's routes cannot be told by ``ways`` alone;
+    ``listed``, ``proxied_listed``: whether these are all its addresses, and all proxy entries.
     """
 
     dev: DevId
@@ -90,6 +91,8 @@ class ArpInterface(Struct, frozen=True):
     proxied: Mapping[IPv4Address, tuple[Ref, ...]] = MappingProxyType({})
     media: Mapping[DevId, int] = MappingProxyType({})
     blind: tuple[str, tuple[Ref, ...]] | None = None
+    listed: bool = True
+    proxied_listed: bool = True
 
     def way_to(self, address: IPv4Address) -> Way | None:
         """The longest prefix's way; of several the one with the least metric, listed first."""
@@ -113,6 +116,8 @@ def receive(station: ArpInterface, frame: Frame, packet_type: PacketType) -> tup
     refused = _refused(station, message)
     if refused is not None or message.op == arp.REPLY:
         return (Drop(refused or Why("arp-not-mine")),)
+    if not station.listed and station.local(message.target_ip) is None:
+        return (Blind("an address that the listing given lacks", ()),)
     if message.sender_ip == _ANY:
         return _probed(station, message)
     refused = _unreachable(station, message.sender_ip)
@@ -123,8 +128,9 @@ def receive(station: ArpInterface, frame: Frame, packet_type: PacketType) -> tup
     refused = _from_elsewhere(station, message.sender_ip)
     if refused is not None:
         return (Drop(refused),)
-    if station.local(message.target_ip) is not None:
-        return _asked(station, message)
+    mine = station.local(message.target_ip)
+    if mine is not None:
+        return _asked(station, message, mine)
     return _proxied(station, message, packet_type)
 
 
@@ -154,9 +160,8 @@ def _probed(station: ArpInterface, message: Arp) -> tuple[HostEffect, ...]:
     return (_answer(station, message, Why("arp-probe-answered", mine.refs)),)
 
 
-def _asked(station: ArpInterface, message: Arp) -> tuple[HostEffect, ...]:
-    mine = station.local(message.target_ip)
-    assert mine is not None  # noqa: S101  (the caller found it)
+def _asked(station: ArpInterface, message: Arp, mine: Local) -> tuple[HostEffect, ...]:
+    """Somebody asks for ``mine``, an address of the host."""
     if _ignores(station, message):
         return (Drop(_ignored(station, mine)),)
     back = station.way_to(message.sender_ip)
@@ -232,6 +237,8 @@ def _proxied(
         why = Why("arp-proxied", merge_refs(settings.why("proxy", "forwarding"), way.refs))
     elif target in station.proxied:
         why = Why("arp-proxy-entry", merge_refs(station.proxied[target], way.refs))
+    elif not station.proxied_listed:
+        return (Blind("proxy entries, which nobody listed", settings.why("forwarding")),)
     else:
         return (Drop(Why("arp-not-mine", settings.why("proxy"))),)
     answer = _answer(station, message, why)

@@ -156,12 +156,9 @@ def _stopped(station: Interface, own: Own) -> tuple[HostEffect, ...]:
         why = Why("dad-disabled", settings.why("accept_dad"))
         text = f"{station.dev.name}: IPv6 being disabled!"
         prefix = "IPv6: " if station.kernel.logs_prefixed else ""
-        return (Log(prefix + text, why), Alter(station.dev, own, None, why), _off(station, why))
+        gone = Alter(station.dev, own, None, why)
+        return (Log(prefix + text, why), gone, Disable(station.dev, why))
     if own.permanent and not own.temporary:
         failed = replace(own, failed=True, optimistic=False, detecting=False)
         return (Alter(station.dev, own, failed, Why("dad-kept", own.refs)),)
     return (Alter(station.dev, own, None, Why("dad-deleted", own.refs)),)
-
-
-def _off(station: Interface, why: Why) -> Disable:
-    return Disable(station.dev, why)

@@ -6,7 +6,7 @@ station's own address.
 
 from ipaddress import IPv6Address
 
-from hopback.datapath.effects import Ask, Drop, Log, Why, World
+from hopback.datapath.effects import Ask, Blind, Drop, Log, Why, World
 from hopback.datapath.nd import dad, slaac
 from hopback.datapath.nd.answer import answered, proxied
 from hopback.datapath.nd.effects import HostEffect
@@ -47,7 +47,7 @@ def receive(
         return _solicited(station, world, frame, packet, message)
     if isinstance(message, Na):
         return _advertised(station, frame, message)
-    return slaac.advertised(station, packet.src, message)
+    return slaac.advertised(station, message)
 
 
 def _listens(station: Interface, dst: IPv6Address) -> bool:
@@ -55,6 +55,8 @@ def _listens(station: Interface, dst: IPv6Address) -> bool:
     if not dst.is_multicast:
         return dst in station.addresses and station.addresses[dst].usable
     mine = (*station.addresses, *station.proxied, *station.anycast)
+    if not (station.listed and station.proxied_listed):
+        return True
     return dst == ALL_NODES or any(dst == solicited_node(address) for address in mine)
 
 
@@ -121,6 +123,8 @@ def _advertised(station: Interface, frame: Frame, message: Na) -> tuple[HostEffe
     if settings.drop_unsolicited and not message.solicited:
         return (Drop(Why("na-unsolicited", settings.why("drop_unsolicited"))),)
     own = station.addresses.get(message.target)
+    if own is None and not station.listed:
+        return (Blind("an address that the listing given lacks", ()),)
     if own is None:
         return (Drop(Why("nd-not-mine")),)
     if own.tentative:

@@ -67,8 +67,9 @@ def _part(name: str) -> str:
 def settings_of(name: str, kernel: Behaviour | None, lookup: Lookup) -> Settings:
     """The settings of the interface ``name``; ``kernel`` None where its version is not known."""
     read = _Reader(lookup, "ipv6", name)
-    combine = read.either if kernel is None or kernel.dad_all else _own_alone(read)
-    forwarding = read.own("forwarding", "forwarding", 0)
+    combine: Callable[[str, str, int], int] = read.either
+    if kernel is not None and not kernel.dad_all:
+        combine = read.own
     router = read.all("optimistic", "forwarding", 0)
     neigh = f"net.ipv6.neigh.{_part(name)}"
     return Settings(
@@ -79,7 +80,7 @@ def settings_of(name: str, kernel: Behaviour | None, lookup: Lookup) -> Settings
         delay=read.own("delay", "router_solicitation_delay", 1) * SECOND,
         optimistic=bool(combine("optimistic", "optimistic_dad", 0)) and not router,
         use_optimistic=bool(combine("use_optimistic", "use_optimistic", 0)),
-        forwarding=bool(forwarding),
+        forwarding=bool(read.own("forwarding", "forwarding", 0)),
         gen_mode=read.own("gen_mode", "addr_gen_mode", 0),
         idgen_retries=read.key("idgen_retries", "net.ipv6.idgen_retries", 3),
         idgen_delay=read.key("idgen_delay", "net.ipv6.idgen_delay", 1) * SECOND,
@@ -94,10 +95,6 @@ def settings_of(name: str, kernel: Behaviour | None, lookup: Lookup) -> Settings
         disabled=bool(read.own("disabled", "disable_ipv6", 0)),
         refs=read.refs,
     )
-
-
-def _own_alone(read: _Reader) -> Callable[[str, str, int], int]:
-    return read.own
 
 
 def _enhanced(read: _Reader, kernel: Behaviour | None) -> bool | None:

@@ -18,7 +18,7 @@ _AUTONOMOUS = 0x40
 _IDENTIFIER = (1 << 64) - 1
 
 
-def advertised(station: Interface, router: IPv6Address, message: Ra) -> tuple[HostEffect, ...]:
+def advertised(station: Interface, message: Ra) -> tuple[HostEffect, ...]:
     """The effects of an advertisement: for each prefix an address, if there is none."""
     if not station.settings.accepts_ra:
         return (Drop(Why("ra-refused", station.settings.why("accept_ra", "forwarding"))),)

@@ -111,7 +111,10 @@ class Proxied(Struct, frozen=True):
 
 
 class Interface(Struct, frozen=True):
-    """``known`` are the neighbours whose MAC the station knows."""
+    """``known`` are the neighbours whose MAC the station knows.
+
+    ``listed``, ``proxied_listed``: whether these are all its addresses, and all its proxy entries.
+    """
 
     dev: DevId
     mac: Mac
@@ -120,6 +123,8 @@ class Interface(Struct, frozen=True):
     proxied: Mapping[IPv6Address, Proxied] = MappingProxyType({})
     known: Mapping[IPv6Address, Mac] = MappingProxyType({})
     kernel: Behaviour = CURRENT
+    listed: bool = True
+    proxied_listed: bool = True
 
     @property
     def anycast(self) -> Mapping[IPv6Address, tuple[Ref, ...]]:

@@ -39,6 +39,8 @@ def interface_of(snapshot: Snapshot, dev: DevId) -> Interface:
         },
         {address: row.mac for address, row in six if row.mac is not None and not row.proxy},
         kernel or CURRENT,
+        listed=snapshot.addresses.complete(dev.netns, dev.name),
+        proxied_listed=any(row.proxy for row in snapshot.neighbours.rows),
     )
 
 
@@ -94,7 +96,9 @@ def _mac(snapshot: Snapshot, dev: DevId) -> Mac:
 def arp_interface_of(snapshot: Snapshot, dev: DevId) -> ArpInterface:
     """The interface ``dev`` with what of its host's addresses and routes decides ARP.
 
-    The routes are those of the tables main and default: policy rules of IPv4 make it blind.
+    The routes are those of the tables main and default: policy rules of IPv4 make it blind, and so
+    do routes that nobody listed. Proxy entries are listed apart (``ip neigh show proxy``): where
+    not one is, there may be some.
     """
     lookup = lookup_in(snapshot, dev.netns)
     names = {row.dev for row in snapshot.addresses.rows if row.netns == dev.netns}
@@ -112,6 +116,8 @@ def arp_interface_of(snapshot: Snapshot, dev: DevId) -> ArpInterface:
         },
         {dev._replace(name=name): told.value for name, told in media.items() if told},
         _policy(snapshot, dev.netns),
+        listed=snapshot.addresses.complete(dev.netns),
+        proxied_listed=any(row.proxy for row in snapshot.neighbours.rows),
     )
 
 
@@ -137,6 +143,8 @@ def _ways(snapshot: Snapshot, dev: DevId) -> Iterator[Way]:
 
 
 def _policy(snapshot: Snapshot, netns: str) -> tuple[str, tuple[Ref, ...]] | None:
+    if not snapshot.routes.complete(netns):
+        return "routes, which nobody listed", ()
     rows = [r for r in snapshot.rules.rows if (r.netns, r.family) == (netns, 4)]
     refs = tuple(Ref(snapshot.host, r.cite) for r in rows if r.priority not in _USUAL_RULES)
     return ("IPv4 policy rules, which decide by more than the address", refs) if refs else None
