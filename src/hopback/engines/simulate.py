@@ -1,7 +1,8 @@
 """Lets virtual time run: stations come up, frames follow one another, bridges learn and forget.
 
-Every frame goes the way that ``datapath.path.step`` has it go; this is the engine that applies what
-it teaches. The same model, story and seed give the same log, byte for byte.
+Every frame goes the way that ``datapath.path.step`` has it go, a microsecond for each step; this is
+the engine that applies what it teaches. The same model, story and seed give the same log, byte for
+byte.
 """
 
 from collections.abc import Iterator, Mapping
@@ -169,14 +170,14 @@ class _Hop(Struct, frozen=True):
     skb: Skb = FRESH
 
 
-class _Told(Struct, frozen=True):
+class _Waited(Struct, frozen=True):
     """The DHCP client of that device has waited long enough, if it still waits in this round."""
 
     dev: DevId
     round: int
 
 
-Event = _Hop | Act | Due | Formed | Leaving | Slot | _Told
+Event = _Hop | Act | Due | Formed | Leaving | Slot | _Waited
 
 
 class _Simulation:
@@ -257,7 +258,7 @@ class _Simulation:
                 self.send(place.dev, place, frame, Why("story"))
             case Lease(station=station):
                 self._begin_lease(station, event.server)
-            case _Told(dev=dev, round=number):
+            case _Waited(dev=dev, round=number):
                 self._repeat(dev, number)
             case Due() | Formed() | Leaving():
                 self._actors.due(event)
@@ -359,7 +360,7 @@ class _Simulation:
             return
         self.send(dev, self._asking[dev], message_frame(client.asks, client.mac), Why("dhcp"))
         jitter = self._chance.randrange(2 * JITTER) - JITTER
-        self._time.plan(client.wait + jitter, _Told(dev, client.round))
+        self._time.plan(client.wait + jitter, _Waited(dev, client.round))
 
     def _repeat(self, dev: DevId, number: int) -> None:
         client = self._clients[dev]
