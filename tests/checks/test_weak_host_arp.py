@@ -63,7 +63,13 @@ def test_it_refuses_the_address_to_another() -> None:
 
 @pytest.mark.parametrize(
     ("told", "found"),
-    [({"all": 0, "b0": 0}, True), ({"d0": 1}, True), ({"all": 1}, False), ({"b0": 2}, False)],
+    [
+        ({"all": 0, "b0": 0}, True),
+        ({"d0": 1}, True),
+        ({"all": 1}, False),
+        ({"b0": 2}, False),
+        ({"b0": 3}, True),
+    ],
 )
 def test_the_setting_of_the_interface_that_answers_counts(
     told: dict[str, int], found: bool

@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 from hopback.checks.case import Case
 from hopback.datapath.kernel import behaviour_of
+from hopback.datapath.nd.settings import settings_of
+from hopback.datapath.nd.tables import lookup_in
 from hopback.frames.mac import Mac, format_mac
 from hopback.network.facts import DevId, Fact, Ref, merge_refs
 from hopback.network.identifiers import canonical, mac_in
 from hopback.network.model import Station
 from hopback.snapshot.model import Snapshot
-from hopback.snapshot.rows import Sysctl
 
 _FAILURES_MAX = 1000
 """On one host: a log that repeats itself for months tells no more than its beginning."""
@@ -148,34 +149,20 @@ def station_of(case: Case, failure: Failure) -> Station | None:
 
 
 def enhanced_dad(case: Case, device: DevId) -> Fact[bool] | None:
-    """Whether the station knows its own solicitation by a nonce; None if nothing tells.
+    """Whether the station knows its own solicitation by a nonce, and the rows that decide it.
 
-    net/ipv6/ndisc.c:ndisc_recv_ns: it does unless ``enhanced_dad`` is 0 for ``all`` and for the
-    interface too; kernels before 4.10 never do.
+    None if nothing tells.
     """
-    key = device.name.replace(".", "/")
-    both = {
-        name: setting(case, device, f"net.ipv6.conf.{name}.enhanced_dad") for name in ("all", key)
-    }
-    refs = {name: (Ref(device.host, row.cite),) for name, row in both.items() if row}
-    for name, row in both.items():
-        if row is not None and row.value != "0":
-            return Fact(True, refs[name])
-    if len(refs) == len(both):
-        return Fact(False, merge_refs(*refs.values()))
-    if refs:
+    snapshot = case.network.snapshots[device.host]
+    lookup, kernels = lookup_in(snapshot, device.netns), snapshot.kernels.rows
+    kernel = behaviour_of(kernels[-1].release) if kernels else None
+    settings = settings_of(device.name, kernel, lookup)
+    if settings.enhanced is None:
         return None
-    rows = case.network.snapshots[device.host].kernels.rows
-    if not rows:
-        return None
-    active = behaviour_of(rows[-1].release).enhanced_dad
-    return Fact(active, (Ref(device.host, rows[-1].cite),))
-
-
-def setting(case: Case, device: DevId, key: str) -> Sysctl | None:
-    """The setting of that key in the device's namespace, as told last."""
-    rows = case.network.snapshots[device.host].sysctls.rows
-    return next((r for r in reversed(rows) if (r.netns, r.key) == (device.netns, key)), None)
+    told = settings_of(device.name, None, lookup).enhanced is not None
+    if kernel is None or (told and kernel.enhanced_dad):
+        return Fact(settings.enhanced, settings.refs["enhanced"])
+    return Fact(settings.enhanced, (Ref(device.host, kernels[-1].cite),))
 
 
 def unexplained(case: Case) -> Iterator[Failure]:

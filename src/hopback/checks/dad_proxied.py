@@ -10,10 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from hopback.checks.case import Case
-from hopback.checks.dad import Failure, failures, setting
+from hopback.checks.dad import Failure, failures
+from hopback.datapath.nd.tables import lookup_in
 from hopback.findings import Confidence, Finding
 from hopback.frames.mac import Mac, format_mac
-from hopback.network.facts import DevId, Ref, merge_refs
+from hopback.network.facts import DevId, Fact, Ref, merge_refs
 from hopback.network.identifiers import canonical, is_random
 from hopback.snapshot.rows import Neighbour
 
@@ -47,25 +48,26 @@ def _may(case: Case, failure: Failure, proxy: DevId) -> bool:
     """Whether this proxy can have answered: another machine's, not switched off, no other's MAC."""
     if proxy[:2] == failure.device[:2]:
         return False
-    on = _switched(case, proxy, "proxy_ndp")
-    routes = _switched(case, proxy, "forwarding")
-    if (on is not None and not on[0]) or (routes is not None and not routes[0]):
+    told = (_told(case, proxy, "proxy_ndp"), _told(case, proxy, "forwarding"))
+    if any(fact is not None and not fact.value for fact in told):
         return False
     device = case.network.devices.get(proxy)
-    told = failure.strangers
-    return not told or device is None or device.mac is None or device.mac.value in told
+    named = failure.strangers
+    return not named or device is None or device.mac is None or device.mac.value in named
 
 
-def _switched(case: Case, device: DevId, name: str) -> tuple[bool, tuple[Ref, ...]] | None:
-    """An IPv6 setting that ``all`` or the interface may switch on; None if that is not told."""
-    rows = [
-        setting(case, device, f"net.ipv6.conf.{of}.{name}")
-        for of in ("all", device.name.replace(".", "/"))
-    ]
-    refs = tuple(Ref(device.host, row.cite) for row in rows if row)
-    if any(row is not None and row.value != "0" for row in rows):
-        return True, refs
-    return (False, refs) if all(rows) else None
+def _told(case: Case, device: DevId, name: str) -> Fact[bool] | None:
+    """An IPv6 setting as ``all`` or the interface has it; None if neither shows it on, or both off.
+
+    What is written to forwarding of ``all`` goes to every interface.
+    """
+    lookup = lookup_in(case.network.snapshots[device.host], device.netns)
+    keys = ("all", device.name.replace(".", "/"))
+    found = [t for key in keys if (t := lookup(f"net.ipv6.conf.{key}.{name}"))]
+    refs = merge_refs(*(t.refs for t in found))
+    if any(t.value for t in found):
+        return Fact(True, refs)
+    return Fact(False, refs) if len(found) == len(keys) else None
 
 
 def _answering_for_many(case: Case, failed: list[Failure]) -> dict[Mac, list[Failure]]:
@@ -87,8 +89,8 @@ def _answering_for_many(case: Case, failed: list[Failure]) -> dict[Mac, list[Fai
 def _proxy(case: Case, failure: Failure, proxy: DevId, row: Neighbour) -> Finding:
     device = case.network.devices.get(proxy)
     named = device is not None and device.mac is not None and device.mac.value in failure.used_by
-    on = _switched(case, proxy, "proxy_ndp")
-    refs = (Ref(proxy.host, row.cite), *(on[1] if on else ()))
+    on = _told(case, proxy, "proxy_ndp")
+    refs = (Ref(proxy.host, row.cite), *(on.refs if on else ()))
     if named and device is not None and device.mac is not None:
         refs = (*refs, *device.mac.refs)
     where = f"{proxy.name} of {proxy.host}" if proxy.host else proxy.name

@@ -8,16 +8,23 @@ that (net/ipv6/ndisc.c:ndisc_recv_ns looks on the interface).
 
 from collections import defaultdict
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 
 from hopback.checks.case import Case
 from hopback.checks.claims import Claim, claims
+from hopback.datapath.effects import Send
+from hopback.datapath.nd.arp import ArpInterface, receive
+from hopback.datapath.nd.tables import arp_interface_of
 from hopback.findings import Finding
+from hopback.frames.build import arp_probe
 from hopback.frames.mac import Mac, format_mac
 from hopback.network.facts import DevId, Ref, merge_refs
-from hopback.network.identifiers import canonical
+from hopback.network.identifiers import canonical, family
 from hopback.network.model import Device
 
 NAME = "weak-host-arp"
+
+_ANYBODY = Mac(0x0000_5E00_5301)  # documentation range, RFC 7042
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -33,7 +40,7 @@ def check(case: Case) -> Iterator[Finding]:
             devices[device.mac.value].append(device)
     told: set[tuple[str, DevId]] = set()
     for claim in claims(case):
-        for device in devices[claim.mac] if ":" not in claim.address else ():
+        for device in devices[claim.mac] if family(claim.address) == 4 else ():
             having = holders[device.id.host, device.id.netns, claim.address]
             if (claim.address, device.id) in told or not _elsewhere(case, device, having):
                 continue
@@ -50,16 +57,22 @@ def _elsewhere(case: Case, device: Device, having: list[tuple[DevId, Ref]]) -> b
     return bool(having) and all(device.mac is None or mac != device.mac.value for mac in macs)
 
 
+def _answers(station: ArpInterface, address: str) -> bool:
+    """Whether the interface answers a probe for that address, as its settings are told."""
+    probe = arp_probe(_ANYBODY, IPv4Address(address))
+    return any(isinstance(effect, Send) for effect in receive(station, probe, "broadcast"))
+
+
 def _finding(
     case: Case, claim: Claim, device: Device, having: list[tuple[DevId, Ref]]
 ) -> Iterator[Finding]:
-    ignore, ignore_refs = _arp_ignore(case, device.id)
-    if ignore:
+    station = arp_interface_of(case.network.snapshots[device.id.host], device.id)
+    if not _answers(station, claim.address):
         return
     holder, ref = having[0]
-    assert device.mac is not None  # noqa: S101  (it was found by its MAC)
-    home = case.network.devices.get(holder)
-    refs = (claim.ref, ref, *device.mac.refs, *(home.mac.refs if home and home.mac else ()))
+    told = station.settings.why("ignore")
+    devices = (device, case.network.devices.get(holder))
+    macs = merge_refs(*(d.mac.refs for d in devices if d and d.mac))
     yield Finding(
         check=NAME,
         group="other-fault",
@@ -72,23 +85,13 @@ def _finding(
             f"{device.id.name} ({format_mac(claim.mac)}) answers ARP for {claim.address}, which is"
             f" on {holder.name} of the same host."
         ),
-        because=case.evidence("arp_process", merge_refs(refs, ignore_refs)),
+        because=case.evidence("arp-answered", merge_refs((claim.ref, ref), macs, told)),
         details={
             "netns": device.id.netns,
             "answered_by": device.id.name,
             "holder": holder.name,
             "mac": format_mac(claim.mac),
-            "arp_ignore": ignore,
+            "arp_ignore": station.settings.ignore if told else None,
         },
         explains=("dad-failed",),
     )
-
-
-def _arp_ignore(case: Case, device: DevId) -> tuple[int | None, tuple[Ref, ...]]:
-    """IN_DEV_MAXCONF: the larger of both; None if neither was shown."""
-    keys = [f"net.ipv4.conf.{n}.arp_ignore" for n in ("all", device.name.replace(".", "/"))]
-    rows = case.network.snapshots[device.host].sysctls.rows
-    told = {r.key: r for r in rows if r.key in keys and r.netns == device.netns}
-    values = [int(r.value) for r in told.values() if r.value.isdecimal()]
-    refs = tuple(Ref(device.host, r.cite) for r in told.values())
-    return (max(values), refs) if values else (None, ())

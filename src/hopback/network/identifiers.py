@@ -1,8 +1,8 @@
-"""What an IPv6 address tells of its interface: the identifier in it, and how that was made."""
+"""What an address tells: its family, and of IPv6 the identifier in it and how that was made."""
 
 import re
 from ipaddress import IPv6Address, ip_address
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from hopback.frames.mac import Mac
 
@@ -53,6 +53,14 @@ def is_random(address: str | None) -> bool:
         return False
     groups = [found.identifier >> shift & 0xFFFF for shift in (48, 32, 16, 0)]
     return sum(group >= 0x100 for group in groups) >= 3 and 0 not in groups
+
+
+def family(address: str) -> Literal[4, 6] | None:
+    """Whether it is an IPv4 or an IPv6 address; None if it is neither."""
+    try:
+        return 4 if ip_address(address).version == 4 else 6
+    except ValueError:
+        return None
 
 
 def canonical(address: str) -> str:

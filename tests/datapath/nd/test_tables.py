@@ -13,6 +13,8 @@ from hopback.datapath.nd.tables import arp_interface_of, interface_of
 from hopback.frames.build import arp_probe, arp_request, dad_ns
 from hopback.frames.mac import Mac
 from hopback.snapshot.model import Snapshot
+from hopback.snapshot.rows import Address, Neighbour, NextHop, Route
+from hopback.snapshot.table import Cite, Rows
 from tests.build import dev, link, listing, pasted
 
 MAC, ASKER = Mac(0x0200_0000_0011), Mac(0x0200_0000_0099)
@@ -165,3 +167,19 @@ def test_with_which_address_it_asks(
     eth0 = arp_interface_of(host(more), dev("eth0"))
     found = asks_as(eth0, IPv4Address(target), IPv4Address(source) if source else None)
     assert found == IPv4Address(asks)
+
+
+def test_a_snapshot_file_may_hold_what_no_kernel_prints() -> None:
+    cite = Cite(0, 1)
+    addresses = (
+        Address(cite=cite, dev="eth0", address="nonsense", prefix_len=24),
+        Address(cite=cite, dev="eth0", address="10.0.0.1", prefix_len=99),
+        Address(cite=cite, dev="eth0", address="10.0.0.2", prefix_len=24),
+    )
+    routes = (Route(cite=cite, destination="10.0.0.1/99", family=4, hops=(NextHop(dev="eth0"),)),)
+    neighbours = (Neighbour(cite=cite, dev="eth0", address="no:address", proxy=True),)
+    strange = Snapshot(addresses=Rows(addresses), routes=Rows(routes), neighbours=Rows(neighbours))
+    station = arp_interface_of(strange, dev("eth0", ""))
+    assert [mine.address for mine in station.locals] == [IPv4Address("10.0.0.2")]
+    assert not station.ways
+    assert not interface_of(strange, dev("eth0", "")).proxied

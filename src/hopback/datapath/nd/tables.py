@@ -1,7 +1,7 @@
 """A station's interface as the tables show it."""
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import cast
 
 from hopback.datapath.kernel import CURRENT, behaviour_of
@@ -10,6 +10,7 @@ from hopback.datapath.nd.settings import Lookup, Told, arp_settings_of, settings
 from hopback.datapath.nd.state import Interface, Own, Proxied
 from hopback.frames.mac import Mac
 from hopback.network.facts import DevId, Ref
+from hopback.network.identifiers import family
 from hopback.snapshot.model import Snapshot
 from hopback.snapshot.rows import Address
 
@@ -26,7 +27,7 @@ def interface_of(snapshot: Snapshot, dev: DevId) -> Interface:
     release = snapshot.kernels.rows[-1].release if snapshot.kernels.rows else None
     kernel = behaviour_of(release) if release else None
     neighbours = [r for r in snapshot.neighbours.rows if (r.netns, r.dev) == dev[1:]]
-    six = [(IPv6Address(r.address), r) for r in neighbours if ":" in r.address]
+    six = [(IPv6Address(r.address), r) for r in neighbours if family(r.address) == 6]
     return Interface(
         dev,
         _mac(snapshot, dev),
@@ -63,7 +64,7 @@ def _addresses(snapshot: Snapshot, dev: DevId) -> list[Own]:
     return [
         _own(row, Ref(snapshot.host, row.cite))
         for row in snapshot.addresses.rows
-        if (row.netns, row.dev) == dev[1:] and ip_address(row.address).version == 6
+        if (row.netns, row.dev) == dev[1:] and family(row.address) == 6
     ]
 
 
@@ -112,7 +113,7 @@ def arp_interface_of(snapshot: Snapshot, dev: DevId) -> ArpInterface:
         {
             IPv4Address(row.address): (Ref(snapshot.host, row.cite),)
             for row in snapshot.neighbours.rows
-            if (row.netns, row.dev) == dev[1:] and row.proxy and ":" not in row.address
+            if (row.netns, row.dev) == dev[1:] and row.proxy and family(row.address) == 4
         },
         {dev._replace(name=name): told.value for name, told in media.items() if told},
         _policy(snapshot, dev.netns),
@@ -123,7 +124,8 @@ def arp_interface_of(snapshot: Snapshot, dev: DevId) -> ArpInterface:
 
 def _locals(snapshot: Snapshot, dev: DevId) -> Iterator[Local]:
     for row in snapshot.addresses.rows:
-        if row.netns == dev.netns and ":" not in row.address:
+        sized = 0 <= row.prefix_len <= 32
+        if row.netns == dev.netns and family(row.address) == 4 and sized:
             where, ref = dev._replace(name=row.dev), Ref(snapshot.host, row.cite)
             scope = row.scope if row.scope in ("link", "host") else "global"
             address = IPv4Address(row.address)
@@ -134,12 +136,20 @@ def _ways(snapshot: Snapshot, dev: DevId) -> Iterator[Way]:
     for row in snapshot.routes.rows:
         if (row.netns, row.family) != (dev.netns, 4) or row.table not in ("main", "default"):
             continue
-        network = "0.0.0.0/0" if row.destination == "default" else row.destination
+        network = _network("0.0.0.0/0" if row.destination == "default" else row.destination)
         out = next((hop.dev for hop in row.hops if hop.dev), None) if row.kind == "unicast" else ""
-        if out is not None:
+        if out is not None and network is not None:
             where = dev._replace(name=out) if out else None
             ref = Ref(snapshot.host, row.cite)
-            yield Way(IPv4Network(network), where, row.metric or 0, (ref,))
+            yield Way(network, where, row.metric or 0, (ref,))
+
+
+def _network(text: str) -> IPv4Network | None:
+    """A snapshot file may hold what no kernel prints."""
+    try:
+        return IPv4Network(text, strict=False)
+    except ValueError:
+        return None
 
 
 def _policy(snapshot: Snapshot, netns: str) -> tuple[str, tuple[Ref, ...]] | None:
