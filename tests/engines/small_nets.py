@@ -1,5 +1,6 @@
 """Random small networks of bridges, as tables that were listed whole."""
 
+from collections.abc import Iterator
 from random import Random
 from typing import NamedTuple
 
@@ -11,13 +12,22 @@ from hopback.snapshot.rows import (
     Bridge,
     BridgePort,
     Fdb,
+    Field,
+    FilterChain,
+    FilterRule,
     GuestNic,
+    Hook,
     Link,
+    Match,
     Mdb,
     Neighbour,
+    Operator,
     PortStateName,
     PortVlan,
     Row,
+    Span,
+    Value,
+    Verdict,
     VlanDevice,
 )
 from hopback.snapshot.table import Cite, Extent, Source
@@ -27,7 +37,7 @@ LEARNED = tuple(Mac(0x5254_0000_0200 + i) for i in range(2))
 GROUPS = ("233.252.0.1", "ff0e::db8:1")
 NEIGHBOURS = (("198.51.100.1", GUESTS[0]), ("2001:db8::1", GUESTS[1]))
 VIDS = (1, 2)
-KINDS = (Link, Bridge, BridgePort, Fdb, Mdb, GuestNic, PortVlan, Neighbour, VlanDevice)
+KINDS = (Link, Bridge, BridgePort, Fdb, Mdb, GuestNic, PortVlan, Neighbour, VlanDevice, FilterChain)
 
 _CITE = Cite(0, 1)
 _STATES: tuple[PortStateName, ...] = ("forwarding",) * 6 + ("learning", "blocking")
@@ -70,6 +80,8 @@ def snapshot(rng: Random) -> Snapshot:
     rows += (*_entries(rng, taste, ports), *_members(rng, taste, ports))
     if taste.vlans:
         rows += _port_vlans(rng, [*names, *ports])
+    if rng.random() > 0.8:
+        rows += _filters(rng, list(ports))
     builder = Builder("kvm1")
     builder.open(Source("ip -d link show"))
     builder.add(rows, fills=KINDS, extent=Extent(0))
@@ -78,6 +90,56 @@ def snapshot(rng: Random) -> Snapshot:
 
 def model(rng: Random) -> Model:
     return model_of(build([snapshot(rng)]))
+
+
+def _filters(rng: Random, ports: list[str]) -> list[Row]:
+    """Rules of the bridge family: each drops, or accepts ahead of those after it."""
+    rows: list[Row] = []
+    hooks: tuple[Hook, ...] = ("prerouting", "forward", "postrouting")
+    for hook in rng.sample(hooks, 2):
+        chain = FilterChain(
+            cite=_CITE,
+            family="bridge",
+            table="t",
+            name=hook,
+            hook=hook,
+            priority=0,
+            policy="accept",
+        )
+        rows.append(chain)
+        for place in range(1, rng.randint(2, 4)):
+            steps = tuple(_matches(rng, ports, hook))
+            verdict = Verdict(rng.choice(("drop", "drop", "accept")))
+            rule = FilterRule(
+                cite=_CITE,
+                family="bridge",
+                table="t",
+                chain=hook,
+                place=place,
+                steps=(*steps, verdict),
+            )
+            rows.append(rule)
+    return rows
+
+
+def _matches(rng: Random, ports: list[str], hook: str) -> Iterator[Match]:
+    device = "meta iifname" if hook != "postrouting" else "meta oifname"
+    if rng.random() < 0.5:
+        yield Match((Field(device),), tuple((port,) for port in rng.sample(ports, 2)))
+    compared: tuple[tuple[Field, tuple[Value, ...]], ...] = (
+        (Field("ether saddr"), GUESTS[:2]),
+        (Field("ether daddr"), (GUESTS[2], 0xFFFF_FFFF_FFFF)),
+        (Field("ether daddr", 1 << 40), (1 << 40,)),
+        (Field("ether type"), (0x0806, 0x86DD)),
+        (Field("arp operation"), (1,)),
+        (Field("ip daddr"), (Span(0xE9FC_0000, 0xE9FC_0001), 0xC633_6401)),
+        (Field("ip6 daddr"), (Span(0xFF02 << 112, (0xFF03 << 112) - 1),)),
+        (Field("icmpv6 type"), (135,)),
+        (Field("udp dport"), (9, 67)),
+    )
+    for field, values in rng.sample(compared, rng.choice((0, 1, 1, 2))):
+        op: Operator = rng.choice(("==", "==", "!="))
+        yield Match((field,), tuple((value,) for value in values), op)
 
 
 def _bridge(rng: Random, taste: Taste, name: str) -> Bridge:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
-from itertools import product
+from itertools import islice, product
 from random import Random
 from typing import Literal
 
@@ -15,6 +15,7 @@ from hopback.datapath.bridge.forward import kind_of
 from hopback.datapath.effects import Cross, Place, Send
 from hopback.datapath.model import Model
 from hopback.datapath.path import step
+from hopback.engines.classes import frames
 from hopback.engines.entries import Entry, entries
 from hopback.engines.trace import End, Trace, trace
 from hopback.engines.verify import verify
@@ -31,9 +32,12 @@ from hopback.frames.udp import Udp
 from hopback.network.facts import DevId
 from tests.engines import small_nets
 
-NETWORKS = 10
-FOUND = (1298,)
-"""Networks on which they once differed: two tags on a wire, one on the VLAN device above it."""
+NETWORKS = 8
+FOUND = (1298, 1713)
+"""Networks on which they once differed: two tags on a wire but one on the VLAN device above it; an
+answer that goes to the source of the question."""
+TOO_MANY = 1_000
+"""Frames to try where there are filters, which take their time."""
 MAX_HOPS = 400
 """Of a trace: a net of rings has more paths than anybody can follow."""
 
@@ -60,10 +64,10 @@ def universe(rng: Random, model: Model) -> Iterator[Frame]:
     macs = [*rng.sample(macs, 3), *rng.sample(owned, 2), rng.choice(_STRANGERS)]
     tagged = bool(model.vlans.by_id) or any(b.vlan_filtering for b in model.bridges.values())
     tags = rng.sample(_TAGS, 3) if tagged else _TAGS[:1]
-    suppressing = any(b.hosts for b in model.bridges.values())
+    asking = bool(model.netfilter) or any(b.hosts for b in model.bridges.values())
     for source, stack in product(macs, tags):
         for destination in (*_GROUPS, *macs):
-            for frame in [*messages(source)] if suppressing else [raw(source)]:
+            for frame in [*messages(source)] if asking else [raw(source)]:
                 yield replace(frame, dst=destination, tags=stack)
         for frame in multicasts(source):
             yield replace(frame, tags=stack)
@@ -150,6 +154,8 @@ def agree(seed: int) -> int:
     """Compare one network with all of a small world of frames; how many were followed."""
     rng = Random(seed)
     model = small_nets.model(rng)
+    if model.netfilter and len(list(islice(frames(model), TOO_MANY))) == TOO_MANY:
+        return 0
     proof = verify(model)
     claimed = {(w.fate, w.kind, frozenset(w.devices)) for w in proof.witnesses}
     followed = 0
@@ -175,7 +181,7 @@ def test_it_agrees_with_tracing_everything() -> None:
     assert sum(agree(seed) for seed in (*range(NETWORKS), *FOUND)) > 100 * NETWORKS
 
 
-@settings(max_examples=5)
+@settings(max_examples=4)
 @given(st.integers(NETWORKS, 2**32))
 def test_it_agrees_on_any_network(seed: int) -> None:
     agree(seed)

@@ -9,6 +9,8 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from hopback.datapath.model import Model
+from hopback.engines.compared import DESTINATION, SOURCE, Compared
+from hopback.engines.compared import macs as macs_in
 from hopback.frames.mac import ZERO, Mac, is_group
 
 STRANGERS = (Mac(0x0000_5E00_5310), Mac(0x0000_5E00_5311))
@@ -35,18 +37,18 @@ class Addresses(NamedTuple):
         yield from ((mac, mac) for mac in self.both)
 
 
-def addresses_of(model: Model, sources: Sequence[Mac] = ()) -> Addresses:
+def addresses_of(model: Model, compared: Compared, sources: Sequence[Mac] = ()) -> Addresses:
     """The classes of unicast addresses in all tables of the model, and strangers.
 
-    ``sources``: those to send from, if not from all.
+    ``compared`` is what filters ask of them. ``sources``: those to send from, if not from all.
     """
     as_source, as_destination = _facts(_source_facts(model)), _facts(_destination_facts(model))
-    told = (*as_source, *as_destination, *sources)
+    told = (*as_source, *as_destination, *sources, *macs_in(compared))
     known = {m: None for m in told if not is_group(m) and m != ZERO}
     macs = [*known, *(m for m in STRANGERS if m not in known)]
     empty: frozenset[Hashable] = frozenset()
-    source = {m: as_source.get(m, empty) for m in macs}
-    destination = {m: as_destination.get(m, empty) for m in macs}
+    source = {m: (as_source.get(m, empty), compared.facts(SOURCE, m)) for m in macs}
+    destination = {m: (as_destination.get(m, empty), compared.facts(DESTINATION, m)) for m in macs}
     if sources:
         destinations = tuple(macs[0] for macs in _classes(destination))
         return Addresses(tuple((mac,) for mac in sources), destinations, tuple(sources))
@@ -89,8 +91,11 @@ def _destination_facts(model: Model) -> Iterator[tuple[Mac, Hashable]]:
 def _source_facts(model: Model) -> Iterator[tuple[Mac, Hashable]]:
     """What rules ask of a source: locked ports, neighbours, macvlans, tunnels, bonds' balancing.
 
-    That an address is learned changes nothing for the frame that teaches it.
+    That an address is learned changes nothing for the frame that teaches it; but where a bridge
+    answers in another's name, the answer goes to that address.
     """
+    if any(bridge.hosts for bridge in model.bridges.values()):
+        yield from _destination_facts(model)
     for bridge in model.bridges.values():
         if any(port.locked for port in bridge.ports.values()):
             for (mac, vid), entry in bridge.fdb.items():

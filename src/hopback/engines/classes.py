@@ -1,8 +1,8 @@
 """The frames that a model can tell apart, one for each class.
 
-What a frame carries is asked by few rules: multicast snooping, neighbour suppression, balance-alb.
-Where none of them is at work, one payload stands for all. Size is no class: a large frame goes
-where a small one goes, or is dropped. No more than two VLAN tags are tried.
+What a frame carries is asked by few rules: multicast snooping, neighbour suppression, balance-alb,
+packet filters. Where none of them is at work, one payload stands for all. Size is no class: a large
+frame goes where a small one goes, or is dropped. No more than two VLAN tags are tried.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from hopback.datapath.bridge.state import BridgeState, Ip
 from hopback.datapath.model import Model
 from hopback.engines.addresses import addresses_of
+from hopback.engines.compared import DESTINATION, Compared, compared_by, macs
+from hopback.engines.messages import UNKNOWN
 from hopback.engines.tags import tag_stacks
 from hopback.frames import ethernet, icmp, igmp, ipv6, mld, udp
 from hopback.frames.build import arp_probe, arp_request, dad_ns, multicast_mac, na, ns
@@ -20,12 +22,11 @@ from hopback.frames.ethernet import DOT1AD, Frame
 from hopback.frames.igmp import Igmp
 from hopback.frames.ipv4 import Ipv4
 from hopback.frames.ipv6 import Extension, Ipv6
-from hopback.frames.mac import BROADCAST, Mac
+from hopback.frames.mac import BROADCAST, Mac, is_group
 from hopback.frames.mld import Mld
 from hopback.frames.raw import Raw
 from hopback.frames.udp import Udp
 
-_LOCAL_EXPERIMENTAL = 0x88B5  # IEEE 802: no rule knows it
 _MULTICAST = Mac(0x0300_5E00_5310)
 _LINK_LOCAL = Mac(0x0180_C200_0000)
 _PROVIDER_BITS = 0xB801  # BR_GROUPFWD_8021AD
@@ -40,41 +41,78 @@ _Make = Callable[[Mac, Mac], Frame]
 
 def frames(model: Model, sources: Sequence[Mac] = ()) -> Iterator[Frame]:
     """One frame of every class; of ``sources`` alone, if some are given."""
-    addresses = addresses_of(model, sources)
-    groups = tuple(_groups(model))
+    compared = compared_by(model)
+    addresses = addresses_of(model, compared, sources)
+    groups, kept = (*_groups(model), *_compared_groups(compared)), tuple(_kept_groups(model))
     neighbours = tuple(_neighbour_messages(model))
-    for tags in tag_stacks(model):
-        for destination, makes in groups:
+    plain = tuple(map(_readdressed, compared.messages()[0])) if compared.payload else (_raw,)
+    for tags in tag_stacks(model, compared):
+        for destination, packets in groups:
             for source in addresses.senders(destination):
-                for make in (*makes, *neighbours):
-                    yield replace(make(source, destination), dst=destination, tags=tags)
+                for make in (*packets, *neighbours):
+                    sent = replace(make(source, destination), dst=destination, tags=tags)
+                    yield from compared.variants(sent)[0] if compared.payload else (sent,)
+                for make in plain:
+                    yield replace(make(source, destination), tags=tags)
+        for destination in kept:
+            for source in addresses.senders(destination):
+                yield replace(_raw(source, destination), tags=tags)
         for source, destination in addresses.pairs():
-            for make in (_raw, *neighbours):
-                yield replace(make(source, destination), dst=destination, tags=tags)
+            for make in neighbours:
+                sent = replace(make(source, destination), dst=destination, tags=tags)
+                yield from compared.variants(sent)[0] if compared.payload else (sent,)
+            for make in plain:
+                yield replace(make(source, destination), tags=tags)
 
 
 def _groups(model: Model) -> Iterator[tuple[Mac, tuple[_Make, ...]]]:
-    """Group destinations, each with what is sent to it."""
+    """Group destinations, each with the packets of IP that are sent to it."""
     snooping = [b for b in model.bridges.values() if b.mcast_snooping]
     packets = tuple(_multicasts(snooping)) if snooping else ()
-    yield BROADCAST, (_raw,)
-    yield _MULTICAST, (_raw,)
+    yield BROADCAST, ()
+    yield _MULTICAST, ()
     for packet in packets:
         yield multicast_mac(packet.dst), (_sending(packet),)
     for last in range(16):
-        forwarded = any(_may_forward(bridge, last) for bridge in model.bridges.values())
-        yield Mac(_LINK_LOCAL + last), (_raw, *map(_sending, packets if forwarded else ()))
+        if _is_forwarded(model, last):
+            yield Mac(_LINK_LOCAL + last), tuple(map(_sending, packets))
     for group in dict.fromkeys(key[0] for b in snooping for key in b.snooping.groups):
         if isinstance(group, int):
-            yield group, (_raw,)
+            yield group, ()
 
 
-def _may_forward(bridge: BridgeState, last: int) -> bool:
-    """Whether some port may forward frames to the link-local group that ends so."""
-    mask = bridge.group_fwd_mask | (_PROVIDER_BITS if bridge.vlan_protocol == DOT1AD else 1)
-    for port in bridge.ports.values():
-        mask |= port.group_fwd_mask
-    return bool(mask >> last & 1)
+def _compared_groups(compared: Compared) -> Iterator[tuple[Mac, tuple[_Make, ...]]]:
+    """A group on both sides of each that a filter compares."""
+    classes = {compared.facts(DESTINATION, mac): mac for mac in macs(compared) if is_group(mac)}
+    yield from ((mac, ()) for mac in classes.values())
+
+
+def _readdressed(frame: Frame) -> _Make:
+    return lambda source, destination: replace(frame, src=source, dst=destination)
+
+
+def untried(model: Model) -> Iterator[str]:
+    """What filters tell apart, and no frame here is made for."""
+    compared = compared_by(model)
+    yield from compared.elsewhere
+    if compared.payload and not compared.messages()[1]:
+        yield "filters compare more fields at once than were tried together"
+
+
+def _kept_groups(model: Model) -> Iterator[Mac]:
+    """Link-local groups that no bridge forwards: what is sent there is not looked into."""
+    yield from (Mac(_LINK_LOCAL + last) for last in range(16) if not _is_forwarded(model, last))
+
+
+def _is_forwarded(model: Model, last: int) -> bool:
+    """Whether some bridge may forward frames to the link-local group that ends so."""
+    for bridge in model.bridges.values():
+        mask = bridge.group_fwd_mask | (_PROVIDER_BITS if bridge.vlan_protocol == DOT1AD else 1)
+        for port in bridge.ports.values():
+            mask |= port.group_fwd_mask
+        if mask >> last & 1:
+            return True
+    return False
 
 
 def _multicasts(snooping: Iterable[BridgeState]) -> Iterator[Ipv4 | Ipv6]:
@@ -103,7 +141,7 @@ def _sending(packet: Ipv4 | Ipv6) -> _Make:
 
 
 def _raw(source: Mac, destination: Mac) -> Frame:
-    return Frame(destination, source, (), _LOCAL_EXPERIMENTAL, Raw(bytes(46)))
+    return replace(UNKNOWN, dst=destination, src=source)
 
 
 def _neighbour_messages(model: Model) -> Iterator[_Make]:

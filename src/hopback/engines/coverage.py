@@ -37,11 +37,23 @@ def _of_space(
             not blind.dev or DevId(snapshot.host, netns, blind.dev) in walked
         ):
             yield f"{blind.dev or where}: {blind.what}"
-    if not snapshot.filters.complete(netns):
+    yield from _filters(model, snapshot, netns, where)
+
+
+def _filters(model: Model, snapshot: Snapshot, netns: str, where: str) -> Iterator[str]:
+    listed = snapshot.filter_chains.complete(netns)
+    if not (listed or snapshot.filters.complete(netns)):
         yield f"nobody listed all packet filters of {where} (nft list ruleset; ebtables-save)"
+<<<<<<< HEAD
     for row in hooked(snapshot):
         if row.netns == netns:
             yield f"{row.name} is not evaluated"
     for nic in snapshot.guest_nics.rows:
+=======
+    filters = model.netfilter.get((snapshot.host, netns))
+    for unseen in filters.rules.unseen if filters else ():
+        yield f"{unseen.what} is not evaluated"
+    for nic in () if listed else snapshot.guest_nics.rows:  # what libvirt makes of it is listed
+>>>>>>> 34001d2 (wiph)
         if nic.netns == netns and nic.filter:
             yield f"libvirt filter {nic.filter} on {nic.target or 'a guest'} is not evaluated"

@@ -7,6 +7,7 @@ from itertools import product
 from hopback.datapath.bridge.state import BridgeState
 from hopback.datapath.model import Model
 from hopback.datapath.vlan_device import VlanDev
+from hopback.engines.compared import VLAN, Compared
 from hopback.frames.ethernet import Vlan
 
 _UNLISTED = 4094
@@ -14,13 +15,14 @@ _UNLISTED = 4094
 Tags = tuple[Vlan, ...]
 
 
-def tag_stacks(model: Model) -> tuple[Tags, ...]:
+def tag_stacks(model: Model, compared: Compared) -> tuple[Tags, ...]:
     """One for each class; VLANs that all bridges treat alike are one."""
     filtering = [b for b in model.bridges.values() if b.vlan_filtering]
     devices = tuple(model.vlans.by_id.values())
-    switched = list(_switched(filtering))
+    switched = list(_switched(filtering, compared))
     taken = [device.tag for device in devices]
-    known = list(dict.fromkeys((*taken, *switched)))
+    filtered = [Vlan(vid) for vid in _filtered(compared)]
+    known = list(dict.fromkeys((*taken, *switched, *filtered)))
     # An inner tag is read by what a frame reaches after it has lost its outer one.
     inner = [*switched, *(d.tag for d in devices if _is_nested(model, d))]
     several = len(filtering) + len(devices) > 1 or _has_links(model)
@@ -28,15 +30,21 @@ def tag_stacks(model: Model) -> tuple[Tags, ...]:
     return ((), *((tag,) for tag in known), *pairs)
 
 
-def _switched(filtering: list[BridgeState]) -> Iterator[Vlan]:
+def _switched(filtering: list[BridgeState], compared: Compared) -> Iterator[Vlan]:
     """A tag for each class of VLANs, one that no bridge has, and one of priority alone."""
     for protocol in {b.vlan_protocol: None for b in filtering}:
         facts = _facts([b for b in filtering if b.vlan_protocol == protocol])
         classes: dict[Hashable, int] = {}
         for vid, told in facts.items():
-            classes.setdefault(frozenset(told), vid)
+            classes.setdefault((frozenset(told), compared.facts(VLAN, vid)), vid)
         unlisted = next(v for v in range(_UNLISTED, 0, -1) if v not in facts)
         yield from (Vlan(vid, tpid=protocol) for vid in (*classes.values(), unlisted, 0))
+
+
+def _filtered(compared: Compared) -> Iterator[int]:
+    """A VLAN on both sides of each that a filter compares (of the outer tag)."""
+    if VLAN in compared.tests:
+        yield from (vid for vid in compared.values(VLAN, 0) if vid < 4096)
 
 
 def _facts(bridges: list[BridgeState]) -> dict[int, set[Hashable]]:

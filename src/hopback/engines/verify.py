@@ -3,7 +3,7 @@
 One frame of every class (``classes``) is let in wherever frames enter (``entries``), and all its
 ways are followed (``moves``), in every world. That gives a proof over the tables given, or
 witnesses, or the list of what stands against a proof. What lies beyond the ways out is taken to
-keep what it gets, and what the hosts route is not followed.
+keep what it gets. A packet that comes back routed, or translated as NAT should, is no return.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,14 +16,14 @@ from hopback.datapath.bridge.forward import kind_of
 from hopback.datapath.effects import Blind, Deliver, Place, Question, World
 from hopback.datapath.model import Model
 from hopback.datapath.path import outlet
-from hopback.engines.classes import frames
+from hopback.engines.classes import frames, untried
 from hopback.engines.coverage import uncovered
 from hopback.engines.entries import Entry, entries
 from hopback.engines.moves import Moves, moves
 from hopback.engines.trace import MAX_QUESTIONS
+from hopback.frames.codec import encode
 from hopback.frames.ethernet import Frame
-from hopback.frames.identity import payload_identity
-from hopback.frames.mac import is_group
+from hopback.frames.mac import ZERO, is_group
 from hopback.network.facts import DevId
 
 MAX_HOPS = 2_000_000
@@ -76,7 +76,7 @@ def verify(model: Model, *, hops_max: int = MAX_HOPS) -> Proof:
     beyond = (e.place.dev for e in every if e.sender is None and e.switch)
     return replace(
         found,
-        open=tuple(dict.fromkeys((*found.open, *uncovered(model, found.walked)))),
+        open=tuple(dict.fromkeys((*found.open, *untried(model), *uncovered(model, found.walked)))),
         beyond=tuple(dict.fromkeys(outlet(model, dev) for dev in beyond)),
     )
 
@@ -184,7 +184,7 @@ def _is_return(model: Model, entry: Entry, frame: Frame, found: Moves, number: i
             isinstance(end, Deliver)
             and end.packet_type != "otherhost"
             and _belongs(model, end.dev, entry.sender)
-            and payload_identity(end.frame) == payload_identity(frame)
+            and _content(end.frame) == _content(frame)
             for end in found.ends[number]
         )
     dev = hop.place.dev
@@ -194,7 +194,12 @@ def _is_return(model: Model, entry: Entry, frame: Frame, found: Moves, number: i
     for_others = not (entry.switch or is_group(frame.dst) or frame.dst == frame.src)
     if for_others or outlet(model, dev) != outlet(model, entry.place.dev):
         return False
-    return payload_identity(hop.frame) == payload_identity(frame)
+    return _content(hop.frame) == _content(frame)
+
+
+def _content(frame: Frame) -> bytes:
+    """All but MACs and tags: what was routed has another TTL, what NAT sends back an address."""
+    return encode(replace(frame, dst=ZERO, src=ZERO, tags=(), padding=b""))
 
 
 def _belongs(model: Model, dev: DevId, sender: DevId) -> bool:
