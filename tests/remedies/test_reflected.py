@@ -300,6 +300,81 @@ def test_a_port_that_nobody_is_known_to_make_lasts_by_the_host_s_own_configurati
     assert way.lines == ("[Match]", "Name=lxc1", "[Bridge]", "HairPin=false")
 
 
+FLOATING, FIXED = "203.0.113.10", "10.0.0.3"
+NAT = (
+    "*nat",
+    ":PREROUTING ACCEPT [0:0]",
+    ":POSTROUTING ACCEPT [0:0]",
+    f"-A PREROUTING -d {FLOATING}/32 -j DNAT --to-destination {FIXED}",
+    f"-A POSTROUTING -s {FIXED}/32 -d {FIXED}/32 -j SNAT --to-source {FLOATING}",
+    "COMMIT",
+)
+
+
+def floating(call: int = 1, nat: Sequence[str] = NAT) -> str:
+    """A guest with a floating address; ``call`` is br_netfilter's setting for IPv4."""
+    text = HOST + listing(
+        "ip addr show",
+        [
+            "3: br0: <UP> mtu 1500 state UP",
+            "    inet 10.0.0.1/24 scope global br0",
+            "9: lo: <UP> mtu 65536 state UNKNOWN",
+            f"    inet {FLOATING}/32 scope global lo",
+        ],
+    )
+    text += listing("ip route show", ["10.0.0.0/24 dev br0 proto kernel scope link"])
+    text += listing("ip neigh show", [f"{FIXED} dev br0 lladdr {GUEST0} REACHABLE"])
+    text += listing(
+        "sysctl net",
+        [
+            "net.ipv4.ip_forward = 1",
+            f"net.bridge.bridge-nf-call-iptables = {call}",
+            "net.bridge.bridge-nf-call-ip6tables = 0",
+        ],
+    )
+    return text + listing("iptables-save", nat)
+
+
+def test_a_floating_address_passes_the_filter_and_needs_hairpin() -> None:
+    found = fixes(floating())
+    assert found[port_filter.NAME].proved
+    rejected = found[hairpin_off.NAME].rejected_because
+    assert rejected is not None
+    assert f"no longer reaches itself by {FLOATING}: the destination is on the port" in rejected
+    for name in (alternatives.ISOLATED_ON, alternatives.MAC_FILTER):
+        assert FLOATING in str(found[name].rejected_because)
+
+
+def test_routed_or_without_the_rule_it_needs_no_hairpin() -> None:
+    assert fixes(floating(call=0))[hairpin_off.NAME].proved
+
+
+def test_what_does_not_work_as_it_is_cannot_be_lost() -> None:
+    """Without SNAT of its own source the guest drops what seems to come from itself."""
+    assert fixes(floating(nat=(*NAT[:4], "COMMIT")))[hairpin_off.NAME].proved
+
+
+@pytest.mark.parametrize("name", [port_filter.NAME, port_filter.EBTABLES])
+def test_a_filter_that_matches_port_station_and_group_is_proved(name: str) -> None:
+    fix = fixes(HOST)[name]
+    assert (fix.proved, fix.rejected_because) == (True, None)
+    assert fix.keeps == (*FLOWS, "traffic to itself through NAT")
+
+
+def test_it_stays_proved_where_stations_share_the_port() -> None:
+    found = fixes(vepa("vepa", "vepa"))
+    assert found[port_filter.NAME].proved
+    assert "stations that share the port" in found[port_filter.NAME].keeps
+    assert "share the port" in str(found[alternatives.GROUP_FILTER].rejected_because)
+    assert alternatives.GROUP_FILTER not in fixes(HOST), "it does no harm there"
+
+
+def test_filters_that_drop_too_little_or_too_early() -> None:
+    found = fixes(HOST)
+    assert "ARP who-has" in str(found[alternatives.ND_FILTER].rejected_because)
+    assert "still comes back" in str(found[alternatives.INGRESS_FILTER].rejected_because)
+
+
 def test_sysctls_of_another_namespace_do_not_count() -> None:
     rows = [
         Sysctl(cite=Cite(0, 1), netns="red", key=f"net.bridge.bridge-nf-call-{t}", value="0")

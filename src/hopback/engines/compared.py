@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from hopback.datapath.model import Model
 from hopback.datapath.netfilter.headers import headers_of, load, store
-from hopback.datapath.netfilter.layout import Bits, place_of
+from hopback.datapath.netfilter.layout import Bits, needs_of, place_of
 from hopback.datapath.netfilter.listings import Listed, chosen
 from hopback.datapath.netfilter.rewrite import sealed
 from hopback.engines.messages import LOCAL_EXPERIMENTAL, MESSAGES
@@ -93,8 +93,8 @@ class Compared(Struct, frozen=True):
         fields = []
         for key in self.tests:
             place = None if key in _HEADER else place_of(key)
-            found = load(raw, headers, place[0]) if place else None
-            icmp = place and place[1].types and load(raw, headers, _FIRST_BYTE)
+            found = load(raw, headers, place) if place else None
+            icmp = needs_of(key).types and load(raw, headers, _FIRST_BYTE)
             fields.append((None if found is None else self.facts(key, found), icmp))
         return needed, headers.extensions, tuple(fields)
 
@@ -112,11 +112,11 @@ class Compared(Struct, frozen=True):
         fields = []
         for key in self.tests:
             place = None if key in _HEADER or (known and key == TYPE) else place_of(key)
-            usual = load(raw, headers, place[0]) if place else None
+            usual = load(raw, headers, place) if place else None
             if place is not None and usual is not None:
-                limit = 1 << place[0].width
+                limit = 1 << place.width
                 found = [v for v in self.values(key, usual) if v < limit]
-                fields.append([(place[0], value) for value in found])
+                fields.append([(place, value) for value in found])
         made = list(islice(product(*fields), _VARIANTS_MAX + 1))
         frames = []
         for values in made[:_VARIANTS_MAX]:
@@ -148,8 +148,8 @@ def compared_by(model: Model) -> Compared:
                 elsewhere[f"a filter compares {key} with {len(test.values)} values"] = None
             else:
                 tests[key][test] = None
-    places = [place for key in tests if (place := place_of(key))]
-    protocols |= {kind for _, needs in places for kind in (needs.ethertype, needs.l4proto)}
+    needed = [needs_of(key) for key in tests]
+    protocols |= {kind for needs in needed for kind in (needs.ethertype, needs.l4proto)}
     return Compared(
         {key: tuple(found) for key, found in tests.items()}, frozenset(protocols), tuple(elsewhere)
     )

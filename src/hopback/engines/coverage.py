@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterator
 
 from hopback.datapath.model import Model
 from hopback.network.facts import DevId
-from hopback.network.filters import hooked
 from hopback.snapshot.model import Snapshot
 
 
@@ -44,16 +43,9 @@ def _filters(model: Model, snapshot: Snapshot, netns: str, where: str) -> Iterat
     listed = snapshot.filter_chains.complete(netns)
     if not (listed or snapshot.filters.complete(netns)):
         yield f"nobody listed all packet filters of {where} (nft list ruleset; ebtables-save)"
-<<<<<<< HEAD
-    for row in hooked(snapshot):
-        if row.netns == netns:
-            yield f"{row.name} is not evaluated"
-    for nic in snapshot.guest_nics.rows:
-=======
     filters = model.netfilter.get((snapshot.host, netns))
     for unseen in filters.rules.unseen if filters else ():
         yield f"{unseen.what} is not evaluated"
     for nic in () if listed else snapshot.guest_nics.rows:  # what libvirt makes of it is listed
->>>>>>> 34001d2 (wiph)
         if nic.netns == netns and nic.filter:
             yield f"libvirt filter {nic.filter} on {nic.target or 'a guest'} is not evaluated"

@@ -21,9 +21,10 @@ from hopback.engines.verify import Proof, let_in
 from hopback.findings import Fix
 from hopback.frames.build import arp_probe, dad_ns, link_local
 from hopback.frames.describe import describe
+from hopback.frames.mac import is_group
 from hopback.network.build import build
 from hopback.remedies.flows import Leg, legs, outcome, to_itself
-from hopback.remedies.itself import Need, need_of
+from hopback.remedies.itself import Need, lost_itself, need_of
 from hopback.remedies.remedy import Remedy
 from hopback.remedies.target import Target
 from hopback.snapshot.model import Snapshot
@@ -33,6 +34,7 @@ from hopback.snapshot.table import Source
 DHCP = "DHCP both ways"
 
 _ASKED = IPv4Address("192.0.2.50")
+_HOPS_MAX = 20_000
 
 
 class Trial(Struct, frozen=True):
@@ -51,7 +53,7 @@ def trial(model: Model, target: Target) -> Trial:
         target=target,
         legs=tuple(leg for leg in every if outcome(model, target.bridge, leg) is None),
         leases=_dhcp(model, target) is None,
-        need=need_of(model.network, target),
+        need=need_of(model, target),
     )
 
 
@@ -105,10 +107,7 @@ def _judged(model: Model, before: Trial, fix: Fix) -> Fix:
 
 
 def _returns(model: Model, target: Target) -> Proof:
-    """Every frame of the station (of anybody behind the port, if none is known) let in there.
-
-    But not those that it addresses to itself, which NAT alone makes.
-    """
+    """Every frame of the station (of anybody behind the port, if none is known) let in there."""
     known = () if target.mac is None else (target.mac,)
     device = model.network.devices.get(target.port)
     far = device.peer.value if device and device.peer else None
@@ -118,8 +117,9 @@ def _returns(model: Model, target: Target) -> Proof:
     usual = [
         make for mac in known for make in (arp_probe(mac, _ASKED), dad_ns(mac, link_local(mac)))
     ]
-    others = (frame for frame in frames(model, known) if frame.dst != frame.src)
-    return let_in(model, there, chain(usual, others))
+    # Of a station what is for others goes unheard, and what is for itself NAT alone makes.
+    others = (f for f in frames(model, known) if is_group(f.dst) or (not known and f.dst != f.src))
+    return let_in(model, there, chain(usual, others), hops_max=_HOPS_MAX)
 
 
 def _lost(model: Model, before: Trial) -> Iterator[str]:
@@ -131,8 +131,14 @@ def _lost(model: Model, before: Trial) -> Iterator[str]:
     dhcp = _dhcp(model, before.target) if before.leases else None
     if dhcp is not None:
         yield dhcp
-    if before.need.known == "certain" and (why := _loses_itself(model, before.target)):
-        yield f"what NAT sends back to the station is lost ({before.need.by}): {why}"
+    for asked in before.need.asked:
+        why = lost_itself(model, before.target, asked)
+        if why is not None:
+            yield why and f"the station no longer reaches itself by {asked.address}: {why}"
+    if before.need.known == "certain" and not before.need.asked:
+        why = _loses_itself(model, before.target)
+        if why is not None:
+            yield why and f"what NAT sends back to the station is lost ({before.need.by}): {why}"
 
 
 def _loses_itself(model: Model, target: Target) -> str | None:
