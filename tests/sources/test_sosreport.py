@@ -20,6 +20,10 @@ LAYOUT = {
     "sos_commands/kernel/dmesg": "vm61-bond/dmesg.txt",
     "sos_commands/kernel/uname_-a": "vm61-bond/uname.txt",
     "sos_commands/virsh/virsh_-r_list_--all": "libvirt/virsh-list.txt",
+    "sos_commands/firewall_tables/iptables_-t_nat_-nvL": "xtables/iptables-nft-t-nat-nvxL.txt",
+    "etc/libvirt/nwfilter/no-mac-reflection.xml": (
+        "libvirt/virsh-nwfilter-dumpxml-no-mac-reflection.xml"
+    ),
     "proc/net/bonding/bond0": "vm61-bond/proc-net-bonding-bond0.txt",
     "proc/net/vlan/config": "vm61-bond/proc-net-vlan-config.txt",
 }
@@ -50,6 +54,8 @@ def test_all_that_a_parser_knows_is_read(report: Path) -> None:
     assert len(snapshot.own_sources.rows) == 4
     assert len(snapshot.guests.rows) == 3
     assert len(snapshot.kernels.rows) == 1
+    assert {row.table for row in snapshot.filter_chains.rows} == {"nat"}
+    assert [row.name for row in snapshot.nw_filters.rows] == ["no-mac-reflection"]
     assert not snapshot.unread.rows
 
 

@@ -37,6 +37,10 @@ from hopback.snapshot.rows import (
     Mdb,
     Neighbour,
     NeighbourMessage,
+    NwBinding,
+    NwFilter,
+    NwReference,
+    NwRule,
     OwnSource,
     PacketFilter,
     PingSign,
@@ -96,6 +100,10 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     filter_chains: Rows[FilterChain] | Missing = _missing("nft -j list ruleset; iptables-save")
     filter_rules: Rows[FilterRule] | Missing = _missing("nft -j list ruleset; iptables-save")
     filter_sets: Rows[FilterSet] | Missing = _missing("nft -j list ruleset; ipset save")
+    nw_filters: Rows[NwFilter] | Missing = _missing("virsh nwfilter-list")
+    nw_rules: Rows[NwRule] | Missing = _missing("virsh nwfilter-dumpxml FILTER")
+    nw_references: Rows[NwReference] | Missing = _missing("virsh nwfilter-dumpxml FILTER")
+    nw_bindings: Rows[NwBinding] | Missing = _missing("virsh nwfilter-binding-list")
     connections: Rows[Connection] | Missing = _missing("conntrack -L")
     sysctls: Rows[Sysctl] | Missing = _missing("sysctl -a")
     kernels: Rows[Kernel] | Missing = _missing("uname -r")
@@ -153,6 +161,10 @@ TABLES: MappingProxyType[type[Row], str] = MappingProxyType(
         FilterChain: "filter_chains",
         FilterRule: "filter_rules",
         FilterSet: "filter_sets",
+        NwFilter: "nw_filters",
+        NwRule: "nw_rules",
+        NwReference: "nw_references",
+        NwBinding: "nw_bindings",
         Connection: "connections",
         Sysctl: "sysctls",
         Kernel: "kernels",

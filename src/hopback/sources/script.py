@@ -107,6 +107,14 @@ guests() {
     virsh -r list --all --name </dev/null 2>/dev/null | while IFS= read -r name; do
         if [ -n "$name" ]; then run virsh -r dumpxml "$name"; fi
     done
+    run virsh -r nwfilter-list
+    virsh -r nwfilter-list </dev/null 2>/dev/null | sed -n 's/^ *[0-9a-f-]\{36\} *//p' |
+        while IFS= read -r name; do run virsh -r nwfilter-dumpxml "$name"; done
+    run virsh -r nwfilter-binding-list
+    virsh -r nwfilter-binding-list </dev/null 2>/dev/null | sed '1,2d' |
+        while read -r name _; do
+            if [ -n "$name" ]; then run virsh -r nwfilter-binding-dumpxml "$name"; fi
+        done
 }
 
 # Of Proxmox' guests only what they are plugged into now: the rest may hold passwords.

@@ -1,4 +1,4 @@
-"""A sosreport, unpacked or not: the files of ``sos_commands`` and a few of /proc.
+"""A sosreport, unpacked or not: the files of ``sos_commands`` and a few of /proc and /etc.
 
 sos names a file after its command, blanks as ``_`` and slashes as ``.``; everything that a parser
 knows by that name is read, and nothing else.
@@ -18,7 +18,7 @@ from hopback.sources.tree import Tree
 _ROOT = re.compile(r"(?:[^/]+/)?(?=sos_commands/)")
 _NAMESPACE = re.compile(r"sos_commands/networking/namespaces/([^/]+)/(.+)")
 _NETNS_EXEC = re.compile(r"ip_netns_exec_(.+?)_((?:ip|bridge|ss|netstat|iptables|nft|sysctl)_.+)")
-_PROC = re.compile(r"proc/(net/bonding/[^/]+|net/vlan/config)")
+_COPIED = re.compile(r"proc/net/bonding/[^/]+|proc/net/vlan/config|etc/libvirt/nwfilter/[^/]+\.xml")
 _HOSTNAMES = ("hostname", "sos_commands/host/hostname", "sos_commands/general/hostname")
 
 
@@ -34,8 +34,8 @@ def wanted(path: str) -> bool:
 
 def command_of(path: str) -> Command | None:
     """The command whose output a file holds, if some parser knows it."""
-    if match := _PROC.fullmatch(path):
-        return Command(("cat", f"/proc/{match[1]}"))
+    if _COPIED.fullmatch(path):
+        return Command(("cat", f"/{path}"))
     if not path.startswith("sos_commands/"):
         return None
     netns, name = "", path.rsplit("/", 1)[-1]

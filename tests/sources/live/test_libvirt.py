@@ -4,7 +4,8 @@ from pathlib import Path
 
 from hopback.frames.mac import parse_mac
 from hopback.snapshot.model import Builder, Snapshot
-from hopback.sources.live.libvirt import read
+from hopback.snapshot.rows import Guest, GuestNic, NwBinding, NwFilter, NwReference, NwRule
+from hopback.sources.live.libvirt import Folder, read
 from hopback.sources.live.reading import Reading
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "libvirt"
@@ -12,7 +13,7 @@ FIXTURES = Path(__file__).parents[2] / "fixtures" / "libvirt"
 
 def snapshot(state: Path) -> Snapshot:
     builder = Builder("here")
-    read(Reading(builder, "here", ""), state)
+    read(Reading(builder, "here", ""), [Folder(state, "dumpxml", (Guest, GuestNic))])
     return builder.build()
 
 
@@ -47,3 +48,30 @@ def test_a_broken_state_file_is_one_problem_and_the_rest_is_read(tmp_path: Path)
     found = snapshot(tmp_path)
     assert "vml-k1" in [g.name for g in found.guests.rows]
     assert len(found.problems) == 1
+
+
+def test_filters_and_bindings(tmp_path: Path) -> None:
+    for kind in ("nwfilter", "binding"):
+        (tmp_path / kind).mkdir()
+    document = (FIXTURES / "virsh-nwfilter-dumpxml-no-mac-reflection.xml").read_text()
+    (tmp_path / "nwfilter" / "no-mac-reflection.xml").write_text(
+        f"<!--\nWARNING\n-->\n\n{document}"
+    )
+    document = (FIXTURES / "virsh-nwfilter-binding-dumpxml-vnet8.xml").read_text()
+    wrapped = f"<filterbindingstatus>\n{document}</filterbindingstatus>\n"
+    (tmp_path / "binding" / "vnet8.xml").write_text(wrapped)
+    builder = Builder("here")
+    filters = (NwFilter, NwRule, NwReference)
+    folders = (
+        Folder(tmp_path / "nwfilter", "nwfilter-dumpxml", filters, (NwFilter,)),
+        Folder(tmp_path / "binding", "nwfilter-binding-dumpxml", (NwBinding,), (NwBinding,)),
+    )
+    read(Reading(builder, "here", ""), folders)
+    found = builder.build()
+    assert [row.name for row in found.nw_filters.rows] == ["no-mac-reflection"]
+    assert [row.protocol for row in found.nw_rules.rows] == ["mac"]
+    assert [(row.device, row.guest) for row in found.nw_bindings.rows] == [("vnet8", "vml-k2")]
+    assert found.nw_filters.complete("")
+    assert found.nw_bindings.complete("")
+    assert not found.guest_nics.rows
+    assert found.problems == ()

@@ -3,7 +3,16 @@
 import pytest
 
 from hopback.frames.mac import parse_mac
-from hopback.snapshot.rows import Guest, GuestNic, Unread
+from hopback.snapshot.rows import (
+    Guest,
+    GuestNic,
+    NwBinding,
+    NwFilter,
+    NwItem,
+    NwReference,
+    NwRule,
+    Unread,
+)
 from hopback.sources.parse import virsh_xml
 from tests.sources.parse.given import facts, listing, pasted, recorded, rows
 
@@ -42,19 +51,120 @@ def test_domain_indented_or_not_cites_its_lines() -> None:
 
 def test_binding_tells_filter_and_owner() -> None:
     parsed = virsh_xml.parse(recorded("libvirt/virsh-nwfilter-binding-dumpxml-vnet8.xml"))
-    assert [facts(row) for row in parsed.rows] == [
-        {
-            "guest": "vml-k2",
-            "mac": parse_mac("52:54:00:77:00:22"),
-            "target": "vnet8",
-            "filter": "no-mac-reflection",
-        }
-    ]
+    told = {
+        "guest": "vml-k2",
+        "mac": parse_mac("52:54:00:77:00:22"),
+        "filter": "no-mac-reflection",
+        "parameters": (("MAC", "52:54:00:77:00:22"),),
+    }
+    nic, binding = parsed.rows
+    assert facts(nic) == {**told, "target": "vnet8"}
+    assert facts(binding) == {**told, "device": "vnet8"}
+    assert (type(nic), type(binding)) == (GuestNic, NwBinding)
 
 
-def test_filter_definition_is_unread() -> None:
+def test_a_filter_with_what_is_in_it() -> None:
     parsed = virsh_xml.parse(recorded("libvirt/virsh-nwfilter-dumpxml-clean-traffic.xml"))
-    assert [facts(row) for row in parsed.rows] == [{"what": "libvirt nwfilter clean-traffic"}]
+    (row,) = rows(parsed, NwFilter)
+    assert (row.name, row.chain, row.priority, row.whole) == ("clean-traffic", "root", None, True)
+    inside = [(row.place, row.target) for row in rows(parsed, NwReference)]
+    assert inside == [
+        (1, "no-mac-spoofing"),
+        (2, "no-ip-spoofing"),
+        (4, "allow-incoming-ipv4"),
+        (5, "no-arp-spoofing"),
+        (7, "no-other-l2-traffic"),
+        (8, "qemu-announce-self"),
+    ]
+    first, _ = rows(parsed, NwRule)
+    assert facts(first) == {
+        "filter": "clean-traffic",
+        "place": 3,
+        "action": "accept",
+        "direction": "out",
+        "priority": -650,
+        "stateful": True,
+        "protocol": "mac",
+        "items": (NwItem("protocolid", "ipv4"),),
+    }
+    assert first.cite.line == 5
+    assert not parsed.problems
+
+
+def test_negations_parameters_and_several_matches() -> None:
+    text = """
+        <filter name='f' chain='ipv4-x' priority='-710'>
+          <filterref filter='g'><parameter name='IP' value='10.0.0.1'/>
+            <parameter name='IP' value='10.0.0.2'/></filterref>
+          <rule action='drop' direction='inout' statematch='false'>
+            <ip srcipaddr='$IP' comment='why'/>
+            <ip match='no' dstipaddr='10.0.0.9'/>
+          </rule>
+        </filter>
+    """
+    parsed = virsh_xml.parse(listing(text))
+    (row,) = rows(parsed, NwFilter)
+    assert (row.chain, row.priority) == ("ipv4-x", -710)
+    (reference,) = rows(parsed, NwReference)
+    assert reference.parameters == (("IP", "10.0.0.1"), ("IP", "10.0.0.2"))
+    (rule,) = rows(parsed, NwRule)
+    assert rule.items == (NwItem("srcipaddr", "$IP"), NwItem("dstipaddr", "10.0.0.9", True))
+    assert (rule.priority, rule.stateful, rule.place) == (None, False, 2)
+
+
+BROKEN = """
+    <filter name='nd' chain='ipv6'>
+        <!-- towards the guest -->
+        <rule action='drop' direction='in'>
+            <mac dstmacaddr='33:33:00:00:00:00' srcmacaddr='$MAC'/>
+
+        <!-- nothing the other way -->
+    %s
+"""
+
+
+@pytest.mark.parametrize("end", ["</filter>", "", "\nI have not tried this (yet)"])
+def test_a_rule_that_is_not_closed_is_read_all_the_same(end: str) -> None:
+    parsed = virsh_xml.parse(pasted(BROKEN % end))
+    (rule,) = rows(parsed, NwRule)
+    assert [item.name for item in rule.items] == ["dstmacaddr", "srcmacaddr"]
+    (row,) = rows(parsed, NwFilter)
+    assert not row.whole
+    assert [row.what for row in rows(parsed, Unread)] == ["libvirt nwfilter nd"]
+    assert len(parsed.problems) == 1
+
+
+def test_a_file_of_libvirt_s_own() -> None:
+    text = """
+        <!--
+        WARNING: THIS IS AN AUTO-GENERATED FILE. CHANGES TO IT ARE LIKELY TO BE
+        OVERWRITTEN AND LOST. Changes to this xml configuration should be made using:
+          virsh nwfilter-edit f
+        -->
+
+        <filter name='f' chain='root'>
+          <rule action='drop' direction='in'/>
+        </filter>
+    """
+    parsed = virsh_xml.parse(listing(text, "cat /etc/libvirt/nwfilter/f.xml"))
+    assert rows(parsed, NwFilter)[0].whole
+    assert rows(parsed, NwRule)[0].protocol == ""
+    assert not parsed.problems
+
+
+def test_a_guest_s_own_parameters() -> None:
+    text = """
+        <domain type='kvm'><name>web</name><devices>
+        <interface type='bridge'>
+        <mac address='02:00:00:00:00:31'/>
+        <source bridge='br0'/>
+        <filterref filter='clean-traffic'>
+          <parameter name='IP' value='10.0.0.5'/>
+        </filterref>
+        </interface></devices></domain>
+    """
+    (nic,) = rows(virsh_xml.parse(listing(text)), GuestNic)
+    assert (nic.filter, nic.parameters) == ("clean-traffic", (("IP", "10.0.0.5"),))
 
 
 FRAGMENT = """

@@ -69,6 +69,14 @@ from hopback.snapshot.rows.forwarding import (
     Rule,
 )
 from hopback.snapshot.rows.guests import Guest, GuestNic, PacketFilter
+from hopback.snapshot.rows.nwfilters import (
+    NwBinding,
+    NwFilter,
+    NwItem,
+    NwReference,
+    NwRule,
+    Parameters,
+)
 from hopback.snapshot.rows.system import (
     HostIdentity,
     Kernel,
@@ -127,10 +135,16 @@ __all__ = [
     "NeighbourMessage",
     "NextHop",
     "Notrack",
+    "NwBinding",
+    "NwFilter",
+    "NwItem",
+    "NwReference",
+    "NwRule",
     "Opaque",
     "Operator",
     "OwnSource",
     "PacketFilter",
+    "Parameters",
     "PingSign",
     "PingSignKind",
     "PortEvent",

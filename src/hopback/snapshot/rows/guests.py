@@ -2,6 +2,7 @@
 
 from hopback.frames.mac import Mac
 from hopback.snapshot.rows.base import Row
+from hopback.snapshot.rows.nwfilters import Parameters
 
 
 class Guest(Row, frozen=True, kw_only=True, omit_defaults=True):
@@ -16,7 +17,7 @@ class GuestNic(Row, frozen=True, kw_only=True, omit_defaults=True):
 
     ``source`` is the bridge (or libvirt network) it is plugged into, or the device below a macvtap
     (``direct``), whose mode is ``source_mode``; ``target`` the tap on the host; ``filter`` the
-    nwfilter it refers to ("" when the whole definition shows none).
+    nwfilter it refers to ("" when the whole definition shows none), with ``parameters``.
     """
 
     guest: str | None = None
@@ -27,6 +28,7 @@ class GuestNic(Row, frozen=True, kw_only=True, omit_defaults=True):
     source_mode: str | None = None  # private, vepa, bridge, passthrough
     model: str | None = None
     filter: str | None = None
+    parameters: Parameters | None = None
 
 
 class PacketFilter(Row, frozen=True, kw_only=True, omit_defaults=True):

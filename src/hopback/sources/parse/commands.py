@@ -276,9 +276,7 @@ _SILENT_NAMES = """cd ls ll echo printf date uptime whoami id export source slee
     top ps test which hostname tee mkdir rm cp mv apt yum dnf reboot curl wget telnet nc ssh perf
     sed for while if nstat netstat ss version README"""
 _SILENT = frozenset(_SILENT_NAMES.split())
-_SILENT_VERBS = frozenset(
-    {"version", "domifstat", "domblklist", "net-list", "nwfilter-list", "nwfilter-binding-list"}
-)
+_SILENT_VERBS = frozenset({"version", "domifstat", "domblklist", "net-list"})
 
 
 def says_nothing(command: Command) -> bool:

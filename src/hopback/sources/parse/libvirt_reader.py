@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 
 from hopback.frames.mac import Mac
-from hopback.snapshot.rows import Guest, GuestNic, Row, Unread
+from hopback.snapshot.rows import Guest, GuestNic, NwBinding, Row, Unread
 from hopback.sources.parse.base import Text
 from hopback.sources.parse.fields import mac_or_none
+from hopback.sources.parse.nwfilter_reader import NwFilterReader
 
 # Elements whose children look like an interface's (<source dev=…>, <target dev=…>) and are none.
 _OTHERS = re.compile(
@@ -19,8 +20,11 @@ _SOURCES = (("bridge", "bridge"), ("network", "network"), ("dev", "direct"))
 class _Nic:
     """An interface being read. ``seen`` are the tags it already had."""
 
-    def __init__(self, index: int, kind: str | None, guest: str | None) -> None:
+    def __init__(
+        self, index: int, kind: str | None, guest: str | None, bound: bool = False
+    ) -> None:
         self.index = index
+        self.bound = bound  # by a filterbinding, that tells of no interface's source
         self.kind = kind
         self.guest = guest
         self.mac: Mac | None = None
@@ -29,6 +33,7 @@ class _Nic:
         self.mode: str | None = None
         self.model: str | None = None
         self.filter: str | None = None
+        self.parameters: list[tuple[str, str]] = []
         self.seen: set[str] = set()
 
 
@@ -44,6 +49,7 @@ class LibvirtReader:
         self._text = text
         self._guest = guest
         self._nic: _Nic | None = None
+        self._filter: NwFilterReader | None = None
         self._skip = ""
         self._last = ""
         self._domain = False
@@ -54,24 +60,25 @@ class LibvirtReader:
         if tag in ("interface", "filterbinding"):
             self.cut()
             kind = attributes.get("type") if tag == "interface" else None
-            self._nic = _Nic(index, kind, self._guest)
+            self._nic = _Nic(index, kind, self._guest, bound=tag == "filterbinding")
         elif tag == "domain":
             self.cut()
             self._domain = True
         elif tag == "filter":
             self.cut()
-            self._skip = tag
-            self._unread(index, attributes.get("name", ""))
+            self._filter = NwFilterReader(self._text, index, attributes)
+        elif self._filter is not None:
+            self._filter.start(index, tag, attributes)
         elif _OTHERS.fullmatch(tag):
             self.cut()
             self._skip = tag
-        elif not self._skip or (tag == "mac" and self._skip != "filter"):
+        elif not self._skip or tag == "mac":
             self._skip = ""
             self._field(index, tag, attributes)
 
     def text(self, index: int, text: str) -> None:
         """Character data after the tag last started."""
-        if self._last != "name" or self._skip:
+        if self._last != "name" or self._skip or self._filter is not None:
             return
         if self._nic is not None:  # the <owner> of a binding
             self._nic.guest = text
@@ -85,17 +92,24 @@ class LibvirtReader:
     def end(self, tag: str) -> None:
         """``</tag>``."""
         self._last = ""
-        if tag in ("interface", "filterbinding"):
+        if tag == "filter":
+            self._close_filter(whole=True)
+        elif self._filter is not None:
+            self._filter.end(tag)
+        elif tag in ("interface", "filterbinding"):
             self._close(whole=True)
         elif tag == self._skip:
             self._skip = ""
 
     def cut(self) -> None:
         """What follows belongs to something else: ``--`` of grep, another element, the end."""
+        self._close_filter(whole=False)
         self._close(whole=False)
         self._skip = ""
 
     def _field(self, index: int, tag: str, attributes: Mapping[str, str]) -> None:
+        if self._nic is not None and tag == "parameter" and self._nic.filter is not None:
+            self._nic.parameters.append((attributes.get("name", ""), attributes.get("value", "")))
         if not _tells(tag, attributes, inside=self._nic is not None):
             return
         if self._nic is None or tag in self._nic.seen:
@@ -134,12 +148,31 @@ class LibvirtReader:
                 source_mode=nic.mode,
                 model=nic.model,
                 filter=unfiltered if nic.filter is None else nic.filter,
+                parameters=tuple(nic.parameters) or None,
             )
         )
+        if nic.bound and nic.target and nic.filter:
+            self.rows.append(
+                NwBinding(
+                    cite=self._text.cite(nic.index),
+                    netns=self._text.netns,
+                    device=nic.target,
+                    filter=nic.filter,
+                    guest=nic.guest,
+                    mac=nic.mac,
+                    parameters=tuple(nic.parameters),
+                )
+            )
 
-    def _unread(self, index: int, name: str) -> None:
-        what = f"libvirt nwfilter {name}".rstrip()
-        self.rows.append(Unread(cite=self._text.cite(index), netns=self._text.netns, what=what))
+    def _close_filter(self, whole: bool) -> None:
+        found, self._filter = self._filter, None
+        if found is None:
+            return
+        self.rows += found.rows(whole)
+        if not whole:
+            what = f"libvirt nwfilter {found.name}".rstrip()
+            cite = self._text.cite(found.index)
+            self.rows.append(Unread(cite=cite, netns=self._text.netns, what=what))
 
 
 def _tells(tag: str, attributes: Mapping[str, str], inside: bool) -> bool:

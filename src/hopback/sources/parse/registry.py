@@ -34,6 +34,8 @@ NAMES: tuple[str, ...] = (
     "ifconfig",
     "virsh_domiflist",
     "virsh_list",
+    "virsh_nwfilter_list",
+    "virsh_nwfilter_binding_list",
     "pve_config",
     "nft",
     "xtables",

@@ -24,6 +24,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("virsh", "dumpxml"),
     ("virsh", "nwfilter-dumpxml"),
     ("virsh", "nwfilter-binding-dumpxml"),
+    ("cat", "/etc/libvirt/nwfilter/|/run/libvirt/nwfilter-binding/"),
 )
 SHAPE: re.Pattern[str] | None = re.compile(
     r"\s*<(?:domain(?: type=|>)|interface type=|filterbinding>|filter name=|mac address=)"
@@ -31,10 +32,13 @@ SHAPE: re.Pattern[str] | None = re.compile(
 FILLS: tuple[type[Row], ...] = ()  # one guest's document says nothing of the others
 
 _ROOT = re.compile(r"\s*<(domain|filterbinding|filter)(?=[\s>])")
+_EMPTY_ROOT = re.compile(r"[^<]*<[^<>]*/>")
 _PROLOGUE = re.compile(r"\s*<(?:\?xml\b|!DOCTYPE\b)", re.IGNORECASE)
 _DTD = re.compile(r"<!(?:DOCTYPE|ENTITY)\b", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)([A-Za-z_][\w.:-]*+)([^<>]*?)(/?)>([^<>]*)")
 _ATTRIBUTE = re.compile(r"(?<![\w.:-])([\w.:-]+)\s*=\s*(?:'([^'<>]*)'|\"([^\"<>]*)\")")
+_COMMENT_START = re.compile(r"\s*<!--")
+_COMMENT_LINES_MAX = 40
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)")
 
 
@@ -47,7 +51,7 @@ class _Span(NamedTuple):
 
 
 def parse(text: Text) -> Parsed:
-    """Guests, their interfaces and the nwfilters they refer to.
+    """Guests, interfaces and the nwfilters they refer to; nwfilters and what they are bound to.
 
     A DTD makes one problem and its document is skipped; malformed XML makes one problem and what
     can be recognised in it is used. ``source`` is the bridge where a document names both a
@@ -67,7 +71,7 @@ def parse(text: Text) -> Parsed:
 def _spans(lines: Sequence[str]) -> Iterator[_Span]:
     done = at = 0
     while at < len(lines):
-        if not (_PROLOGUE.match(lines[at]) or _ROOT.match(lines[at])):
+        if not (_PROLOGUE.match(lines[at]) or _ROOT.match(lines[at]) or _is_preface(lines, at)):
             at += 1
             continue
         if done < at:
@@ -79,6 +83,17 @@ def _spans(lines: Sequence[str]) -> Iterator[_Span]:
         yield _Span(done, len(lines), False)
 
 
+def _is_preface(lines: Sequence[str], at: int) -> bool:
+    """Whether a comment begins that stands before a document, as in libvirt's own files."""
+    if not _COMMENT_START.match(lines[at]):
+        return False
+    for end in range(at, min(at + _COMMENT_LINES_MAX, len(lines))):
+        if "-->" in lines[end]:
+            after = (line for line in lines[end + 1 : end + 3] if line.strip())
+            return _ROOT.match(next(after, "")) is not None
+    return False
+
+
 def _document_end(lines: Sequence[str], start: int) -> int:
     """Behind the root's end tag; without one, where another document begins or the text ends."""
     root = ""
@@ -88,7 +103,7 @@ def _document_end(lines: Sequence[str], start: int) -> int:
             return at
         if opened:
             root = opened[1]
-            if lines[at].rstrip().endswith("/>"):
+            if _EMPTY_ROOT.match(lines[at]):
                 return at + 1
         if root and f"</{root}>" in lines[at]:
             return at + 1
@@ -136,7 +151,7 @@ class _Events:
 def _read_document(text: Text, span: _Span, reader: LibvirtReader) -> Iterator[Problem]:
     if _is_open(text.lines, span):
         yield text.problem(span.start, "XML that has no end, read as far as possible")
-        yield from _read_pieces(text, span, reader, strict=False)
+        yield from _read_pieces(text, span, reader, strict=False, damaged=True)
         return
     events = _Events()
     parser = DefusedXMLParser(target=events, forbid_dtd=True)
@@ -152,13 +167,16 @@ def _read_document(text: Text, span: _Span, reader: LibvirtReader) -> Iterator[P
         at = min(span.start + max(line, 1), span.end) - 1
         reason = str(error).partition(": line ")[0]  # expat counts from the document's first line
         yield text.problem(at, f"malformed XML, read as far as possible ({reason})")
-        yield from _read_pieces(text, span, reader, strict=False)
+        yield from _read_pieces(text, span, reader, strict=False, damaged=True)
         return
     for line, what, name, attributes in events.noted:
         _tell(reader, span.start + line, what, name, attributes)
 
 
-def _read_pieces(text: Text, span: _Span, reader: LibvirtReader, strict: bool) -> Iterator[Problem]:
+def _read_pieces(
+    text: Text, span: _Span, reader: LibvirtReader, strict: bool, damaged: bool = False
+) -> Iterator[Problem]:
+    """Tag by tag; of a damaged document nothing is taken for whole."""
     for at in range(span.start, span.end):
         line = _COMMENT.sub("", text.lines[at])
         if line.strip() == "--":
@@ -166,6 +184,9 @@ def _read_pieces(text: Text, span: _Span, reader: LibvirtReader, strict: bool) -
         elif strict and line.strip() and "<" not in line:
             yield from stray(text, at, "libvirt XML")
         for close, tag, body, empty, data in _TAG.findall(line):
+            if close and tag == "filter" and damaged:
+                reader.cut()
+                continue
             if close:
                 reader.end(tag)
                 continue
