@@ -208,6 +208,16 @@ def test_the_listing_with_the_fewest_opaque_steps_is_taken() -> None:
     assert is_dropped(unread, read)
 
 
+def test_a_listing_that_lacks_chains_or_rules_is_not_taken_for_a_fuller_one() -> None:
+    full = [
+        *chain("base", [DROP], hook="forward", source=0),
+        *chain("other", [Opaque("what")], source=0),
+    ]
+    one = chain("base", hook="forward", source=1)
+    cut = [*chain("base", hook="forward", source=2, whole=False), *chain("other", source=2)]
+    assert is_dropped(full, one, cut)
+
+
 def test_marks_and_rewrites_are_done_and_named() -> None:
     steps = [Mangle("meta mark", 5), Mangle("ether saddr", A + 1)]
     outcome = bridged(ruleset(chain("c", steps, hook="forward")), ipv4())

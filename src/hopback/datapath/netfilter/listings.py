@@ -20,9 +20,11 @@ class Listed(Struct, frozen=True):
 
 
 def chosen(snapshot: Snapshot, netns: str) -> Listed:
-    """Of each table of ``netns`` the listing with the fewest opaque steps, the later on a tie.
+    """Of each table of ``netns`` the listing that shows most, the later of equal ones.
 
-    nft shows rules of iptables-nft and ebtables-nft only in part; their own tools show all.
+    First counts that no chain lacks rules or its policy (``| grep``, ebtables-nft's ``-L``), then
+    how many chains there are (``iptables -L FORWARD``), then how few steps are opaque: nft shows
+    rules of iptables-nft and ebtables-nft only in part, and their own tools show all.
     """
     chains = [row for row in snapshot.filter_chains.rows if row.netns == netns]
     rules = [row for row in snapshot.filter_rules.rows if row.netns == netns]
@@ -58,12 +60,23 @@ def _best(
     for rule in rules:
         at = (_table(rule), rule.cite.source)
         opaque[at] = opaque.get(at, 0) + sum(isinstance(step, Opaque) for step in rule.steps)
-    found: dict[_Table, dict[int, tuple[bool, int, int]]] = {}
+    listed: dict[_Table, dict[int, list[FilterChain]]] = {}
     for row in chains:
-        source = row.cite.source
-        rank = (source not in whole, opaque.get((_table(row), source), 0), -source)
-        found.setdefault(_table(row), {})[source] = rank
-    return {table: min(ranks, key=ranks.__getitem__) for table, ranks in found.items()}
+        listed.setdefault(_table(row), {}).setdefault(row.cite.source, []).append(row)
+    best: dict[_Table, int] = {}
+    for table, sources in listed.items():
+        ranks = {
+            source: (
+                not all(row.whole for row in own),
+                -len(own),
+                opaque.get((table, source), 0),
+                source not in whole,
+                -source,
+            )
+            for source, own in sources.items()
+        }
+        best[table] = min(ranks, key=ranks.__getitem__)
+    return best
 
 
 def _twice(

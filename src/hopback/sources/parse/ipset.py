@@ -136,6 +136,8 @@ def parse(text: Text) -> Parsed:
     """One row for each set; a set whose entries were not all shown or understood is not whole."""
     sets: dict[str, _Set] = {}
     problems = list(_read(text, sets))
+    for one in sets.values():
+        one.whole = one.whole and not text.filtered
     return Parsed([one.row(text) for one in sets.values()], problems)
 
 

@@ -104,6 +104,8 @@ class _Reader:
             elif self._listed is None or not self._listed_rule(index, line):
                 yield from self._other(index, line)
         self._end()
+        if self._text.filtered:
+            self.chains.cut()
 
     def _other(self, index: int, line: str) -> Iterator[Problem]:
         if line.startswith("COMMIT"):
