@@ -156,6 +156,18 @@ filters() {
     echo 'ebtables-save was not run: it might load a kernel module' | complain
 }
 
+# The connections, unless they are so many that they would be most of what is collected.
+connections() {
+    count=$(cat /proc/sys/net/netfilter/nf_conntrack_count 2>/dev/null) || return 0
+    if [ "$count" -gt 20000 ]; then
+        echo "the connection table was not read: it has $count entries" | complain
+    elif [ -r /proc/net/nf_conntrack ]; then
+        run cat /proc/net/nf_conntrack
+    elif present nf_conntrack_netlink; then
+        run conntrack -L
+    fi
+}
+
 namespaces() {
     for path in /run/netns/*; do
         [ -e "$path" ] || continue
@@ -163,6 +175,9 @@ namespaces() {
         if ip netns exec "$name" true </dev/null 2>/dev/null; then
             tables ip netns exec "$name"
             settings ip netns exec "$name"
+            if present nf_tables && command -v nft >/dev/null 2>&1; then
+                run ip netns exec "$name" nft list ruleset
+            fi
         else
             echo "network namespace $name could not be entered: needs root" | complain
         fi
@@ -179,6 +194,7 @@ settings
 guests
 plugs
 filters
+connections
 if command -v dmesg >/dev/null 2>&1; then
     as 'dmesg | tail -n 2000' sh -c 'dmesg | tail -n 2000'
 fi

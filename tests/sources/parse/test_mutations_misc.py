@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hopback.sources.parse import (
     arping,
     bonding,
+    conntrack,
     crictl_pods,
     dhcp_leases,
     evpn,
@@ -70,6 +71,8 @@ RECORDED: tuple[tuple[ModuleType, str], ...] = (
     (xtables, "xtables/arptables-nft-save.txt"),
     (ipset, "xtables/ipset-save.txt"),
     (ipset, "xtables/ipset-list.txt"),
+    (conntrack, "conntrack/conntrack-L.txt"),
+    (conntrack, "conntrack/proc-net-nf_conntrack.txt"),
     (ipvs, "vm61-director-a/ipvsadm-Ln.txt"),
 )
 RECORDED_PARSERS = dict.fromkeys(parser for parser, _ in RECORDED)

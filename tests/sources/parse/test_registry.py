@@ -76,6 +76,8 @@ def test_unknown_name() -> None:
         ("arptables-nft-save", "xtables"),
         ("ipset list trusted", "ipset"),
         ("ipvsadm -Ln", "ipvs"),
+        ("conntrack -L -o extended", "conntrack"),
+        ("cat /proc/net/nf_conntrack", "conntrack"),
         ('vtysh -c "show evpn mac vni all"', "evpn"),
         ("kubectl get svc", None),
     ],

@@ -11,10 +11,13 @@ from hopback.snapshot.rows import Connection as Row
 
 
 def connections_of(snapshot: Snapshot, netns: str) -> Mapping[Tuple, Connection]:
-    """The connections of a namespace by the tuples of both their directions."""
+    """The connections of a namespace by the tuples of both their directions.
+
+    Only those of zone 0, where packets look that no rule gave another.
+    """
     found: dict[Tuple, Connection] = {}
     for row in snapshot.connections.rows:
-        if row.netns == netns:
+        if row.netns == netns and not row.zone:
             connection = _connection(row, Ref(snapshot.host, row.cite))
             found[connection.original] = found[connection.reply] = connection
     return MappingProxyType(found)

@@ -40,6 +40,7 @@ NAMES: tuple[str, ...] = (
     "nft",
     "xtables",
     "ipset",
+    "conntrack",
     "ipvs",
     "evpn",
     "arping",

@@ -9,6 +9,7 @@ from hopback.snapshot.rows import (
     Bond,
     BondLeg,
     Bridge,
+    Connection,
     FilterChain,
     FilterRule,
     FilterSet,
@@ -112,7 +113,7 @@ def _file(path: str) -> Scope:
     bond = path.removeprefix("/proc/net/bonding/")
     if bond != path:
         return ALL if bond == "*" else Scope(bond)
-    return ALL if path == "/proc/net/vlan/config" else PART
+    return ALL if path in ("/proc/net/vlan/config", "/proc/net/nf_conntrack") else PART
 
 
 def _other(command: Command, kind: type[Row]) -> Scope:
@@ -129,4 +130,5 @@ def _other(command: Command, kind: type[Row]) -> Scope:
         return ALL
     if plain[:2] == ("virsh", "list"):
         return ALL
-    return PART if kind in (Link, Route, Rule) else ALL
+    # conntrack shows IPv4 alone before 1.4.7, and never says so
+    return PART if kind in (Link, Route, Rule, Connection) else ALL
