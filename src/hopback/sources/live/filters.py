@@ -1,17 +1,18 @@
-"""Packet filters: which base chains and legacy tables exist. What they say is not evaluated.
+"""Packet filters: which base chains and legacy tables exist, and their rules.
 
 Reading must not load a module (``nft list``, ``iptables -L`` and ``ebtables -L`` do, and
-br_netfilter loaded that way has cut off bridged guests), so each facility is asked only if it is
-in the kernel already, and by its own interface instead of a command.
+br_netfilter loaded that way has cut off bridged guests) and not create a table, so each facility is
+asked only if it is in the kernel already, and first by its own interface. Programs list the rules
+of what was found there; where they cannot, it is told that there are some.
 """
 
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from hopback.snapshot.rows import PacketFilter
+from hopback.snapshot.rows import FilterChain, FilterRule, FilterSet, PacketFilter, Row
 from hopback.snapshot.table import Missing
-from hopback.sources.live import xtables
+from hopback.sources.live import rulesets, xtables
 from hopback.sources.live.modules import presence
 from hopback.sources.live.netlink import (
     NETLINK_NETFILTER,
@@ -21,7 +22,10 @@ from hopback.sources.live.netlink import (
     attributes,
     text,
 )
+from hopback.sources.live.programs import Failed
 from hopback.sources.live.reading import Origin, Reading
+
+_TABLES: tuple[type[Row], ...] = (PacketFilter, FilterChain, FilterRule, FilterSet)
 
 _GETCHAIN = 10 << 8 | 4  # NFNL_SUBSYS_NFTABLES, NFT_MSG_GETCHAIN
 _NFGENMSG = struct.Struct("=BBH")  # family, version, resource id
@@ -51,15 +55,16 @@ def read(reading: Reading) -> None:
     if refused:
         reasons, commands = zip(*refused, strict=True)
         missing = Missing("; ".join(reasons), "; ".join(dict.fromkeys(commands)))
-        reading.builder.miss(PacketFilter, missing)
+        for kind in _TABLES:
+            reading.builder.miss(kind, missing)
     else:
         # told by looking at all three: none of them alone lists every filter
         origin = reading.open("packet filters (nftables, iptables, ebtables)")
-        reading.builder.add((), fills=(PacketFilter,), extent=reading.extent(origin))
+        reading.builder.add((), fills=_TABLES, extent=reading.extent(origin))
 
 
 def _nft(reading: Reading) -> Iterator[tuple[str, str]]:
-    """Add the base chains of nf_tables (iptables-nft and ebtables-nft are in there too)."""
+    """Add the rules of nf_tables (those of iptables-nft and ebtables-nft are in there too)."""
     command = "sudo nft list ruleset"
     match presence("nf_tables", "CONFIG_NF_TABLES"):
         case "unknown":
@@ -70,7 +75,11 @@ def _nft(reading: Reading) -> Iterator[tuple[str, str]]:
                     body = _NFGENMSG.pack(0, 0, 0)
                     name = "NFT_MSG_GETCHAIN (nft list chains)"
                     origin, found = reading.dump(link, name, _GETCHAIN, body)
+                if found.messages:
+                    rulesets.read_nft(reading)
+            except Failed as error:
                 reading.builder.add(decode(origin, found.messages))
+                yield f"rules of nftables: {error}", command
             except PermissionError:
                 yield "listing nftables chains needs CAP_NET_ADMIN", command
             except OSError as error:
@@ -114,6 +123,8 @@ def _legacy(reading: Reading) -> Iterator[tuple[str, str]]:
         try:
             tables = Path("/proc/thread-self/net", file).read_text().split()
             for table in tables:
+                if rulesets.read_legacy(reading, tool, table):
+                    continue
                 origin = reading.open(f"{tool} -t {table} -S")
                 reading.builder.add(_table_rows(origin, family, tool, table))
         except FileNotFoundError:  # the module is not there, so no table is

@@ -1,7 +1,8 @@
 """This host, live: every network namespace we may enter, through raw netlink and /proc.
 
-Nothing is changed and no module is loaded: the kernel is asked only by requests that list, and no
-other program is run. Without root what the system refuses is said, and the rest is read.
+Nothing is changed and no module is loaded: the kernel is asked only by requests that list, and
+other programs are run only to list the rules of packet filters that are there. Without root what
+the system refuses is said, and the rest is read.
 """
 
 import errno
@@ -16,6 +17,7 @@ from hopback.snapshot.rows import Link, Row
 from hopback.snapshot.table import Problem
 from hopback.sources.live import (
     addresses,
+    connections,
     fdb,
     filters,
     kernel_log,
@@ -119,6 +121,7 @@ def _read_inside(reading: Reading, among: Sequence[Netns]) -> _Devices:
     enslaved = {row.name for row in devices.rows if isinstance(row, Link) and row.master}
     system.read_settings(reading, enslaved)
     filters.read(reading)
+    connections.read(reading)
     if not reading.netns:
         system.read_host(reading)
         libvirt.read(reading)
