@@ -5,8 +5,10 @@ from random import Random
 import pytest
 
 from tests.fidelity.areas.dad import AREA
+from tests.fidelity.areas.dad_cells import DadCase
 from tests.fidelity.report import told
-from tests.fidelity.run import run
+from tests.fidelity.run import assert_agree, run
+from tests.kernel.dad_config import Heard, StationConfig
 from tests.kernel.tap import TUN
 
 pytestmark = [
@@ -14,6 +16,7 @@ pytestmark = [
     pytest.mark.skipif(AREA.refusal() is not None, reason=str(AREA.refusal())),
 ]
 
+ROUTER = Heard("ra", src="fe80::fe", prefix="2001:db8:1::")
 CASES = len(AREA.enumerated) + 20
 
 
@@ -21,3 +24,8 @@ def test_every_cell_agrees_and_every_mutant_is_caught() -> None:
     tally = run(AREA, Random(1), lambda tally: tally.cases >= CASES)
     assert tally.first is None, told(AREA.name, tally.first, 1)
     assert tally.caught == AREA.rules
+
+
+def test_a_stable_address_that_failed_is_formed_again_at_the_next_advertisement() -> None:
+    station = StationConfig(mode=3, heard=(ROUTER, Heard(), ROUTER))
+    assert_agree(AREA, DadCase(stations=(station,)))

@@ -94,6 +94,7 @@ class Actors:
         self._ways: dict[DevId, Place] = {}
         self._interfaces: dict[DevId, Interface] = {}
         self._arps: dict[DevId, ArpInterface] = {}
+        self._identifiers: dict[tuple[DevId, IPv6Address, int], int] = {}
         self._numbers: dict[tuple[DevId, IPv6Address], int] = {}
         for dev in _listed(model):
             snapshot = model.network.snapshots[dev.host]
@@ -143,14 +144,19 @@ class Actors:
                 if self._numbers[dev, address] == number:
                     self._take(dev, dad.work(self._interfaces[dev], address))
             case Formed(dev=dev, own=own):
-                self._begin(dev, self._with_identifier(own) if own.stable else own)
+                self._begin(dev, self._with_identifier(dev, own) if own.stable else own)
             case Leaving(dev=dev, frame=frame, why=why):
                 self._stage.send(dev, self._ways[dev], frame, why)
 
-    def _with_identifier(self, own: Own) -> Own:
-        """A stable address: what the kernel makes of its secret is as good as drawn."""
-        identifier = self._chance.getrandbits(_IDENTIFIER_BITS) or 1
-        return replace(own, address=own.network.network_address + identifier)
+    def _with_identifier(self, dev: DevId, own: Own) -> Own:
+        """A stable address: what the kernel makes of its secret is as good as drawn, but once.
+
+        The same prefix gives the same address again (``ipv6_generate_stable_address``).
+        """
+        key = (dev, own.network.network_address, own.retries)
+        if key not in self._identifiers:
+            self._identifiers[key] = self._chance.getrandbits(_IDENTIFIER_BITS) or 1
+        return replace(own, address=own.network.network_address + self._identifiers[key])
 
     def _begin(self, dev: DevId, own: Own) -> None:
         interface = self._interfaces[dev]

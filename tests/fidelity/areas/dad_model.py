@@ -54,7 +54,6 @@ class ModelStation:
         self._due: list[Arm | Form] = []
         self._probed: list[IPv6Address] = []
         self._last = given_address(index, config)
-        self._made = 0
         self.interface = self._new(everybody)
 
     def _new(self, everybody: Settings) -> Interface:
@@ -117,8 +116,7 @@ class ModelStation:
             return
         own = due.own
         if own.stable:
-            self._made += 1
-            own = replace(own, address=own.address + 0x1000 + self._made)
+            own = replace(own, address=own.address + 0x1000 + own.retries)
         self._take(dad.begin(self.interface, {}, own, NONCE))
 
     def _take(self, effects: Sequence[HostEffect], frame: Frame | None = None) -> None:

@@ -41,7 +41,8 @@ class Arm(Struct, frozen=True):
 class Form(Struct, frozen=True):
     """The station shall have another address in ``delay`` ns, and ``dad.begin`` with it.
 
-    Of a ``stable`` one the last 64 bits are zero here: the kernel makes them of its secret.
+    Of a ``stable`` one the last 64 bits are zero here: the kernel makes them of its secret, the
+    prefix and ``retries``, so the same ones give the same address.
     """
 
     dev: DevId
