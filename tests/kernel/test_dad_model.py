@@ -29,3 +29,13 @@ def test_every_cell_agrees_and_every_mutant_is_caught() -> None:
 def test_a_stable_address_that_failed_is_formed_again_at_the_next_advertisement() -> None:
     station = StationConfig(mode=3, heard=(ROUTER, Heard(), ROUTER))
     assert_agree(AREA, DadCase(stations=(station,)))
+
+
+def test_of_two_addresses_the_one_added_last_answers_for_another() -> None:
+    station = StationConfig(
+        settings=(("accept_dad", 0), ("accept_ra", 2), ("forwarding", 1), ("proxy_ndp", 1)),
+        given="2001:db8::1",
+        proxied=("fe80::77",),
+        heard=(Heard("ra", src="fe80::fe"), Heard(target="fe80::77")),
+    )
+    assert_agree(AREA, DadCase(stations=(station,)))

@@ -93,7 +93,8 @@ def _asker(station: Interface, packet: Ipv6) -> Mac | None:
 
 def _source(station: Interface, asker: IPv6Address) -> Own | None:
     """``ipv6_dev_get_saddr`` (RFC 6724 5, rules 1 to 3 and 8) among the interface's addresses."""
-    usable = [own for own in station.addresses.values() if station.speaks_as(own)]
+    # of equals it takes the one that was added last (ipv6_link_dev_addr)
+    usable = [own for own in [*station.addresses.values()][::-1] if station.speaks_as(own)]
     wanted = asker if asker != _ANY else IPv6Address("ff02::1")
     return max(usable, key=lambda own: _rank(own, wanted), default=None)
 
@@ -108,7 +109,7 @@ def _may_be_elsewhere(source: Own, asker: IPv6Address) -> bool:
 def _rank(own: Own, asker: IPv6Address) -> tuple[object, ...]:
     scope, wanted = _scope(own.address), _scope(asker)
     fits = (1, -scope) if scope >= wanted else (0, scope)
-    same = 128 - (int(own.address) ^ int(asker)).bit_length()
+    same = min(128 - (int(own.address) ^ int(asker)).bit_length(), own.prefix_len)
     return (own.address == asker, fits, not own.deprecated, not own.optimistic, same)
 
 

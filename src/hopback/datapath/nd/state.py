@@ -111,9 +111,10 @@ class Proxied(Struct, frozen=True):
 
 
 class Interface(Struct, frozen=True):
-    """``known`` are the neighbours whose MAC the station knows.
+    """``addresses`` are as they were added, the last one last.
 
-    ``listed``, ``proxied_listed``: whether these are all its addresses, and all its proxy entries.
+    ``known`` are the neighbours whose MAC the station knows. ``listed``, ``proxied_listed``:
+    whether these are all its addresses, and all its proxy entries.
     """
 
     dev: DevId

@@ -32,7 +32,8 @@ def interface_of(snapshot: Snapshot, dev: DevId) -> Interface:
         dev,
         _mac(snapshot, dev),
         settings_of(dev.name, kernel, lookup_in(snapshot, dev.netns)),
-        {own.address: own for own in _addresses(snapshot, dev)},
+        # the kernel lists what was added last first
+        {own.address: own for own in reversed(_addresses(snapshot, dev))},
         {
             address: Proxied(row.router, (Ref(snapshot.host, row.cite),))
             for address, row in six
