@@ -2,19 +2,20 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-libvirt lint types bench docs fidelity fidelity-release
+.PHONY: help demo test test-libvirt lint types bench truth docs fidelity fidelity-release
 
 BIN := .venv/bin
 READY := .venv/.ready
 
 # What the kernel tests use, and its Debian package. What is missing is skipped by name.
 KERNEL_TESTS_NEED := ip=iproute2 brctl=bridge-utils dnsmasq=dnsmasq-base udhcpc=udhcpc \
-	busybox=busybox tcpdump=tcpdump sysctl=procps nft=nftables iptables=iptables \
+	busybox=busybox tcpdump=tcpdump sysctl=procps nft=nftables iptables=iptables ebtables=iptables \
 	arptables-legacy=arptables \
 	/etc/protocols=netbase linux.uml=user-mode-linux
 
+TRUTH_NEEDS := ip=iproute2 nft=nftables ebtables=iptables busybox=busybox sysctl=procps
 LIBVIRT_TESTS_NEED := libvirtd=libvirt-daemon-system virsh=libvirt-clients \
-	qemu-system-x86_64=qemu-system-x86 ebtables=ebtables ip=iproute2 sysctl=procps
+	qemu-system-x86_64=qemu-system-x86 ebtables=iptables ip=iproute2 sysctl=procps
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +68,10 @@ fidelity-release: $(READY) ## The same for a release, on both kernels, recorded 
 	@[ -n "$${HOPBACK_UML:-}" ] || tools/need linux.uml=user-mode-linux
 	code=0; nice $(BIN)/python -m tests.fidelity.record || code=$$?; \
 		$(BIN)/python docs/generate.py; exit $$code
+
+truth: $(READY) ## What fixes and settings do: the model, its proof and the running kernel side by side
+	@tools/need $(TRUTH_NEEDS)
+	@$(BIN)/python -m tests.truth
 
 docs: $(READY) ## Refresh the generated pages and build the site in build/docs
 	$(BIN)/python docs/generate.py

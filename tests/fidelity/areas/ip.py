@@ -45,8 +45,7 @@ from tests.kernel.router_rig import (
 
 _FAMILIES: frozenset[ChainFamily] = frozenset(("ip", "ip6", "arp"))
 _ARP = b"\x08\x06"
-OWN = ("kvm1", "")
-"""Host and namespace of the router in the model."""
+_OWN = ("kvm1", "")
 
 
 class IpArea:
@@ -126,14 +125,10 @@ def _datagram(raw: bytes) -> bytes | None:
 
 @lru_cache(maxsize=64)
 def _model(setup: Setup) -> Model:
-    filters = Netfilter(Ruleset(dev("")), _FAMILIES, ask=_asking(setup.rules))
-    return changed(model(described(setup)), netfilter={OWN: filters})
-
-
-def described(setup: Setup) -> str:
-    """The router as its tables tell of it, but for its filters."""
     settings = [f"net.{key} = {value}" for key, value in setup.settings]
-    return _links(setup) + _addresses() + _routes() + _neighbours() + listing("sysctl", settings)
+    text = _links(setup) + _addresses() + _routes() + _neighbours() + listing("sysctl", settings)
+    filters = Netfilter(Ruleset(dev("")), _FAMILIES, ask=_asking(setup.rules))
+    return changed(model(text), netfilter={_OWN: filters})
 
 
 def _links(setup: Setup) -> str:

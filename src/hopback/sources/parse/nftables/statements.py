@@ -157,12 +157,11 @@ def _words(t: Tokens) -> list[str]:
 
 
 def _reject(t: Tokens, word: str) -> Any:
-    if not t.take("with"):
-        return {word: None}
-    kind = t.one()
-    t.take("type")
-    reason = t.one()
-    return {word: {"type": f"{kind} {reason}" if kind == "tcp" else kind}}
+    if t.take("with"):
+        t.one()
+        t.take("type")
+        t.one()
+    return {word: None}
 
 
 _QUEUE_FLAGS = frozenset({"bypass", "fanout"})
