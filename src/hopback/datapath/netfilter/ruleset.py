@@ -123,11 +123,13 @@ def rulesets_of(snapshot: Snapshot) -> Mapping[str, Ruleset]:
     """The filters of each namespace in which any were seen, by its name."""
     tables = (snapshot.filter_chains, snapshot.filters, snapshot.connections)
     spaces = dict.fromkeys(row.netns for table in tables for row in table.rows)
-    return MappingProxyType({netns: _ruleset(snapshot, netns) for netns in spaces})
+    return MappingProxyType(
+        {netns: ruleset_of(snapshot, netns, chosen(snapshot, netns)) for netns in spaces}
+    )
 
 
-def _ruleset(snapshot: Snapshot, netns: str) -> Ruleset:
-    listed = chosen(snapshot, netns)
+def ruleset_of(snapshot: Snapshot, netns: str, listed: Listed) -> Ruleset:
+    """The filters of ``netns`` if they are just those ``listed``."""
     chains = {
         _key(row): _chain(snapshot.host, row, listed, number)
         for number, row in enumerate(listed.chains)
@@ -177,7 +179,7 @@ def _places(row: FilterChain) -> Iterator[tuple[ChainFamily, Hook]]:
 
 def _chain(host: str, row: FilterChain, listed: Listed, number: int) -> Chain:
     rules = listed.rules.get(_key(row), ())
-    return Chain(row, rules, (_priority(row), -number), Ref(host, row.cite))
+    return Chain(row, rules, (priority_of(row), -number), Ref(host, row.cite))
 
 
 def _natted(chains: Iterable[Chain]) -> dict[ChainFamily, int]:
@@ -190,7 +192,7 @@ def _natted(chains: Iterable[Chain]) -> dict[ChainFamily, int]:
     return found
 
 
-def _priority(row: FilterChain) -> int:
+def priority_of(row: FilterChain) -> int:
     if row.priority is not None:
         return row.priority
     if row.family == "bridge":
