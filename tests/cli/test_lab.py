@@ -14,9 +14,10 @@ import pytest
 
 from hopback.render.lab_json_v1 import LabV1
 from tests.cli.conftest import Run
-from tests.reconstructions import PASTE, healthy_paste
+from tests.reconstructions import PASTE, ROOT, healthy_paste
 
 TAP, UPLINK = "tap0b5f208b-76", "bond0.2222"
+LIBVIRT = ROOT / "tests/fixtures/libvirt"
 HOPBACK = Path(sys.executable).with_name("hopback")
 
 
@@ -31,7 +32,7 @@ def test_plan_is_printed_with_reasons_and_nothing_is_done(run: Run) -> None:
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0] == (
-        "The lab of instance-00000347 (fa:16:3e:56:ea:fa): 10 namespaces, 8 scenes."
+        "The lab of instance-00000347 (fa:16:3e:56:ea:fa): 10 namespaces, 12 scenes."
     )
     assert f"  ip -n host link set dev {TAP} master brq5dddda71-76 up" in lines
     pin = f"  bridge -n host fdb replace fa:16:3e:56:ea:fa dev {TAP} master static sticky"
@@ -128,6 +129,46 @@ def test_text_shows_the_model_beside_the_kernel(run: Run) -> None:
     assert lines[1] == f"The OFFER is lost at {UPLINK}, as the model says."
     assert f"    ✗ lost at {UPLINK:<26}✗ lost at {UPLINK}" in lines
     assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.kernel("tc", "nft")
+def test_json_tells_how_the_guest_s_own_stack_fares(run: Run) -> None:
+    options = ("--to", "vml-k1", "--in", "netns", "--fix", "port_filter", "-j")
+    result = run("lab", LIBVIRT, *options)
+    assert result.exit_code == 0
+    told = document(result.stdout)
+    detection = told.duplicate_detection
+    assert detection is not None
+    assert (detection.nonce, detection.why) == (False, "nothing recorded tells")
+    (one,) = detection.observed
+    assert (one.phase, one.returned, one.heard) == ("dadfailed", True, True)
+    assert [hop.device for hop in detection.predicted[0].hops] == ["vnet7", "vnet7", "the guest"]
+    assert detection.fixed_observed is not None
+    assert [d.phase for d in detection.fixed_observed] == ["preferred"]
+    assert [s.scene for s in told.observed] == [s.scene for s in told.predicted]
+    assert told.fix is not None
+    assert (told.fix.name, told.fix.foretold, told.fix.mended) == ("port_filter", True, True)
+
+
+@pytest.mark.kernel("tc", "nft")
+def test_text_names_the_rule_and_what_it_heals_or_hides(run: Run) -> None:
+    healed = run("lab", LIBVIRT, "--to", "vml-k2", "--in", "netns")
+    assert healed.exit_code == 0
+    assert "dropped by nat O-vnet8-mac: -A O-vnet8-mac -s 52:54:00:77:00:22" in healed.stdout
+    vacuous = run("lab", LIBVIRT, "--to", "vml-k3", "--in", "netns").stdout
+    assert "DAD       fe80::5054:ff:fe77:23 ok, but nobody hears it ask" in vacuous
+    failed = run("lab", LIBVIRT, "--to", "vml-k1", "--in", "netns", "--enhanced-dad", "off")
+    assert failed.exit_code == 1
+    assert "fails (dadfailed), as the model says" in failed.stdout
+    assert "hairpin is on" in failed.stdout
+    assert max(map(len, failed.stdout.splitlines())) <= 80
+
+
+def test_plan_shows_filters_and_settings_as_they_are_typed(run: Run) -> None:
+    shown = run("lab", LIBVIRT, "--to", "vml-k1", "--in", "netns", "--plan", "--partial").stdout
+    assert "  ip netns exec host nft 'add table bridge nat'" in shown
+    assert "  ip netns exec guest sysctl -w net/ipv6/conf/nic0/enhanced_dad=0" in shown
+    assert "  → the guest gets the address fe80::5054:ff:fe77:21" in shown
 
 
 @pytest.mark.kernel("tc")

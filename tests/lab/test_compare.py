@@ -9,7 +9,7 @@ from hopback.lab.compare import Result, compare
 from hopback.lab.observed import Learned, Observed, SceneSeen, Sight
 from hopback.lab.plan import Design, design
 from hopback.lab.predict import Expected, Passing
-from hopback.lab.scenes import FIXED, HOST_SPEAKS, LIVE, recorded_name
+from hopback.lab.scenes import FIXED, HOST_SPEAKS, LIVE, fixed_name, recorded_name
 from tests.build import case
 from tests.reconstructions import PASTE
 
@@ -47,7 +47,11 @@ def obedient(made: Design) -> dict[str, SceneSeen]:
     assert made.fixed is not None
     live = replace(told(LIVE, made.live), after=(entry(made, made.after or ""),))
     spoken = SceneSeen(HOST_SPEAKS, (), (), (), log=("br1: link up", *made.own_address))
-    scenes = [*singles, spoken, live, told(FIXED, made.fixed)]
+    fixed = [
+        SceneSeen(fixed_name(e.message), tuple(sights(e, e.everywhere or ())), (), ())
+        for e in made.fixed.probes
+    ]
+    scenes = [*singles, spoken, live, *fixed, told(FIXED, made.fixed.live)]
     return {scene.name: scene for scene in scenes}
 
 

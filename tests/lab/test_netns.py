@@ -10,23 +10,19 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from hopback.datapath.model import model_of
 from hopback.lab.compare import Result, compare
 from hopback.lab.neighbours import Kind
 from hopback.lab.netns.runner import NetnsRunner
 from hopback.lab.observed import decode_observed
 from hopback.lab.plan import Design, design
 from hopback.lab.steps import Plan, Refused, Scene, Send, Step, encode_plan
-from hopback.network.build import build
-from hopback.sources.open import open_source
 from tests.build import case
 from tests.kernel.rig import wait_until
-from tests.reconstructions import PASTE, RING, ROOT, healthy_paste
+from tests.reconstructions import PASTE, RING, healthy_paste
 
 pytestmark = pytest.mark.kernel("tc")
 
 UPLINK = "bond0.2222"
-LIBVIRT = ROOT / "tests/fixtures/libvirt"
 
 DEAF = """
 import ctypes, os, socket, struct, sys
@@ -99,18 +95,6 @@ def test_another_host_with_whole_tables() -> None:
     assert (result.outcome, result.differences) == ("reproduced", ())
     assert result.live[-1].lost_at == "luplink0"
     assert result.mended
-
-
-@pytest.mark.parametrize(("guest", "heard"), [("vml-k1", ("ARP", "NS")), ("vml-k3", ())])
-def test_hairpin_returns_the_guest_its_own_probes(guest: str, heard: tuple[str, ...]) -> None:
-    """Recorded on a libvirt host; the server is taken to be on the host itself."""
-    model = model_of(build(open_source(str(LIBVIRT)).snapshots))
-    station = next(s for s in model.network.stations if s.name == guest)
-    made = design(model, station)
-    result = compare(made, NetnsRunner().run(made.plan))
-    assert (result.outcome, result.differences) == ("reproduced", ())
-    assert result.returned == heard
-    assert result.arrives
 
 
 @pytest.mark.parametrize(

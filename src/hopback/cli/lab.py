@@ -19,14 +19,15 @@ from hopback.cli.output import (
 )
 from hopback.cli.reading import netns_option, read_sources
 from hopback.lab.compare import compare
+from hopback.lab.duplicates import Nonce
 from hopback.lab.neighbours import KINDS, Kind
-from hopback.lab.netns.isolate import facilities
+from hopback.lab.netns import isolate
 from hopback.lab.netns.runner import NetnsRunner
 from hopback.lab.observed import Runner
 from hopback.lab.plan import FIXES, Design, design
-from hopback.lab.steps import FACILITIES, Refused
+from hopback.lab.steps import Refused
+from hopback.lab.uml import runner as uml
 from hopback.lab.uml.find import UmlMissing, find
-from hopback.lab.uml.runner import UmlRunner
 from hopback.network.build import build
 from hopback.snapshot.table import Problem
 
@@ -76,6 +77,13 @@ class Output(NamedTuple):
     metavar="PORT",
     help="The DHCP server is beyond this bridge port, or 'host'.  [default: as for trace]",
 )
+@click.option(
+    "--enhanced-dad",
+    "nonce",
+    type=click.Choice(["on", "off"]),
+    help="Whether the guest's duplicate detection carries a nonce, as Linux does since 4.10 unless"
+    " the sysctl is 0: it then knows its own probes.  [default: as recorded, else off]",
+)
 @click.option("--partial", is_flag=True, help="Leave out what the lab cannot build.")
 @click.option("--plan", "only_plan", is_flag=True, help="Print what would be done, and why.")
 @click.option(
@@ -93,6 +101,7 @@ def command(
     fix: str | None,
     where: Where | None,
     server: str | None,
+    nonce: Nonce | None,
     partial: bool,
     only_plan: bool,
     keep: bool,
@@ -103,8 +112,8 @@ def command(
     """Rebuild a guest's bridge from SOURCE on a real kernel, and let the guest ask for a lease.
 
     Nothing of this host is touched, and nothing is left behind. What the kernel does is shown
-    beside what the model says. Exit code 0 if that is as recorded, all messages arrive and no probe
-    comes back, else 1.
+    beside what the model says. Exit code 0 if that is as recorded, all messages arrive, no probe
+    comes back and no duplicate is seen (with --fix: then), else 1.
     """
     if keep and where == "uml":
         raise click.UsageError("--keep stays in namespaces: use it with --in netns")
@@ -124,7 +133,7 @@ def command(
     )
     place = choose_server(case.network, chosen, server) if server is not None else None
     runner = where or _place(keep)
-    capable = FACILITIES if runner == "uml" else facilities()
+    capable = uml.facilities() if runner == "uml" else isolate.facilities()
     try:
         made = design(
             case.model,
@@ -132,6 +141,7 @@ def command(
             uplink=uplink,
             fix=fix,
             server=place,
+            nonce=nonce,
             partial=partial,
             capable=capable,
         )
@@ -153,7 +163,7 @@ def _show_plan(made: Design, color: str) -> int:
 
 def _play(made: Design, place: Where, keep: bool, output: Output) -> int:
     kept = NetnsRunner(keep)
-    runner: Runner = kept if place == "netns" else UmlRunner()
+    runner: Runner = kept if place == "netns" else uml.UmlRunner()
     with patience(f"playing on {_WORDS[place]}"):
         observed = runner.run(made.plan)
     result = compare(made, observed)
@@ -166,8 +176,7 @@ def _play(made: Design, place: Where, keep: bool, output: Output) -> int:
 
         show(render_lab(made, result, _WORDS[place], page_width()), output.color)
     kept.linger()
-    well = result.outcome == "reproduced" and result.arrives and not result.returned
-    return exits.CLEAR if well else exits.FOUND
+    return exits.CLEAR if result.well else exits.FOUND
 
 
 def _place(keep: bool) -> Where:

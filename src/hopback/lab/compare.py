@@ -6,10 +6,13 @@ from typing import Literal
 
 from msgspec import Struct
 
+from hopback.lab.detected import DetectionSeen, first_missing, seen_detections
+from hopback.lab.duplicates import DETECTION, FIXED_DETECTION
 from hopback.lab.observed import Observed, SceneSeen, Sight, Way
-from hopback.lab.plan import GUEST_SPOT, PROBES, Design
-from hopback.lab.predict import NEIGHBOUR, Expected, Passing
-from hopback.lab.scenes import FIXED, HOST_SPEAKS, LIVE, recorded_name
+from hopback.lab.plan import PROBES, Design
+from hopback.lab.predict import NEIGHBOUR, Expected
+from hopback.lab.scenes import FIXED, HOST_SPEAKS, LIVE, fixed_name, recorded_name
+from hopback.lab.staging import GUEST_SPOT
 
 TO_SERVER = ("DISCOVER", "REQUEST")
 
@@ -49,7 +52,8 @@ class Compared(Struct, frozen=True):
 class Result(Struct, frozen=True):
     """What the lab showed. ``outcome`` is about what was recorded, ``why`` says it in a sentence.
 
-    ``mended`` tells whether everything arrives with the remedy in place, None without one.
+    ``mended`` tells whether all is well with the remedy in place, None without one: everything
+    arrives, no probe comes back, and no address fails or is taken without asking anybody.
     """
 
     outcome: Outcome
@@ -57,8 +61,11 @@ class Result(Struct, frozen=True):
     kernel: str
     recorded: tuple[Played, ...]
     probes: tuple[Played, ...]
+    detections: tuple[DetectionSeen, ...]
     live: tuple[Played, ...]
     fixed: tuple[Played, ...] | None
+    fixed_probes: tuple[Played, ...]
+    fixed_detections: tuple[DetectionSeen, ...]
     mended: bool | None
     differences: tuple[str, ...]
     deaf: tuple[str, ...]
@@ -74,6 +81,14 @@ class Result(Struct, frozen=True):
         """Whether in the last scene every message arrived."""
         return _all_arrive(self.live if self.fixed is None else self.fixed)
 
+    @property
+    def well(self) -> bool:
+        """Whether the kernel did as foretold, and all is well in the end."""
+        if self.outcome != "reproduced" or self.mended is not None:
+            return self.outcome == "reproduced" and bool(self.mended)
+        failed = any(d.phase != "preferred" for d in self.detections)
+        return self.arrives and not self.returned and not failed
+
 
 def compare(design: Design, observed: Observed) -> Result:
     """The verdict on an observation of ``design.plan``."""
@@ -83,12 +98,31 @@ def compare(design: Design, observed: Observed) -> Result:
         return _against_tables(design, expected, scene)
 
     recorded = tuple(against_tables(e) for e in design.recorded)
+
+    def mended(expected: Expected) -> Played:
+        return _against_tables(design, expected, _scene(observed, fixed_name(expected.message)))
+
     probes = tuple(against_tables(e) for e in design.probes)
+    scene = _scene(observed, DETECTION)
+    detections = seen_detections(design.segment, design.detections, scene)
     live = _story(design, design.live, _scene(observed, LIVE))
     fixed = None
+    fixed_probes: tuple[Played, ...] = ()
+    fixed_detections: tuple[DetectionSeen, ...] = ()
     if design.fixed is not None:
-        fixed = _story(design, design.fixed, _scene(observed, FIXED))
-    told = (*recorded, *probes, *live, *(fixed or ()))
+        fixed_probes = tuple(mended(e) for e in design.fixed.probes)
+        scene = _scene(observed, FIXED_DETECTION)
+        fixed_detections = seen_detections(design.segment, design.fixed.detections, scene)
+        fixed = _story(design, design.fixed.live, _scene(observed, FIXED))
+    told: tuple[Played | DetectionSeen, ...] = (
+        *recorded,
+        *probes,
+        *detections,
+        *live,
+        *fixed_probes,
+        *fixed_detections,
+        *(fixed or ()),
+    )
     left = tuple(_left(design, observed))
     differences = (
         *(d for played in told for d in played.differences),
@@ -96,20 +130,43 @@ def compare(design: Design, observed: Observed) -> Result:
     )
     deaf = tuple(dict.fromkeys(spot for scene in observed.scenes for spot in scene.deaf))
     outcome, why = _outcome(design, observed, live, differences, deaf)
-    heard = " and ".join(p.expected.message for p in probes if p.arrived)
     return Result(
         outcome=outcome,
-        why=f"{why}; the guest hears its own {heard}" if heard else why,
+        why="; ".join((why, *_of_itself(probes, detections))),
         kernel=observed.kernel,
         recorded=recorded,
         probes=probes,
+        detections=detections,
         live=live,
         fixed=fixed,
-        mended=None if fixed is None else _all_arrive(fixed),
+        fixed_probes=fixed_probes,
+        fixed_detections=fixed_detections,
+        mended=None if fixed is None else _is_mended(fixed, fixed_probes, fixed_detections),
         differences=differences,
         deaf=deaf,
         left=left,
     )
+
+
+def _of_itself(probes: Sequence[Played], detections: Sequence[DetectionSeen]) -> Iterator[str]:
+    """What the guest hears of itself, and what it makes of that."""
+    if heard := " and ".join(p.expected.message for p in probes if p.arrived):
+        yield f"the guest hears its own {heard}"
+    if failed := [d for d in detections if d.phase in ("dadfailed", "gone")]:
+        yield f"its duplicate detection fails for {_addresses(failed)}"
+    if unasked := [d for d in detections if d.vacuous]:
+        yield f"nobody hears it ask for {_addresses(unasked)}"
+
+
+def _addresses(detections: Sequence[DetectionSeen]) -> str:
+    return " and ".join(str(d.expected.address) for d in detections)
+
+
+def _is_mended(
+    story: Sequence[Played], probes: Sequence[Played], detections: Sequence[DetectionSeen]
+) -> bool:
+    valid = all(d.phase == "preferred" and not d.vacuous for d in detections)
+    return _all_arrive(story) and valid and not any(p.arrived for p in probes)
 
 
 def _left(design: Design, observed: Observed) -> Iterator[Compared]:
@@ -238,18 +295,9 @@ def _missteps(scene: str, played: Played) -> Iterator[str]:
     elif not expected.arrives and expected.lost_at != played.lost_at:
         yield f"{message} should be lost at {expected.lost_at}, and is at {played.lost_at}"
     else:
-        missing = _first_missing(expected.path, played.seen)
+        missing = first_missing(expected.path, played.seen)
         if missing is not None:
             yield f"{message} was not seen {_way(missing.way)} {missing.spot}"
-
-
-def _first_missing(path: Sequence[Passing], seen: Sequence[Sight]) -> Passing | None:
-    """The first hop of ``path`` that was not seen after the ones before it."""
-    left = iter(seen)
-    for passing in path:
-        if not any((s.spot, s.way) == (passing.spot, passing.way) for s in left):
-            return passing
-    return None
 
 
 def _played(
@@ -271,7 +319,7 @@ def _lost_at(expected: Expected, seen: Sequence[Sight]) -> str:
     """
     if expected.message in PROBES:
         return ""
-    if expected.message in TO_SERVER and _first_missing(expected.path, seen) is None:
+    if expected.message in TO_SERVER and first_missing(expected.path, seen) is None:
         return expected.path[-1].spot if expected.path else NEIGHBOUR
     return seen[-1].spot if seen else NEIGHBOUR
 

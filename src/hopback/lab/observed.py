@@ -31,6 +31,16 @@ class Learned(Struct, frozen=True, gc=False):
     vlan: int = 0
 
 
+AddressPhase = Literal["preferred", "tentative", "dadfailed", "gone"]
+
+
+class Detected(Struct, frozen=True):
+    """How the duplicate detection ended whose probes are called ``message``."""
+
+    message: str
+    phase: AddressPhase
+
+
 class SceneSeen(Struct, frozen=True):
     """What became of a scene.
 
@@ -49,6 +59,7 @@ class SceneSeen(Struct, frozen=True):
     strangers: int = 0
     uncounted: int = 0
     log: tuple[str, ...] | None = None
+    detected: tuple[Detected, ...] = ()
 
 
 class Observed(Struct, frozen=True):

@@ -35,6 +35,8 @@ class Expected(Struct, frozen=True):
 
     ``path`` leads to where it arrives or is ``lost_at``; ``everywhere`` are all its passings, None
     where only the path is foretold. ``sure`` is False where which message is lost is a race.
+    ``filter`` is the rule of a packet filter that drops it, as it was listed, or the chain by whose
+    policy it ends; of a probe, what keeps it from the guest.
     """
 
     message: str
@@ -44,6 +46,7 @@ class Expected(Struct, frozen=True):
     why: str = ""
     everywhere: tuple[Passing, ...] | None = None
     sure: bool = True
+    filter: str = ""
 
 
 class Labels(Struct, frozen=True):
@@ -65,12 +68,12 @@ def labels_for(names: Mapping[DevId, str], guest: str, station: Station) -> Labe
     return Labels(names, guest, nic_of(station))
 
 
-def recorded(exchange: Exchange, labels: Labels) -> tuple[Expected, ...]:
+def recorded(model: Model, exchange: Exchange, labels: Labels) -> tuple[Expected, ...]:
     """Each message against the recorded tables, all its copies."""
-    return tuple(_expected(leg, labels, whole=True) for leg in exchange.legs)
+    return tuple(_expected(model, leg, labels, whole=True) for leg in exchange.legs)
 
 
-def probed(probe: Probe, labels: Labels) -> Expected:
+def probed(model: Model, probe: Probe, labels: Labels) -> Expected:
     """The guest's own probe against the recorded tables; it arrives if it comes back to the guest.
 
     A guest that hears its own probe takes it for another's (RFC 5227, RFC 4862).
@@ -79,7 +82,28 @@ def probed(probe: Probe, labels: Labels) -> Expected:
     path = [labels.place(h.place, h.why) for h in probe.trace.path(back.hop)] if back else []
     everywhere = tuple(_everywhere(probe.trace, labels))
     known = tuple(p for p in path if p is not None)
-    return Expected(probe.kind, back is not None, known, everywhere=everywhere)
+    found = "" if back else dropped_by(model, probe.trace, probe.station.port)
+    return Expected(probe.kind, back is not None, known, everywhere=everywhere, filter=found)
+
+
+def dropped_by(model: Model, journey: Trace, port: DevId) -> str:
+    """The rule that drops the frame, or its copy towards ``port``; "" if none does."""
+    for end in journey.ends:
+        if end.fate == "lost" and end.dev in (port, None) and end.why.rule.startswith("filter-"):
+            return _rule_text(model, end.why)
+    return ""
+
+
+def _rule_text(model: Model, why: Why) -> str:
+    ref = why.refs[0]
+    snapshot = model.network.snapshots[ref.host]
+    for rule in snapshot.filter_rules.rows:
+        if rule.cite == ref.cite:
+            return f"{rule.table} {rule.chain}: {rule.text}"
+    for chain in snapshot.filter_chains.rows:
+        if chain.cite == ref.cite:
+            return f"{chain.table} {chain.name}: policy {chain.policy}"
+    return ""
 
 
 def lived(
@@ -108,7 +132,7 @@ def lived(
     moved = learnt if learnt != station.port else None
     now = home if moved is None else with_entry(model, station, moved, False)
     legs = follow(now, station, exchange.server).legs
-    foretold = tuple(_expected(leg, labels, whole=False) for leg in legs)
+    foretold = tuple(_expected(now, leg, labels, whole=False) for leg in legs)
     return tuple(_astray(e) for e in foretold) if rings else foretold
 
 
@@ -165,7 +189,7 @@ def _astray(expected: Expected) -> Expected:
     return Expected(expected.message, False, (), lost_at=NEIGHBOUR, why=why, sure=False)
 
 
-def _expected(leg: Leg, labels: Labels, *, whole: bool) -> Expected:
+def _expected(model: Model, leg: Leg, labels: Labels, *, whole: bool) -> Expected:
     last = leg.lost.hop if leg.lost else leg.arrived
     path = [labels.place(hop.place, hop.why) for hop in leg.trace.path(last)]
     known = [p for p in path if p is not None]
@@ -173,13 +197,15 @@ def _expected(leg: Leg, labels: Labels, *, whole: bool) -> Expected:
     if to_guest and leg.lost is None:
         known.append(Passing(labels.guest, "in", "received"))
     lost_at = ""
-    why = ""
+    why = found = ""
     if leg.lost is not None:
         lost_at = known[-1].spot if known else ""
         rule = leg.lost.why.rule
         why = leg.lost.what or (RULES[rule].text if rule in RULES else rule)
+        found = _rule_text(model, leg.lost.why) if rule.startswith("filter-") else ""
     everywhere = tuple(_everywhere(leg.trace, labels)) if whole else None
-    return Expected(leg.message, leg.lost is None, tuple(known), lost_at, why, everywhere)
+    arrives = leg.lost is None
+    return Expected(leg.message, arrives, tuple(known), lost_at, why, everywhere, filter=found)
 
 
 def _everywhere(journey: Trace, labels: Labels) -> Iterator[Passing]:

@@ -3,7 +3,7 @@
 Frames and their order come from the model's own exchange, so that both sides see the same bytes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -42,6 +42,11 @@ def recorded_name(message: str) -> str:
     return f"recorded {message}"
 
 
+def fixed_name(message: str) -> str:
+    """The name of the scene that plays ``message`` with the remedy in place."""
+    return f"fixed {message}"
+
+
 def recorded_scenes(exchange: Exchange, cast: Cast, tables: tuple[Step, ...]) -> Iterator[Scene]:
     """One scene for each message; ``tables`` puts back what the one before has taught."""
     for leg in exchange.legs:
@@ -50,11 +55,13 @@ def recorded_scenes(exchange: Exchange, cast: Cast, tables: tuple[Step, ...]) ->
         yield Scene(recorded_name(leg.message), (send,), before=tables, settle=_SETTLE)
 
 
-def probe_scenes(probes: Sequence[Probe], cast: Cast, tables: tuple[Step, ...]) -> Iterator[Scene]:
+def probe_scenes(
+    probes: Sequence[Probe], cast: Cast, tables: tuple[Step, ...], name: Callable[[str], str]
+) -> Iterator[Scene]:
     """One scene for each of the guest's own probes: does it hear itself?"""
     for probe in probes:
         send = Send(probe.kind, cast.guest, encode(probe.trace.hops[0].frame))
-        yield Scene(recorded_name(probe.kind), (send,), before=tables, settle=_SETTLE)
+        yield Scene(name(probe.kind), (send,), before=tables, settle=_SETTLE)
 
 
 def story(

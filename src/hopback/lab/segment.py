@@ -8,7 +8,6 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hopback.checks.filters import filter_on
 from hopback.datapath.model import Model
 from hopback.frames.mac import ZERO, Mac, format_mac, is_group, tap_twin
 from hopback.lab.steps import Facility, Refused
@@ -127,7 +126,7 @@ def _unbuilt(network: Network, bridge: BridgeView, partial: bool, filters: bool)
     name = bridge.id.name
     filtering = bridge.settings.get("vlan_filtering")
     if filtering is not None and filtering.value and not filters:
-        _need(partial, f"{name} filters VLANs, which the lab does not build")
+        need(partial, f"{name} filters VLANs, which the lab does not build")
         yield f"{name} is built without VLAN filtering"
     stp = bridge.settings.get("stp")
     if stp is not None and stp.value:
@@ -138,17 +137,15 @@ def _unbuilt(network: Network, bridge: BridgeView, partial: bool, filters: bool)
             continue
         if not snapshot_row.dev or id_ in bridge.ports:
             yield f"{snapshot_row.what} on {snapshot_row.dev or 'the host'} is not rebuilt"
-    for port in bridge.ports:
-        if found := filter_on(network, port):
-            yield f"{found[0]} on {port.name} is not rebuilt"
     others = [b for b in network.bridges if b != bridge.id]
     if others:
         yield f"of {len(others) + 1} bridges only {name} is rebuilt"
 
 
-def _need(partial: bool, sentence: str) -> None:
+def need(partial: bool, sentence: str, *, denied: bool = False) -> None:
+    """Raise Refused with the sentence, unless it may be left out."""
     if not partial:
-        raise Refused(f"{sentence}; --partial leaves it out")
+        raise Refused(f"{sentence}; --partial leaves it out", denied=denied)
 
 
 def _chosen(
@@ -161,12 +158,12 @@ def _chosen(
     for port in ports:
         if kinds[port.id] in _UNSUPPORTED:
             what = f"{port.id.name} is a {kinds[port.id]} device, which the lab does not build"
-            _need(partial, what)
+            need(partial, what)
             gaps.append(f"{port.id.name}, a {kinds[port.id]} device, is left out")
     ports = [p for p in ports if kinds[p.id] not in _UNSUPPORTED or p.id == station.port]
     if len(ports) > GUESTS_MAX:
         what = f"{bridge.id.name} has {len(ports)} ports, more than the {GUESTS_MAX} of a lab"
-        _need(partial, what)
+        need(partial, what)
         needed = {station.port, *(p.id for p in network.ways_out(bridge.id))}
         ranked = sorted(ports, key=lambda p: p.id not in needed)[:GUESTS_MAX]
         gaps.append(f"{len(ports) - GUESTS_MAX} of {len(ports)} ports are left out")

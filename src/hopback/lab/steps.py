@@ -1,6 +1,6 @@
 """The plan of a lab, as data that can cross to another process or another kernel as JSON.
 
-Steps are lines of iproute2, so that a plan can be read, and typed, by a person.
+Steps are lines of iproute2, nft and sysctl, so that a plan can be read, and typed, by a person.
 """
 
 from typing import Literal, get_args
@@ -8,10 +8,16 @@ from typing import Literal, get_args
 import msgspec
 from msgspec import Struct
 
-Tool = Literal["ip", "bridge", "tc"]
+from hopback.lab.modules import needed
 
-Facility = Literal["bonding", "8021q"]
-"""What not every kernel has, and a lab can do without; 8021q stands for VLAN filtering too."""
+Tool = Literal["ip", "bridge", "tc", "nft", "sysctl"]
+
+Facility = Literal["bonding", "8021q", "ipv6", "nf_tables", "nf_tables_ip", "br_netfilter"]
+"""What not every kernel has, and a lab can do without.
+
+8021q stands for VLAN filtering too, nf_tables for nft and its bridge family, nf_tables_ip for the
+other families.
+"""
 
 FACILITIES: tuple[Facility, ...] = get_args(Facility)
 
@@ -32,7 +38,11 @@ class Refused(Exception):
 
 
 class Step(Struct, frozen=True):
-    """One line for ``tool -batch`` in the namespace ``space``, and what it stands for."""
+    """One line for ``tool`` in the namespace ``space``, and what it stands for.
+
+    iproute2's tools and nft take all lines of one kind at once (``-batch``, ``-f``). A line of
+    sysctl is ``key=value``, the key with slashes: a device's name may have dots.
+    """
 
     space: str
     tool: Tool
@@ -62,11 +72,24 @@ class Send(Struct, frozen=True):
     delay: float = 0.0
 
 
+class Detect(Struct, frozen=True):
+    """The stack of the device at spot ``at`` gets an address, and looks whether others have it.
+
+    ``message`` is what its probes for the address are called.
+    """
+
+    message: str
+    at: str
+    address: str
+    prefix_len: int = 64
+
+
 class Scene(Struct, frozen=True):
     """Something that is played and watched: ``before`` prepares it, ``afterwards`` calms it down.
 
-    A message that is awaited longer than ``patience`` seconds ends the scene; ``settle`` seconds
-    after the last frame the curtain falls.
+    First the ``sends``, then one after the other the ``detects``. A message that is awaited longer
+    than ``patience`` seconds ends the scene; ``settle`` seconds after the last frame the curtain
+    falls.
     """
 
     name: str
@@ -75,6 +98,7 @@ class Scene(Struct, frozen=True):
     afterwards: tuple[Step, ...] = ()
     patience: float = 0.5
     settle: float = 0.02
+    detects: tuple[Detect, ...] = ()
 
 
 class Bonded(Struct, frozen=True):
@@ -108,15 +132,7 @@ class Plan(Struct, frozen=True):
 
     def needs(self) -> tuple[str, ...]:
         """The kernel modules that the steps use."""
-        lines = [step.line for step in self.every_step()]
-        wanted = {
-            "bridge": "type bridge ",
-            "veth": "type veth",
-            "sch_tbf": " tbf ",
-            "bonding": "type bond ",
-            "8021q": "type vlan ",
-        }
-        return tuple(name for name, sign in wanted.items() if any(sign in line for line in lines))
+        return needed(f"{step.tool} {step.line}" for step in self.every_step())
 
     def every_step(self) -> tuple[Step, ...]:
         """The steps of the building, then those of the scenes."""

@@ -68,7 +68,7 @@ def prove(
     wanted = [(before.target, fix) for before, fix in plans if fix is not None]
     if not wanted:
         return (None,) * len(plans)
-    model = model_of(build([_changed(s, remedy, wanted) for s in snapshots]))
+    model = model_of(build([changed(s, remedy, wanted) for s in snapshots]))
     blind = {
         target.port
         for target, _ in wanted
@@ -80,7 +80,7 @@ def prove(
     )
 
 
-def _changed(snapshot: Snapshot, remedy: Remedy, wanted: Sequence[tuple[Target, Fix]]) -> Snapshot:
+def changed(snapshot: Snapshot, remedy: Remedy, wanted: Sequence[tuple[Target, Fix]]) -> Snapshot:
     """The snapshot as the remedy leaves its host; the new rows cite its commands."""
     for target, fix in wanted:
         if target.host == snapshot.host:

@@ -45,10 +45,15 @@ def target_of(network: Network, finding: Finding) -> Target | None:
     hairpin = bridge.ports[port].flags.get("hairpin")
     if hairpin is None or not hairpin.value:
         return None
+    return behind(network, port, bridge.id, mac)
+
+
+def behind(network: Network, port: DevId, bridge: DevId, mac: Mac | None) -> Target:
+    """The port and the station behind it, as far as it is defined."""
     nics = network.snapshots[port.host].guest_nics.rows
     its = [n for n in nics if (n.netns, n.target) == port[1:]]
     nic = max(its, key=lambda n: n.filter is not None, default=None)  # the whole definition
-    return Target(port, bridge.id, mac, nic)
+    return Target(port, bridge, mac, nic)
 
 
 def _blamed(network: Network, finding: Finding) -> tuple[DevId | None, Mac | None]:

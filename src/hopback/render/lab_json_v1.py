@@ -7,6 +7,8 @@ from msgspec import Struct
 
 from hopback.frames.mac import format_mac
 from hopback.lab.compare import Played, Result
+from hopback.lab.detected import DetectionSeen
+from hopback.lab.duplicates import Detection
 from hopback.lab.observed import Learned, Observed
 from hopback.lab.plan import Design
 from hopback.lab.predict import Expected
@@ -16,7 +18,7 @@ from hopback.snapshot.table import Problem
 
 SCHEMA: Literal["hopback.lab/1"] = "hopback.lab/1"
 
-SceneName = Literal["recorded", "probes", "live", "fixed"]
+SceneName = Literal["recorded", "probes", "live", "fixed-probes", "fixed"]
 """Of the probes a message arrives when it comes back to the guest that sent it."""
 
 
@@ -38,7 +40,10 @@ class PassingV1(Struct, frozen=True):
 
 
 class MessageV1(Struct, frozen=True):
-    """One message. ``lost_at`` is null when it arrives; ``sure`` false where it is a race."""
+    """One message. ``lost_at`` is null when it arrives; ``sure`` false where it is a race.
+
+    ``dropped_by`` is the rule of a packet filter that is foretold to drop it.
+    """
 
     message: str
     sent: bool
@@ -46,6 +51,7 @@ class MessageV1(Struct, frozen=True):
     lost_at: str | None
     hops: tuple[PassingV1, ...]
     sure: bool
+    dropped_by: str | None = None
 
 
 class EntryV1(Struct, frozen=True):
@@ -78,6 +84,33 @@ class LeftV1(Struct, frozen=True):
     observed: tuple[str, ...] | None
 
 
+class DetectionV1(Struct, frozen=True):
+    """The guest's duplicate detection for one address; the phase is null if it was not played.
+
+    ``heard`` is false if it asks and nobody gets the question: then ``preferred`` means nothing.
+    """
+
+    address: str
+    phase: Literal["preferred", "tentative", "dadfailed", "gone"] | None
+    returned: bool
+    heard: bool
+    hops: tuple[PassingV1, ...]
+
+
+class DetectionsV1(Struct, frozen=True):
+    """How the guest's stack takes its addresses; ``fixed`` and ``fixed_observed`` with the remedy.
+
+    ``nonce`` tells whether its probes carry one (RFC 7527), ``why`` whence that is known.
+    """
+
+    nonce: bool
+    why: str
+    predicted: tuple[DetectionV1, ...]
+    observed: tuple[DetectionV1, ...]
+    fixed_predicted: tuple[DetectionV1, ...] | None
+    fixed_observed: tuple[DetectionV1, ...] | None
+
+
 class LabFixV1(Struct, frozen=True):
     """The remedy that was tried."""
 
@@ -88,7 +121,11 @@ class LabFixV1(Struct, frozen=True):
 
 
 class LabV1(Struct, frozen=True):
-    """The document; ``runner`` is where it ran, ``gaps`` how the lab differs from the host."""
+    """The document; ``runner`` is where it ran, ``gaps`` how the lab differs from the host.
+
+    ``notes`` say how something was rebuilt. ``duplicate_detection`` is null where the lab's kernel
+    has no IPv6.
+    """
 
     schema: Literal["hopback.lab/1"]
     outcome: Literal["reproduced", "not-reproduced", "deaf"]
@@ -100,11 +137,13 @@ class LabV1(Struct, frozen=True):
     name: str
     predicted: tuple[SceneV1, ...]
     observed: tuple[SceneV1, ...]
+    duplicate_detection: DetectionsV1 | None
     left: tuple[LeftV1, ...]
     fix: LabFixV1 | None
     differences: tuple[str, ...]
     deaf: tuple[str, ...]
     gaps: tuple[str, ...]
+    notes: tuple[str, ...]
     problems: tuple[ProblemV1, ...]
 
 
@@ -129,11 +168,13 @@ def lab_json(
             name=station.name,
             predicted=_predicted(design),
             observed=_observed(observed, result),
+            duplicate_detection=_detections(design, result),
             left=tuple(LeftV1(c.what, c.foretold, c.seen) for c in result.left),
             fix=_fix(design, result),
             differences=result.differences,
             deaf=result.deaf,
             gaps=design.segment.gaps,
+            notes=design.notes,
             problems=tuple(problem_v1(p) for p in problems),
         )
     )
@@ -146,7 +187,7 @@ def _predicted(design: Design) -> tuple[SceneV1, ...]:
         ("live", design.live),
     ]
     if design.fixed is not None:
-        scenes.append(("fixed", design.fixed))
+        scenes += [("fixed-probes", design.fixed.probes), ("fixed", design.fixed.live)]
     return tuple(
         SceneV1(name, tuple(_foretold(e) for e in expected), None, None)
         for name, expected in scenes
@@ -156,7 +197,15 @@ def _predicted(design: Design) -> tuple[SceneV1, ...]:
 def _foretold(expected: Expected) -> MessageV1:
     hops = tuple(PassingV1(p.spot, p.way, p.why, None) for p in expected.path)
     lost_at = expected.lost_at or None
-    return MessageV1(expected.message, True, expected.arrives, lost_at, hops, sure=expected.sure)
+    return MessageV1(
+        expected.message,
+        True,
+        expected.arrives,
+        lost_at,
+        hops,
+        expected.sure,
+        expected.filter or None,
+    )
 
 
 def _observed(observed: Observed, result: Result) -> tuple[SceneV1, ...]:
@@ -166,6 +215,8 @@ def _observed(observed: Observed, result: Result) -> tuple[SceneV1, ...]:
         _played(observed, "live", LIVE, result.live),
     ]
     if result.fixed is not None:
+        probes = tuple(_seen(p) for p in result.fixed_probes)
+        scenes.append(SceneV1("fixed-probes", probes, None, None))
         scenes.append(_played(observed, "fixed", FIXED, result.fixed))
     return tuple(scenes)
 
@@ -190,8 +241,33 @@ def _table(entries: tuple[Learned, ...]) -> tuple[EntryV1, ...]:
     return tuple(EntryV1(format_mac(e.mac), e.device, e.sticky, e.vlan) for e in entries)
 
 
-def _fix(design: Design, result: Result) -> LabFixV1 | None:
-    if design.fix is None or design.fixed is None or result.mended is None:
+def _detections(design: Design, result: Result) -> DetectionsV1 | None:
+    if design.guest is None:
         return None
-    foretold = all(e.arrives for e in design.fixed)
-    return LabFixV1(design.fix, design.fix_commands, foretold, result.mended)
+    mended = design.fixed
+    return DetectionsV1(
+        nonce=design.guest.nonce,
+        why=design.guest.why,
+        predicted=tuple(_foretold_detection(d) for d in design.detections),
+        observed=tuple(_seen_detection(d) for d in result.detections),
+        fixed_predicted=tuple(map(_foretold_detection, mended.detections)) if mended else None,
+        fixed_observed=tuple(map(_seen_detection, result.fixed_detections)) if mended else None,
+    )
+
+
+def _foretold_detection(told: Detection) -> DetectionV1:
+    hops = tuple(PassingV1(p.spot, p.way, p.why, None) for p in told.path)
+    return DetectionV1(str(told.address), told.phase, told.returned, told.heard, hops)
+
+
+def _seen_detection(seen: DetectionSeen) -> DetectionV1:
+    hops = tuple(PassingV1(s.spot, s.way, "", s.at) for s in seen.seen)
+    address = str(seen.expected.address)
+    return DetectionV1(address, seen.phase, seen.returned, seen.heard, hops)
+
+
+def _fix(design: Design, result: Result) -> LabFixV1 | None:
+    fixed = design.fixed
+    if fixed is None or result.mended is None:
+        return None
+    return LabFixV1(fixed.name, fixed.commands, fixed.well, result.mended)

@@ -1,11 +1,13 @@
 """The lab for people: the verdict, then what the model says beside what the kernel did."""
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
 
 from hopback.frames.mac import format_mac
 from hopback.lab.compare import Compared, Played, Result
+from hopback.lab.detected import ENDS, DetectionSeen
 from hopback.lab.neighbours import Kind
-from hopback.lab.plan import Assumed, Design
+from hopback.lab.plan import Assumed, Design, Mended
 from hopback.lab.predict import Passing
 from hopback.lab.steps import Step
 from hopback.render.page import Page, Span, Style
@@ -37,21 +39,21 @@ def render_lab(design: Design, result: Result, where: str, width: int = 80) -> P
     for played in result.recorded:
         end = "arrives" if played.arrived else f"is lost at {played.lost_at}"
         _against_tables(page, played, end)
-    for played in result.probes:
-        _against_tables(page, played, "comes back" if played.arrived else "does not come back")
+    _of_itself(page, result.probes, result.detections)
     page.blank()
     page.spans(Span("The story: the guest speaks, then asks for a lease", "strong"))
     _story(page, result.live)
     _left(page, result.left)
-    if result.fixed is not None:
+    if design.fixed is not None:
         page.blank()
-        page.spans(Span(f"The same with {design.fix}", "strong"))
-        for command in design.fix_commands:
+        page.spans(Span(f"The same with {design.fixed.name}", "strong"))
+        for command in design.fixed.commands:
             page.exact(f"$ {command}", 2, "command")
-        _story(page, result.fixed)
-        _mended(page, design, result)
+        _of_itself(page, result.fixed_probes, result.fixed_detections)
+        _story(page, result.fixed or ())
+        _mended(page, design.fixed, result)
     _list(page, "Differences", result.differences)
-    _list(page, "Assumed", [_assumption(a) for a in design.assumed])
+    _list(page, "Assumed", [*(_assumption(a) for a in design.assumed), *design.notes])
     _list(page, "Not rebuilt", design.segment.gaps)
     return page
 
@@ -73,15 +75,17 @@ def render_plan(design: Design, width: int = 80) -> Page:
         for send in scene.sends:
             heard = f" on the {send.after}" if send.after else ""
             page.say(f"{send.at} sends {send.message}{heard}", 2, lead="→ ")
+        for detect in scene.detects:
+            page.say(f"{detect.at} gets the address {detect.address}", 2, lead="→ ")
         _steps(page, scene.afterwards)
-    _list(page, "Assumed", [_assumption(a) for a in design.assumed])
+    _list(page, "Assumed", [*(_assumption(a) for a in design.assumed), *design.notes])
     _list(page, "Not rebuilt", design.segment.gaps)
     return page
 
 
 def _headline(page: Page, design: Design, result: Result) -> None:
     label, style = _HEADLINE[result.outcome]
-    if result.outcome == "reproduced" and result.live[-1].arrived and not result.returned:
+    if result.well:
         style = "good"
     beyond = next((a for a in design.assumed), None)
     assuming = f"  assuming {_CALLED[beyond.kind]} beyond {beyond.device}" if beyond else ""
@@ -101,6 +105,39 @@ def _against_tables(page: Page, played: Played, end: str) -> None:
     page.say(
         f"{end}; {hops} hop{'' if hops == 1 else 's'}, as the model says", 2, "", _lead(played)
     )
+    _filter(page, played.expected.filter, 12)
+
+
+def _of_itself(page: Page, probes: Sequence[Played], detections: Sequence[DetectionSeen]) -> None:
+    """What the guest hears of its own probes, and how its stack's detection ends."""
+    for played in probes:
+        _against_tables(page, played, "comes back" if played.arrived else "does not come back")
+    for one in detections:
+        _detection(page, one)
+
+
+def _filter(page: Page, rule: str, indent: int) -> None:
+    """The rule that drops a frame."""
+    if rule:
+        page.say(f"dropped by {rule}", indent, "muted")
+
+
+def _detection(page: Page, one: DetectionSeen) -> None:
+    end = ENDS[one.phase]
+    lead = f"{'DAD':<10}"
+    if one.differences or not one.expected.sure:
+        says = "the model says otherwise" if one.differences else "the model cannot tell"
+        page.say(f"{one.expected.address} {end}; {says}", 2, "warn", lead)
+        return
+    heard = ", though its own probe returns" if one.returned and one.phase == "preferred" else ""
+    unasked = ", but nobody hears it ask" if one.vacuous else ""
+    said = f"{one.expected.address} {end}{heard}{unasked}, as the model says"
+    page.say(said, 2, "" if one.phase == "preferred" else "bad", lead)
+    _filter(page, one.expected.filter, 12)
+    if one.phase in ("dadfailed", "gone"):
+        for hop in one.expected.path:
+            why = f": {hop.why}" if hop.why else ""
+            page.say(f"{_hop(hop)}{why}", 14)
 
 
 def _lead(played: Played) -> str:
@@ -117,6 +154,8 @@ def _story(page: Page, story: Sequence[Played]) -> None:
         seen = _end(played.arrived, played.lost_at)
         style: Style = "warn" if not good else "good" if played.arrived else "bad"
         page.spans(Span(f"    {foretold:<{_LEFT - 4}}", style), Span(seen, style))
+        if not played.arrived:
+            _filter(page, played.expected.filter, 4)
 
 
 def _left(page: Page, left: Sequence[Compared]) -> None:
@@ -161,13 +200,13 @@ def _end(arrives: bool, lost_at: str) -> str:
     return "→ arrives" if arrives else f"✗ lost at {lost_at}"
 
 
-def _mended(page: Page, design: Design, result: Result) -> None:
-    agreed = result.mended == all(e.arrives for e in design.fixed or ())
+def _mended(page: Page, fixed: Mended, result: Result) -> None:
+    agreed = result.mended == fixed.well
     helps = "mends it" if result.mended else "does not mend it"
     as_said = "as the model says" if agreed else "against what the model says"
     style: Style = "good" if result.mended and agreed else "warn"
     page.blank()
-    page.say(f"{design.fix} {helps}, {as_said}.", style=style)
+    page.say(f"{fixed.name} {helps}, {as_said}.", style=style)
 
 
 def _list(page: Page, title: str, items: Sequence[str]) -> None:
@@ -180,6 +219,22 @@ def _list(page: Page, title: str, items: Sequence[str]) -> None:
 
 def _steps(page: Page, steps: Sequence[Step]) -> None:
     for step in steps:
-        page.exact(f"{step.tool} -n {step.space} {step.line}", 2, "command")
+        for line in _typed(step):
+            page.exact(line, 2, "command")
         if step.why:
             page.say(step.why, 4, "muted", "# ")
+
+
+def _typed(step: Step) -> Iterator[str]:
+    """What a person would type; a script for nft goes over several lines."""
+    if step.tool not in ("nft", "sysctl"):
+        yield f"{step.tool} -n {step.space} {step.line}"
+        return
+    inside = f"ip netns exec {step.space}"
+    lines = step.line.splitlines()
+    if step.tool == "sysctl":
+        yield f"{inside} sysctl -w {step.line}"
+    elif len(lines) == 1:
+        yield f"{inside} nft {shlex.quote(step.line)}"
+    else:
+        yield from (f"{inside} nft -f - <<'END'", *lines, "END")

@@ -1,24 +1,28 @@
 """Builds the namespaces and steps of a plan, and holds them until it is closed."""
 
 import json
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
+from ipaddress import ip_address
 from itertools import groupby
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from hopback.frames.mac import parse_mac
 from hopback.lab.netns.isolate import give_name
 from hopback.lab.netns.namespace import Namespace
-from hopback.lab.observed import Learned
-from hopback.lab.steps import Bonded, Plan, Refused, Step
+from hopback.lab.observed import AddressPhase, Learned
+from hopback.lab.steps import Bonded, Plan, Refused, Spot, Step
 
 _FORWARDING_SECONDS = 5.0
 _LACP_SECONDS = 15.0
 _TOOL_SECONDS = 30.0
+_LINE = re.compile(r"(?:-|/dev/stdin):(\d{1,9})(?::|\Z)")
 _IN_USE = 0x30
 """The actor's state bits collecting and distributing (IEEE 802.1AX §6.4.2.3)."""
 
@@ -57,7 +61,25 @@ class Lab:
     def take(self, steps: Iterable[Step]) -> None:
         """Take steps, those in a row for one tool and namespace at once. Refused if one fails."""
         for (space, tool), group in groupby(steps, key=lambda s: (s.space, s.tool)):
-            _run(tool, "-n", space, "-batch", "-", script="\n".join(s.line for s in group))
+            lines = [step.line for step in group]
+            if tool == "sysctl":
+                with self.spaces[space]:
+                    _set(lines)
+            elif tool == "nft":
+                with self.spaces[space]:
+                    _run("nft", "-f", "-", script="\n".join(lines) + "\n")
+            else:
+                _run(tool, "-n", space, "-batch", "-", script="\n".join(lines))
+
+    def phase(self, spot: Spot, address: str) -> AddressPhase:
+        """What has become of the address of a device."""
+        for device in _list("ip", "-n", spot.space, "-j", "-6", "address", "show", spot.device):
+            for told in device.get("addr_info", ()):
+                if ip_address(told["local"]) == ip_address(address):
+                    if told.get("dadfailed"):
+                        return "dadfailed"
+                    return "tentative" if told.get("tentative") else "preferred"
+        return "gone"
 
     def tables(self) -> tuple[Learned, ...]:
         """What the plan's bridges have in their tables, their own addresses left out."""
@@ -133,13 +155,23 @@ def _list(*argv: str) -> list[dict[str, Any]]:
     return listed
 
 
+def _set(lines: Iterable[str]) -> None:
+    for line in lines:
+        key, _, value = line.partition("=")
+        try:
+            Path("/proc/sys", key).write_text(value)
+        except OSError as error:
+            raise Refused(f"sysctl {line}: {error.strerror}") from error
+
+
 def _run(*argv: str, script: str | None = None) -> str:
     try:
         done = subprocess.run(
             argv, input=script, capture_output=True, text=True, check=False, timeout=_TOOL_SECONDS
         )
     except FileNotFoundError as error:
-        raise Refused(f"the lab needs {argv[0]}: install iproute2", denied=True) from error
+        package = "nftables" if argv[0] == "nft" else "iproute2"
+        raise Refused(f"the lab needs {argv[0]}: install {package}", denied=True) from error
     except subprocess.TimeoutExpired as error:
         raise Refused(f"{' '.join(argv)} does not end") from error
     if done.returncode != 0:
@@ -148,9 +180,13 @@ def _run(*argv: str, script: str | None = None) -> str:
 
 
 def _complaint(argv: tuple[str, ...], said: str, script: str | None) -> str:
-    """What the tool said, and about which line: it tells the number as ``Command failed -:3``."""
+    """What the tool said, and about which line.
+
+    iproute2 tells its number as ``Command failed -:3``, nft as ``/dev/stdin:3:1-9: Error``.
+    """
     text = " ".join(said.split())
-    number = text.rpartition("-:")[2]
+    found = _LINE.search(text)
+    number = int(found[1]) if found else 0
     lines = script.splitlines() if script else []
-    about = lines[int(number) - 1] if number.isdigit() and int(number) <= len(lines) else ""
+    about = lines[number - 1] if 0 < number <= len(lines) else ""
     return f"{argv[0]} {about or ' '.join(argv[1:])}: {text}"

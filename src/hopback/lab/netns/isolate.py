@@ -7,9 +7,11 @@ nobody else does, and with the last process they are gone.
 import ctypes
 import os
 import resource
+import shutil
 import signal
 from pathlib import Path
 
+from hopback.lab.modules import SYMBOLS
 from hopback.lab.netns.namespace import Namespace
 from hopback.lab.steps import FACILITIES, Facility, Plan, Refused
 from hopback.sources.live.modules import presence
@@ -23,13 +25,8 @@ PR_SET_PDEATHSIG = 1
 
 _NAMED = Path("/var/run/netns")  # iproute2's NETNS_RUN_DIR
 _LOADABLE = Path("/proc/modules")  # a kernel without modules has no such file
-_SYMBOLS = {
-    "bridge": "CONFIG_BRIDGE",
-    "veth": "CONFIG_VETH",
-    "sch_tbf": "CONFIG_NET_SCH_TBF",
-    "bonding": "CONFIG_BONDING",
-    "8021q": "CONFIG_VLAN_8021Q",
-}
+_MODULE_OF = {"nf_tables_ip": "nf_tables"}
+_WITH_NFT = ("nf_tables", "nf_tables_ip")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -62,8 +59,10 @@ def isolate(plan: Plan) -> None:
 
 
 def facilities() -> tuple[Facility, ...]:
-    """Which of the devices of uplinks the running kernel can make without loading a module."""
-    return tuple(name for name in FACILITIES if presence(name, _SYMBOLS[name]) == "present")
+    """Which of them the running kernel has without loading a module, and the programs for it."""
+    modules = {name: _MODULE_OF.get(name, name) for name in FACILITIES}
+    there = (n for n in FACILITIES if presence(modules[n], SYMBOLS[modules[n]]) == "present")
+    return tuple(name for name in there if name not in _WITH_NFT or shutil.which("nft"))
 
 
 def give_name(space: Namespace, name: str) -> None:
@@ -75,7 +74,7 @@ def give_name(space: Namespace, name: str) -> None:
 
 def _would_load(module: str) -> bool:
     """Whether using it may make the kernel load it; a kernel without modules never does."""
-    return presence(module, _SYMBOLS[module]) != "present" and _LOADABLE.exists()
+    return presence(module, SYMBOLS[module]) != "present" and _LOADABLE.exists()
 
 
 def _leave() -> None:

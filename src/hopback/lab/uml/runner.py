@@ -1,15 +1,22 @@
 """Runs plans in a user-mode kernel: the namespaces' runner, one kernel further in."""
 
+import shutil
 import tempfile
 from pathlib import Path
 
 from hopback.lab.observed import Observed, decode_observed
-from hopback.lab.steps import Plan, Refused, encode_plan
+from hopback.lab.steps import Facility, Plan, Refused, encode_plan
 from hopback.lab.uml.boot import run_python
 from hopback.lab.uml.find import UmlError, UmlMissing
 
 _BOOT_SECONDS = 60.0
 _ALWAYS = ("af_packet",)
+_FACILITIES: tuple[Facility, ...] = ("bonding", "8021q", "ipv6", "br_netfilter")
+
+
+def facilities() -> tuple[Facility, ...]:
+    """What Debian's user-mode kernel has; of nf_tables it has the bridge family alone."""
+    return (*_FACILITIES, "nf_tables") if shutil.which("nft") else _FACILITIES
 
 
 class UmlRunner:
