@@ -10,9 +10,10 @@ from hopback.findings import Fix, Report
 from hopback.frames.mac import parse_mac
 from hopback.remedies import alternatives, hairpin_off, port_filter, port_filter_nwfilter
 from hopback.remedies.attach import with_remedies
+from hopback.remedies.reflected import BY_NAME, OFFERED
 from hopback.snapshot.model import Snapshot
 from hopback.snapshot.patch import Add, Edit, patch
-from hopback.snapshot.rows import FilterChain, FilterRule, Nat, Opaque, Step, Sysctl
+from hopback.snapshot.rows import Field, FilterChain, FilterRule, Match, Nat, Opaque, Step, Sysctl
 from hopback.snapshot.table import Cite, Extent, Rows
 from tests.build import (
     BRIDGE,
@@ -373,6 +374,43 @@ def test_filters_that_drop_too_little_or_too_early() -> None:
     found = fixes(HOST)
     assert "ARP who-has" in str(found[alternatives.ND_FILTER].rejected_because)
     assert "still comes back" in str(found[alternatives.INGRESS_FILTER].rejected_because)
+
+
+def test_a_filter_on_another_port_that_is_not_understood_does_not_matter() -> None:
+    rule = FilterRule(
+        cite=Cite(0, 1),
+        family="bridge",
+        table="t",
+        chain="forward",
+        place=1,
+        steps=(Match((Field("meta oifname"),), (("vnet1",),)), Opaque("xt_something")),
+    )
+    chain = FilterChain(
+        cite=Cite(0, 1),
+        family="bridge",
+        table="t",
+        name="forward",
+        hook="forward",
+        priority=0,
+        policy="accept",
+    )
+    assert fixes(HOST, Add(chain), Add(rule))[port_filter.NAME].proved
+    there = replace(rule, steps=(Match((Field("meta oifname"),), (("vnet0",),)), *rule.steps[1:]))
+    fix = fixes(HOST, Add(chain), Add(there))[port_filter.NAME]
+    assert (fix.proved, fix.rejected_because) == (False, None)
+
+
+def test_a_failure_without_a_finding_of_its_cause_carries_the_fixes_itself() -> None:
+    report = treated(pasted(HOST))
+    (reflected,) = (f for f in report.findings if f.check == "dad-reflection")
+    alone = replace(report, findings=(reflected,))
+    (finding,) = with_remedies(pasted(HOST), alone).findings
+    assert {fix.name for fix in finding.fixes} >= {hairpin_off.NAME, port_filter.NAME}
+
+
+def test_every_remedy_has_a_name_of_its_own() -> None:
+    assert len(BY_NAME) == len(OFFERED) + len(alternatives.REMEDIES)
+    assert all(name == remedy.name for name, remedy in BY_NAME.items())
 
 
 def test_sysctls_of_another_namespace_do_not_count() -> None:

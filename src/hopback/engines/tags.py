@@ -25,7 +25,7 @@ def tag_stacks(model: Model, compared: Compared) -> tuple[Tags, ...]:
     known = list(dict.fromkeys((*taken, *switched, *filtered)))
     # An inner tag is read by what a frame reaches after it has lost its outer one.
     inner = [*switched, *(d.tag for d in devices if _is_nested(model, d))]
-    several = len(filtering) + len(devices) > 1 or _has_links(model)
+    several = len(filtering) + len(devices) > 1 or has_links(model)
     pairs = product(known, dict.fromkeys(inner)) if several else ()
     return ((), *((tag,) for tag in known), *pairs)
 
@@ -73,7 +73,7 @@ def _is_nested(model: Model, device: VlanDev) -> bool:
     return joined or linked or device.lower in model.vlans.by_id
 
 
-def _has_links(model: Model) -> bool:
+def has_links(model: Model) -> bool:
     """Whether a bridge's frames may come to a bridge again without leaving what we see."""
     devices = (model.network.devices.get(port) for port in model.bridge_of)
     return any(d is not None and d.peer is not None for d in devices)

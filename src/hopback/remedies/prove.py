@@ -12,11 +12,13 @@ from itertools import chain
 from msgspec import Struct
 from msgspec.structs import replace
 
+from hopback.checks.passage import narrowed
 from hopback.datapath.effects import Place
 from hopback.datapath.model import Model, model_of
 from hopback.engines.classes import frames
-from hopback.engines.dhcp import follow
+from hopback.engines.dhcp import SERVER_MAC, follow
 from hopback.engines.entries import Entry, entries
+from hopback.engines.tags import has_links
 from hopback.engines.verify import Proof, let_in
 from hopback.findings import Fix
 from hopback.frames.build import arp_probe, dad_ns, link_local
@@ -38,31 +40,51 @@ _HOPS_MAX = 20_000
 
 
 class Trial(Struct, frozen=True):
-    """A target before anything is done: the legs that get through, and whether DHCP does."""
+    """A target before anything is done: the legs that get through, and whether DHCP does.
+
+    ``unclear``: of all that goes one way in some flow the model cannot tell; to and from the ways
+    out, if there are any.
+    """
 
     target: Target
     legs: tuple[Leg, ...]
     leases: bool
     need: Need
+    unclear: bool = False
 
 
 def trial(model: Model, target: Target) -> Trial:
     """What works as the tables are."""
-    every = legs(model, target)
+    ends = [(leg, outcome(model, target.bridge, leg)) for leg in legs(model, target)]
     return Trial(
         target=target,
-        legs=tuple(leg for leg in every if outcome(model, target.bridge, leg) is None),
+        legs=tuple(leg for leg, why in ends if why is None),
         leases=_dhcp(model, target) is None,
         need=need_of(model, target),
+        unclear=_unclear(model, target, ends),
     )
 
 
+def _unclear(model: Model, target: Target, ends: Sequence[tuple[Leg, str | None]]) -> bool:
+    ways_out = {port.id for port in model.network.ways_out(target.bridge)}
+    outward = [end for end in ends if {end[0].origin.dev, end[0].goal.dev} & ways_out]
+    found: dict[tuple[str, bool], set[str | None]] = {}
+    for leg, why in outward or ends:
+        found.setdefault((leg.flow, leg.goal.dev == target.port), set()).add(why)
+    return any("" in whys and None not in whys for whys in found.values())
+
+
 def prove(
-    snapshots: Sequence[Snapshot], trials: Sequence[Trial], remedy: Remedy
+    snapshots: Sequence[Snapshot],
+    trials: Sequence[Trial],
+    remedy: Remedy,
+    *,
+    refute: bool = False,
 ) -> tuple[Fix | None, ...]:
     """The fix of each trial: proved, rejected with the reason, or neither where it cannot be told.
 
-    All are in place at once. None where the remedy does not apply.
+    All are in place at once. None where the remedy does not apply. ``refute``: nothing but a reason
+    to reject it is looked for.
     """
     plans = [(before, remedy.plan(before.target)) for before in trials]
     wanted = [(before.target, fix) for before, fix in plans if fix is not None]
@@ -75,7 +97,9 @@ def prove(
         if remedy.filters and target.port[:2] not in model.netfilter
     }
     return tuple(
-        fix if fix is None or before.target.port in blind else _judged(model, before, fix)
+        fix
+        if fix is None or before.target.port in blind
+        else _judged(model, before, fix, refute=refute)
         for before, fix in plans
     )
 
@@ -90,8 +114,8 @@ def changed(snapshot: Snapshot, remedy: Remedy, wanted: Sequence[tuple[Target, F
     return snapshot
 
 
-def _judged(model: Model, before: Trial, fix: Fix) -> Fix:
-    back = _returns(model, before.target)
+def _judged(model: Model, before: Trial, fix: Fix, *, refute: bool) -> Fix:
+    back = _returns(model, before.target, usual=refute)
     for witness in back.witnesses:
         return replace(fix, rejected_because=f"{describe(witness.frame)} still comes back")
     lost = list(_lost(model, before))
@@ -101,25 +125,39 @@ def _judged(model: Model, before: Trial, fix: Fix) -> Fix:
     if before.need.known == "unknown" and _loses_itself(model, before.target):
         doubt = f"; whether NAT sends anything back to the station is open: {before.need.by}"
         return replace(fix, blast_radius=fix.blast_radius + doubt)
-    if lost or back.open:
+    if lost or back.open or before.unclear or refute:
         return fix
     return replace(fix, proved=True, keeps=tuple(_kept(model, before)))
 
 
-def _returns(model: Model, target: Target) -> Proof:
-    """Every frame of the station (of anybody behind the port, if none is known) let in there."""
+def _returns(model: Model, target: Target, *, usual: bool) -> Proof:
+    """Every frame of the station (of anybody behind the port, if none is known) let in there.
+
+    ``usual``: no more than what a station asks when it comes up.
+    """
     known = () if target.mac is None else (target.mac,)
+    near = model if has_links(model) else _at_port(model, target)
     device = model.network.devices.get(target.port)
     far = device.peer.value if device and device.peer else None
-    there = [entry for entry in entries(model) if entry.place.dev in (target.port, far)]
+    there = [entry for entry in entries(near) if entry.place.dev in (target.port, far)]
     if not there:  # a switch that we see
         there = [Entry(Place(target.port, "in"), switch=True)]
-    usual = [
-        make for mac in known for make in (arp_probe(mac, _ASKED), dad_ns(mac, link_local(mac)))
-    ]
+    asks = [f for mac in known for f in (arp_probe(mac, _ASKED), dad_ns(mac, link_local(mac)))]
+    if usual:
+        return let_in(near, there, asks)
     # Of a station what is for others goes unheard, and what is for itself NAT alone makes.
-    others = (f for f in frames(model, known) if is_group(f.dst) or (not known and f.dst != f.src))
-    return let_in(model, there, chain(usual, others), hops_max=_HOPS_MAX)
+    others = (f for f in frames(near, known) if is_group(f.dst) or (not known and f.dst != f.src))
+    return let_in(near, there, chain(asks, others), hops_max=_HOPS_MAX)
+
+
+def _at_port(model: Model, target: Target) -> Model:
+    """Where no way leads from one port to another but the bridge's own, the others return nothing.
+
+    Some of them may keep it from all ports that suppress neighbours.
+    """
+    ports = model.bridges[target.bridge].ports
+    kept = [id_ for id_, p in ports.items() if id_ == target.port or p.neigh_suppress]
+    return narrowed(model, target.bridge, kept, () if target.mac is None else (target.mac,))
 
 
 def _lost(model: Model, before: Trial) -> Iterator[str]:
@@ -161,7 +199,11 @@ def _dhcp(model: Model, target: Target) -> str | None:
     station = next((s for s in there if s.mac == target.mac), None)
     if station is None:
         return ""
-    leg = follow(model, station).first_lost
+    ports = model.bridges[target.bridge].ports
+    kept = [id_ for id_, port in ports.items() if port.neigh_suppress]
+    kept += [target.port, *(port.id for port in model.network.ways_out(target.bridge))]
+    near = narrowed(model, target.bridge, kept, (station.mac, SERVER_MAC))
+    leg = follow(near, station).first_lost
     if leg is None or leg.lost is None:
         return None
     return "" if leg.lost.fate == "blind" else f"the DHCP {leg.message} is lost"

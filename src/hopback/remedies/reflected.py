@@ -1,6 +1,7 @@
 """Remedies for ports that give a station its own frames back."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -25,6 +26,9 @@ OFFERED = (
 )
 """In the order of preference; what is proved goes before what is not."""
 
+BY_NAME = MappingProxyType({r.name: r for r in (*OFFERED, *alternatives.REMEDIES)})
+"""All that may be done about a reflection, and should or should not."""
+
 _TRIED_MAX = 16
 """Ports for which remedies are tried; beyond, one looks like the other."""
 
@@ -40,7 +44,7 @@ def reflected(snapshots: Sequence[Snapshot], report: Report) -> Mapping[int, tup
     model = model_of(network)
     trials = [trial(model, target) for target in blamed.values()]
     offered = [prove(snapshots, trials, remedy) for remedy in OFFERED]
-    refused = [prove(snapshots, trials[:1], remedy) for remedy in alternatives.REMEDIES]
+    refused = [prove(snapshots, trials[:1], r, refute=True) for r in alternatives.REMEDIES]
     found: dict[int, tuple[Fix, ...]] = {}
     for place, (number, target) in enumerate(blamed.items()):
         fixes = [fix for tried in offered if (fix := tried[place]) is not None]
