@@ -45,6 +45,7 @@ class Request(NamedTuple):
     """What the command line asks for."""
 
     source: str
+    evidence: tuple[str, ...]
     finding: str | None
     netns: tuple[str, ...]
     fix: str | None
@@ -179,7 +180,9 @@ def _name(uid: int) -> str:
 
 def _own(read: Read, source: str) -> Snapshot:
     """The snapshot of this host, among those that were read."""
-    told = [(None if source == LIVE else stranger(s, *ids()), s) for s in read.snapshots]
+    if source == LIVE:
+        return read.snapshots[0]
+    told = [(stranger(s, *ids()), s) for s in read.snapshots]
     for why, snapshot in told:
         if why is None:
             return snapshot
@@ -219,20 +222,21 @@ def _look_again(
     for other in _waiting(store, record.boot_id):
         if other.id != record.id:
             raise Refused(_unfinished(other))
-    read = read_sources((LIVE,), request.netns)
+    read = read_sources((LIVE, *request.evidence), request.netns)
     if not read.snapshots:
         raise Refused(*(p.message for p in read.problems), code=read.code)
-    (live,) = read.snapshots
-    told = changes(cited_rows(snapshot, plan.finding), live) or _replanned(live, record, plan)
+    live = read.snapshots[0]
+    told = changes(cited_rows(snapshot, plan.finding), live)
+    told = told or tuple(_replanned(read.snapshots, record, plan))
     if told and in_place(record.commands, record.files, live):
         raise Refused(f"{record.fix} is in place already: nothing to do", code=exits.CLEAR)
     if told:
         raise Refused("nothing was done: this host is not what the plan was made from", *told)
 
 
-def _replanned(live: Snapshot, record: Record, plan: Plan) -> Sequence[str]:
+def _replanned(snapshots: Sequence[Snapshot], record: Record, plan: Plan) -> Sequence[str]:
     """How the plan would be another one now."""
-    report = with_remedies((live,), diagnose((live,)))
+    report = with_remedies(snapshots, diagnose(snapshots))
     try:
         again = choose(plans(report, name_of(plan.finding)), record.fix)
     except (NoSuch, NoneFit) as none:

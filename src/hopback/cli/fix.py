@@ -46,6 +46,12 @@ def _ids(_: click.Context, __: click.Parameter, incomplete: str) -> list[Complet
 @click.argument("finding", required=False, shell_complete=_checks)
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option(
+    "--evidence",
+    multiple=True,
+    metavar="FILE",
+    help="Read this too (may be repeated): a guest's log, or its addresses.",
+)
+@click.option(
     "--apply",
     "applying",
     is_flag=True,
@@ -80,6 +86,7 @@ def command(
     source: str | None,
     finding: str | None,
     as_json: bool,
+    evidence: tuple[str, ...],
     applying: bool,
     fix: str | None,
     yes: bool,
@@ -93,7 +100,7 @@ def command(
     """Print what mends SOURCE, and what undoes it; change nothing without --apply.
 
     SOURCE is as for check; without one it is this host, live. FINDING is a check, or check:subject
-    where there are several.
+    where there are several. What a guest suffers only the guest tells: see --evidence.
 
     With --apply the fix is carried out, and undone again unless somebody confirms it: with Enter on
     the terminal, or with --confirm ID from anywhere. A process of its own keeps the time, so a lost
@@ -109,13 +116,15 @@ def command(
         return applied.end(confirm or undo or "", wish, as_json, color)
     if source is not None and _is_finding(source):
         raise click.UsageError(f"SOURCE comes first: hopback fix live {source}")
-    read = read_sources((source or LIVE,), netns)
+    read = read_sources((source or LIVE, *evidence), netns)
     report = with_remedies(read.snapshots, diagnose(read.snapshots, read.problems))
     tell_problems(report.problems)
     if applying and read.snapshots:
         from hopback.cli.apply import Request, apply
 
-        wanted = Request(source or LIVE, finding, netns, fix, yes, within, as_json, color)
+        wanted = Request(
+            source or LIVE, evidence, finding, netns, fix, yes, within, as_json, color
+        )
         return apply(read, report, wanted)
     return exits.worst((read.code, _print(read, report, finding, as_json, color)))
 

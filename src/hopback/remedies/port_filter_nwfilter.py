@@ -20,13 +20,24 @@ NAME = "port_filter_nwfilter"
 CUT = Cut("postrouting", entering=False, leaving=True)
 FILTER = "hopback-no-reflection"
 
-XML = f"""\
-<filter name='{FILTER}' chain='mac' priority='-800'>
+# Not the group bit alone: libvirt takes masks of leading ones only (virMacAddr… in
+# src/conf/nwfilter_conf.c:virNWFilterRuleDetailsParse; tried with 9.0). Broadcast, the groups of
+# IPv4, of link-local protocols and of IPv6 are all that stations send to.
+_GROUPS = (
+    "dstmacaddr='ff:ff:ff:ff:ff:ff'",
+    "dstmacaddr='01:00:00:00:00:00' dstmacmask='ff:00:00:00:00:00'",
+    "dstmacaddr='33:33:00:00:00:00' dstmacmask='ff:ff:00:00:00:00'",
+)
+_RULE = """\
   <rule action='drop' direction='in' priority='350'>
-    <mac srcmacaddr='$MAC' dstmacaddr='01:00:00:00:00:00' dstmacmask='01:00:00:00:00:00'/>
+    <mac srcmacaddr='$MAC' {group}/>
   </rule>
-</filter>
 """
+XML = (
+    f"<filter name='{FILTER}' chain='mac' priority='-800'>\n"
+    + "".join(_RULE.format(group=group) for group in _GROUPS)
+    + "</filter>\n"
+)
 
 _SOURCES = {"bridge": "bridge", "network": "network"}
 _FOLDER = "/etc/hopback"
@@ -51,9 +62,9 @@ def _plan(target: Target) -> Fix | None:
         host=target.host,
         commands=(
             f"virsh nwfilter-define {filter_.path}",
-            f"virsh update-device {guest} {with_.path} --live --config",
+            f"virsh update-device {guest} {with_.path} --live",
         ),
-        undo=(f"virsh update-device {guest} {without.path} --live --config",),
+        undo=(f"virsh update-device {guest} {without.path} --live",),
         files=(filter_, with_, without),
         limits="Broadcasts of another station with the same MAC are hidden from the guest too.",
         blast_radius=f"broadcasts and multicasts to {nic.guest} from its own MAC",
