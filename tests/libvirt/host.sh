@@ -4,14 +4,15 @@ set -eu
 bridge=$1
 
 settings=$(mktemp -d)
-cp -a /etc/libvirt/. "$settings"
+cp -a /etc/. "$settings"
 mount -t tmpfs tmpfs /run
 mount -t sysfs sysfs /sys # that of this network namespace: libvirt looks for bridges in it
-for folder in /etc/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt; do
+for folder in /etc /var/log /var/lib/libvirt /var/cache/libvirt; do
     mount -t tmpfs tmpfs "$folder"
 done
-cp -a "$settings"/. /etc/libvirt
+cp -a "$settings"/. /etc
 rm -rf "$settings" /etc/libvirt/qemu/networks/autostart
+mkdir -p /var/log/libvirt
 cat >/etc/libvirt/qemu.conf <<'END'
 security_driver = "none"
 user = "root"

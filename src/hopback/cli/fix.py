@@ -122,9 +122,7 @@ def command(
     if applying and read.snapshots:
         from hopback.cli.apply import Request, apply
 
-        wanted = Request(
-            source or LIVE, evidence, finding, netns, fix, yes, within, as_json, color
-        )
+        wanted = Request(source or LIVE, evidence, finding, netns, fix, yes, within, as_json, color)
         return apply(read, report, wanted)
     return exits.worst((read.code, _print(read, report, finding, as_json, color)))
 

@@ -75,7 +75,7 @@ def afterwards(network: Network, target: Target, finding: Finding) -> tuple[str,
         return ("start the container anew: whoever starts it makes its addresses",)
     device = next((s.device for s in network.stations if s.port == target.port and s.device), None)
     ip = f"ip -n {device.netns}" if device and device.netns else "ip"
-    events = [e for e in _events(network) if e.used_by == target.mac]
+    events = _events(network, target)
     dev = device.name if device else next((e.dev for e in events), "DEV")
     failed = _failed(network, device, finding, events) or ["ADDRESS/LENGTH"]
     return (
@@ -84,9 +84,19 @@ def afterwards(network: Network, target: Target, finding: Finding) -> tuple[str,
     )
 
 
-def _events(network: Network) -> Iterator[DadEvent]:
-    for snapshot in network.snapshots.values():
-        yield from snapshot.dad_events.rows
+def _events(network: Network, target: Target) -> list[DadEvent]:
+    """What was logged of the station's failures: by itself, if its log is there.
+
+    The host's log tells of namespaces on the host, whose devices have names of their own.
+    """
+    told = [
+        (snapshot.host == target.host, event)
+        for snapshot in network.snapshots.values()
+        for event in snapshot.dad_events.rows
+        if event.used_by == target.mac
+    ]
+    own = [event for on_host, event in told if not on_host]
+    return own or [event for _, event in told]
 
 
 def _failed(

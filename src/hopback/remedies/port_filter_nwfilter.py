@@ -6,8 +6,8 @@ the port a frame came in by is not known: what a clone of the MAC broadcasts is 
 """
 
 from functools import partial
+from html import escape
 from shlex import quote
-from xml.sax.saxutils import quoteattr
 
 from hopback.findings import Fix, FixFile
 from hopback.frames.mac import format_mac
@@ -20,8 +20,8 @@ NAME = "port_filter_nwfilter"
 CUT = Cut("postrouting", entering=False, leaving=True)
 FILTER = "hopback-no-reflection"
 
-# Not the group bit alone: libvirt takes masks of leading ones only (virMacAddr… in
-# src/conf/nwfilter_conf.c:virNWFilterRuleDetailsParse; tried with 9.0). Broadcast, the groups of
+# Not the group bit alone: libvirt takes masks of leading ones only (tried with
+# 9.0; src/conf/nwfilter_conf.c). Broadcast, the groups of
 # IPv4, of link-local protocols and of IPv6 are all that stations send to.
 _GROUPS = (
     "dstmacaddr='ff:ff:ff:ff:ff:ff'",
@@ -76,11 +76,11 @@ def _interface(nic: GuestNic, filtered: bool) -> str:
     assert nic.mac is not None and nic.source is not None  # noqa: S101, PT018  (plan looked)
     kind = _SOURCES[nic.source_kind or ""]
     lines = [
-        f"<interface type={quoteattr(kind)}>",
+        f"<interface type='{escape(kind)}'>",
         f"  <mac address='{format_mac(nic.mac)}'/>",
-        f"  <source {kind}={quoteattr(nic.source)}/>",
-        *([f"  <target dev={quoteattr(nic.target)}/>"] if nic.target else []),
-        *([f"  <model type={quoteattr(nic.model)}/>"] if nic.model else []),
+        f"  <source {kind}='{escape(nic.source)}'/>",
+        *([f"  <target dev='{escape(nic.target)}'/>"] if nic.target else []),
+        *([f"  <model type='{escape(nic.model)}'/>"] if nic.model else []),
         *([f"  <filterref filter='{FILTER}'/>"] if filtered else []),
         "</interface>",
     ]

@@ -8,6 +8,8 @@ from hopback.snapshot.rows import Guest, GuestNic, NwBinding, NwFilter, NwRefere
 from hopback.sources.live.libvirt import Folder, read
 from hopback.sources.live.reading import Reading
 
+# src/util/virxml.c:virXMLEmitWarning
+GENERATED = "<!--\nWARNING: THIS IS AN AUTO-GENERATED FILE.\n  virsh edit web1\n-->\n\n"
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "libvirt"
 
 
@@ -20,7 +22,8 @@ def snapshot(state: Path) -> Snapshot:
 def status(domain: str) -> str:
     """As libvirt wraps a running guest's definition in its state file."""
     inner = domain.replace('<?xml version="1.0"?>', "")
-    return f"<domstatus state='running' reason='booted' pid='4711'>\n{inner}\n</domstatus>\n"
+    head = "<domstatus state='running' reason='booted' pid='4711'>"
+    return f"{GENERATED}{head}\n{inner}\n</domstatus>\n"
 
 
 def test_running_guests_are_read_from_their_state(tmp_path: Path) -> None:

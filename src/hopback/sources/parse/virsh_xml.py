@@ -85,13 +85,17 @@ def _spans(lines: Sequence[str]) -> Iterator[_Span]:
 
 def _is_preface(lines: Sequence[str], at: int) -> bool:
     """Whether a comment begins that stands before a document, as in libvirt's own files."""
+    end = _comment_end(lines, at)
+    after = (line for line in lines[end + 1 : end + 3] if line.strip())
+    return end > at and _ROOT.match(next(after, "")) is not None
+
+
+def _comment_end(lines: Sequence[str], at: int) -> int:
+    """The last line of the comment that begins at this line; the line itself if none does."""
     if not _COMMENT_START.match(lines[at]):
-        return False
-    for end in range(at, min(at + _COMMENT_LINES_MAX, len(lines))):
-        if "-->" in lines[end]:
-            after = (line for line in lines[end + 1 : end + 3] if line.strip())
-            return _ROOT.match(next(after, "")) is not None
-    return False
+        return at
+    there = range(at, min(at + _COMMENT_LINES_MAX, len(lines)))
+    return next((end for end in there if "-->" in lines[end]), at)
 
 
 def _document_end(lines: Sequence[str], start: int) -> int:
@@ -177,7 +181,11 @@ def _read_pieces(
     text: Text, span: _Span, reader: LibvirtReader, strict: bool, damaged: bool = False
 ) -> Iterator[Problem]:
     """Tag by tag; of a damaged document nothing is taken for whole."""
+    commented = span.start - 1
     for at in range(span.start, span.end):
+        if at <= commented:
+            continue
+        commented = _comment_end(text.lines, at) if strict else at
         line = _COMMENT.sub("", text.lines[at])
         if line.strip() == "--":
             reader.cut()
