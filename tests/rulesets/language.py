@@ -154,8 +154,10 @@ def _end(rng: Random, family: str) -> str:
         return rng.choice(_VERDICTS)
     if kind < 0.65:
         return rng.choice(("reject", "reject with icmpx type admin-prohibited", "queue num 3"))
-    if kind < 0.75:
+    if kind < 0.7:
         return "iifname vmap @verdicts"
+    if kind < 0.75:
+        return f"{rng.choice(('jump', 'goto'))} {{ {match(rng, family)} accept; counter; }}"
     if kind < 0.8:
         return 'dup to 10.0.0.7 device "lo"' if family == "ip" else 'fwd to "lo"'
     if kind < 0.9:

@@ -260,6 +260,67 @@ def test_a_rule_that_is_not_understood_keeps_what_was() -> None:
     assert rule.steps[1:] == (Opaque("frobnicate all of it drop"),)
 
 
+INNER = """
+table inet t {
+\tchain c {
+\t\ttype filter hook input priority filter; policy accept;
+\t\ttcp dport { 22,
+\t\t\t    23 } jump {
+\t\t\tip saddr 10.0.0.1 accept
+\t\t\tip6 saddr { ::1,
+\t\t\t\t    ::2 } return
+\t\t} comment "why { not"
+\t\tdrop
+\t}
+}
+"""
+
+
+def test_a_chain_without_a_name() -> None:
+    """It is another chain, and called by the rule in which it stands."""
+    parsed = nft.parse(listing(INNER))
+    assert not parsed.problems
+    assert [(row.name, row.hook) for row in rows(parsed, FilterChain)] == [
+        ("c", "input"),
+        ("__chain.c.1", None),
+    ]
+    found = [(rule.chain, rule.place, rule.steps[-1]) for rule in rows(parsed, FilterRule)]
+    assert found == [
+        ("c", 1, Verdict("jump", "__chain.c.1")),
+        ("c", 2, Verdict("drop")),
+        ("__chain.c.1", 1, Verdict("accept")),
+        ("__chain.c.1", 2, Verdict("return")),
+    ]
+    cut = nft.parse(listing("\n".join(INNER.strip("\n").split("\n")[:7])))
+    assert not any(row.whole for row in rows(cut, FilterChain))
+
+
+def test_a_chain_without_a_name_in_json() -> None:
+    """libnftables has no JSON for it, and prints text there."""
+    text = (
+        '{"nftables": [{"chain": {"family": "inet", "table": "t", "name": "c"}}, {"rule": '
+        '{"family": "inet", "table": "t", "chain": "c", "expr": [{"counter": {"packets": 1}}, '
+        '"jump {\\n\\t\\t\\tip saddr { 10.0.0.1,\\n\\t\\t 10.0.0.2 } accept'
+        '\\n\\t\\t\\tdrop\\n\\t\\t}"]}}]}'
+    )
+    found = rows(nft.parse(listing(text)), FilterRule)
+    assert [(rule.chain, rule.steps[-1]) for rule in found] == [
+        ("c", Verdict("jump", "__chain.c.1")),
+        ("__chain.c.1", Verdict("accept")),
+        ("__chain.c.1", Verdict("drop")),
+    ]
+
+
+def test_an_extension_that_nft_was_built_without() -> None:
+    """It looks like a remark, and is a match or a target."""
+    text = HOOKS.format(family="ip", kind="filter", hook="input priority 0; policy accept;")
+    text = text.replace("counter packets", "# xt_pkttype counter packets").replace(
+        "bytes 2", "bytes 2 drop\n\t\t# what somebody wrote"
+    )
+    (rule,) = rows(nft.parse(listing(text)), FilterRule)
+    assert rule.steps == (Opaque("# xt_pkttype"), Verdict("drop"))
+
+
 def test_handles_and_warnings_are_nothing() -> None:
     text = """
         # Warning: table ip t is managed by iptables-nft, do not touch!

@@ -104,6 +104,12 @@ MATCHES = [
     ("meta iiftype loopback", match("meta iiftype", 772)),
     ('iifgroup "default"', match("meta iifgroup", 0)),
     ("meta priority 1:2", match("meta priority", 0x10002)),
+    ("meta priority bcad:dada-bcad:dadc", match("meta priority", Span(0xBCADDADA, 0xBCADDADC))),
+    ("tcp option mptcp subtype 1", match("tcp option mptcp subtype", 1)),
+    ("sctp chunk init initial-tsn 5", match("sctp chunk init initial-tsn", 5)),
+    ("gre ip saddr 10.0.0.1", match("gre ip saddr", V4)),
+    ("vxlan vni 10", match("vxlan vni", 10)),
+    ("vlan cfi 1", match("vlan dei", 1)),
     ("fib daddr type { local, broadcast }", match("fib daddr type", "local", "broadcast")),
     ("fib saddr . iif oif missing", match("fib saddr . iif oif", 0)),
     ("fib saddr . iif oif 0", match("fib saddr . iif oif", 0)),
@@ -165,9 +171,10 @@ def test_what_the_packet_does_not_decide(text: str) -> None:
 
 
 OPAQUE = (
-    "xt match arp", 'xt target "LOG"', "flow add @ft", 'dup to 10.0.0.1 device "eth0"',
-    'fwd to "eth0"', "tproxy to :50080", "synproxy mss 1460 wscale 7 timestamp sack-perm",
-    "reset tcp option sack-perm", "meta mark set tcp dport map { 22 : 0x1 }",
+    "xt match arp", "# xt_conntrack", 'xt target "LOG"', "flow add @ft", 'fwd to "eth0"',
+    'dup to 10.0.0.1 device "eth0"', "tproxy to :50080",
+    "synproxy mss 1460 wscale 7 timestamp sack-perm",
+    "meta mark set tcp dport map { 22 : 0x1 }",
     "tcp dport nobody-knows", "ct status != dnat", 'iifname "we\\*"', "ct state != new | related",
     "dnat ip prefix to ip daddr map { 10.0.0.0/24 : 10.1.0.0/24 }",
     'counter name tcp dport map { 22 : "c" }', "ip saddr { 10.0.0.1 limit rate 5/second }",
@@ -185,7 +192,7 @@ def test_what_is_not_understood_does_not_hide_the_rest(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["frobnicate", "# recent: SET", "ip saddr", "tcp dport {", "(", "@"]
+    "text", ["frobnicate", "# recent: SET", "reset", "ip saddr", "tcp dport {", "(", "@"]
 )
 def test_what_is_no_statement_swallows_the_rest(text: str) -> None:
     assert read(f"tcp dport 1 {text} accept") == [
@@ -338,6 +345,15 @@ NEWER_JSON: tuple[tuple[object, list[Step]], ...] = (
         {"match": {"op": "==", "right": "local",
                    "left": {"fib": {"result": "type", "flags": "daddr"}}}},
         [match("fib daddr type", "local")],
+    ),
+    (
+        {"match": {"op": "in", "left": {"ct": {"key": "mark"}}, "right": {"set": ["0x32", 7]}}},
+        [match("ct mark", 0x32, 7)],
+    ),
+    (
+        {"match": {"op": "==", "right": 10,
+                   "left": {"payload": {"tunnel": "vxlan", "protocol": "vxlan", "field": "vni"}}}},
+        [match("vxlan vni", 10)],
     ),
     ({"map": {"op": "add", "elem": {}, "data": {}, "map": "@m"}}, []),
     ({"tunnel": "t"}, [Opaque('{"tunnel":"t"}')]),

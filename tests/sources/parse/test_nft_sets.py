@@ -51,6 +51,10 @@ table inet t {
 \t\tdevices = { lo }
 \t}
 
+\tquota https-quota {
+\t\t25 mbytes
+\t}
+
 \tcounter counted {
 \t\tpackets 1 bytes 2
 \t}

@@ -11,7 +11,7 @@ from hopback.sources.parse.nftables.expressions import data, expression
 from hopback.sources.parse.nftables.fields import sides
 from hopback.sources.parse.nftables.priorities import priority
 from hopback.sources.parse.nftables.ruleset import Base, Chain, Declared, Ruleset, Table, family
-from hopback.sources.parse.nftables.statements import statements
+from hopback.sources.parse.nftables.statements import INNER, statements
 from hopback.sources.parse.nftables.tokens import Misread, Tokens, tokens
 from hopback.sources.parse.nftables.values import Unknown
 
@@ -20,7 +20,7 @@ NFT_LINE = r"\s*(?:table (?:ip|ip6|inet|arp|bridge|netdev) [^\s{]+ \{|chain [^\s
 _HANDLE = re.compile(r"\s*# handle \d+\s*\Z")
 _TABLE = re.compile(r"table (?P<family>ip|ip6|inet|arp|bridge|netdev) (?P<name>[^\s{]+) \{")
 _BLOCK = re.compile(r"(?P<kind>chain|set|map|meter) (?P<name>[^\s{]+) \{")
-_OTHER = re.compile(r"\w[\w ]* \{")
+_OTHER = re.compile(r"[a-z][a-z ]* [^\s{]+ \{")
 _HOOK = re.compile(
     r"type (?P<kind>\w+) hook (?P<hook>\w+)"
     r"(?: devices? (?:= )?(?P<devices>\{[^}]*\}|\S+))? priority (?P<priority>[^;]*)"
@@ -55,6 +55,7 @@ class _Reader:
         self._table: Table | None = None
         self._asleep = False
         self._chain: Chain | None = None
+        self._outer: list[Chain] = []  # those in whose rules the chain stands
         self._set: _Set | None = None
         self._other = 0  # braces open in a block that is passed over
         self._rule: list[str] = []
@@ -64,7 +65,7 @@ class _Reader:
     def line(self, index: int, raw: str) -> bool:
         """Take a line; False if it is none of a ruleset."""
         line = _HANDLE.sub("", raw.strip())
-        if line.startswith("#") and not self._rule:
+        if line.startswith("#") and not self._rule and not line.startswith("# xt_"):
             return True
         if table := _TABLE.match(line):
             self.close()
@@ -86,12 +87,11 @@ class _Reader:
         """The end of the listing, or the beginning of something else: what is open was cut."""
         if self._rule and self._chain:
             self._flush()
-        if self._chain:
-            self._chain.whole = False
+        self._lack()
         if self._set:
-            self._ruleset.set(self._set.declared(whole=False))
+            self._ruleset.set(self._set.declared())
         self._chain = self._set = None
-        self._other, self._rule, self._open = 0, [], 0
+        self._outer, self._other, self._rule, self._open = [], 0, [], 0
 
     def _has_ended(self, raw: str, line: str) -> bool:
         """Whether prose follows a block that was cut: nft indents what is inside a block."""
@@ -126,7 +126,7 @@ class _Reader:
     def _within(self, index: int, line: str) -> None:
         """A line inside a block; balanced braces end what it belongs to."""
         plain = _QUOTED.sub("", line) if '"' in line else line
-        if not self._rule and line == "}":
+        if not self._rule and (line == "}" or (self._outer and line.startswith("} comment "))):
             self._end()
             return
         if self._other:
@@ -142,14 +142,27 @@ class _Reader:
         self._open += plain.count("{") - plain.count("}")
         if self._open <= 0:
             self._flush()
+        elif self._open == 1 and self._chain and (inner := INNER.search(line)):
+            self._begin_inner(self._chain, inner[1])
+
+    def _begin_inner(self, chain: Chain, word: str) -> None:
+        """``tcp dport 53 jump {``: a chain without a name, whose rules follow."""
+        line = " ".join(self._rule)
+        self._rule, self._open = [], 0
+        self._outer.append(chain)
+        self._chain = self._ruleset.inner(self._begin, chain, word, line)
 
     def _lack(self) -> None:
-        if self._chain:
-            self._chain.whole = False
+        for chain in (*self._outer, self._chain):
+            if chain:
+                chain.whole = False
         if self._set:
             self._set.whole = False
 
     def _end(self) -> None:
+        if self._outer:
+            self._chain = self._outer.pop()
+            return
         if self._set:
             self._ruleset.set(self._set.declared())
         self._chain = self._set = None
@@ -215,8 +228,8 @@ class _Set:
         except (Misread, Unknown, ValueError, RecursionError):
             self._elements = None
 
-    def declared(self, whole: bool = True) -> Declared:
-        """What it is; ``whole`` is False if its end was not seen."""
+    def declared(self) -> Declared:
+        """What it is."""
         readable = self._elements is not None and self._types
         return Declared(
             self._index,
@@ -225,7 +238,7 @@ class _Set:
             self._types,
             self._data,
             self._elements if readable else None,
-            whole and self.whole,
+            self.whole,
         )
 
     def _declare(self, t: Tokens, read: Callable[[Tokens], tuple[str, ...]]) -> None:

@@ -10,16 +10,15 @@ _DEPTH_MAX = 16
 _LONE_META = frozenset(
     {"iif", "oif", "iifname", "oifname", "iiftype", "oiftype", "iifgroup", "oifgroup", "mark"}
     | {"skuid", "skgid", "nftrace", "rtclassid", "pkttype", "cpu", "cgroup", "iifkind", "oifkind"}
-    | {"ibrname", "obrname", "ibriport", "obriport"}
+    | {"ibrname", "obrname", "ibriport", "obriport", "time", "day", "hour"}
 )
 """Keys that are also printed without ``meta``."""
 
-_OLD_META = {"ibriport": "ibrname", "obriport": "obrname", "secpath": "ipsec"}
 _PAYLOADS = frozenset(
     {"ether", "vlan", "arp", "ip", "ip6", "icmp", "icmpv6", "igmp", "tcp", "udp", "udplite"}
-    | {"sctp", "dccp", "ah", "esp", "comp", "th", "gre"}
+    | {"sctp", "dccp", "ah", "esp", "comp", "th"}
 )
-_TUNNELS = frozenset({"vxlan", "geneve", "gretap"})
+_TUNNELS = frozenset({"vxlan", "geneve", "gre", "gretap"})
 _HEADERS = frozenset({"hbh", "frag", "dst", "mh", "rt0", "rt2", "srh"})
 _ROUTING = frozenset({"classid", "nexthop", "mtu", "ipsec", "ip", "ip6"})
 _FIB = frozenset({"type", "oif", "oifname"})
@@ -156,7 +155,10 @@ def verdict(t: Tokens) -> dict[str, Any] | None:
     if t.peek() in _VERDICTS:
         return {t.next(): None}
     if t.peek() in ("jump", "goto"):
-        return {t.next(): {"target": t.one()}}
+        word, target = t.next(), t.one()
+        if target == "{":
+            raise Misread("a chain without a name")
+        return {word: {"target": target}}
     if t.peek() == "queue":
         t.next()
         return {"queue": None}
@@ -174,7 +176,7 @@ def field(t: Tokens) -> Any:
     if word in _FIELDS:
         return _FIELDS[word](t, word)
     if word in _LONE_META:
-        return {"meta": {"key": _OLD_META.get(word, word)}}
+        return {"meta": {"key": word}}
     if word.startswith("@") and word.count(",") == 2:
         base, offset, length = word[1:].split(",")
         return {"payload": {"base": base, "offset": int(offset[:9]), "len": int(length[:9])}}
@@ -182,8 +184,7 @@ def field(t: Tokens) -> Any:
 
 
 def _meta(t: Tokens, _word: str) -> Any:
-    key = t.one()
-    return {"meta": {"key": _OLD_META.get(key, key)}}
+    return {"meta": {"key": t.one()}}
 
 
 def _ct(t: Tokens, _word: str) -> Any:
@@ -213,12 +214,6 @@ def _tunnel(t: Tokens, word: str) -> Any:
     return {"payload": {"protocol": word, "field": t.one()}}
 
 
-_OPTION_FIELDS = frozenset(
-    {"kind", "length", "size", "count", "left", "right", "tsval", "tsecr", "type", "ptr", "addr"}
-    | {"value", "stream", "tsn", "ssn", "ppid", "init-tag", "cum-tsn-ack"}
-)
-
-
 def _option(t: Tokens, word: str) -> Any:
     if t.peek().startswith("@"):
         base, offset, length = f"{t.one()},,".split(",")[:3]
@@ -228,8 +223,9 @@ def _option(t: Tokens, word: str) -> Any:
 
 
 def _named(t: Tokens) -> dict[str, Any]:
+    """``sack-perm`` or ``maxseg size``: without a field it is asked whether the option is there."""
     inner = {"name": t.one()}
-    if t.peek() in _OPTION_FIELDS:
+    if t.peek()[:1].isalpha() and t.peek() not in (*_PRESENCE, "vmap", "map"):
         inner["field"] = t.next()
     return inner
 

@@ -130,10 +130,20 @@ def _words(*words: Any) -> str:
     return " ".join(str(word) for word in words if word not in (None, ""))
 
 
+_SPELLED = {"ibriport": "ibrname", "obriport": "obrname", "secpath": "ipsec", "cfi": "dei"}
+"""Names of fields that had another one in older versions."""
+
+
 def _payload(inner: dict[str, Any]) -> str:
     if "base" in inner:
         return f"@{inner['base']},{inner['offset']},{inner['len']}"
-    return _words(inner.get("tunnel"), inner["protocol"], inner["field"])
+    protocol, tunnel = inner["protocol"], inner.get("tunnel")
+    field = _SPELLED.get(inner["field"], inner["field"])
+    return _words(None if tunnel == protocol else tunnel, protocol, field)
+
+
+def _meta(inner: dict[str, Any]) -> str:
+    return _words("meta", _SPELLED.get(inner["key"], inner["key"]))
 
 
 def _ct(inner: dict[str, Any]) -> str:
@@ -186,7 +196,7 @@ def _offset(inner: dict[str, Any]) -> str:
 
 _KEYS: dict[str, Callable[[dict[str, Any]], str]] = {
     "payload": _payload,
-    "meta": lambda inner: _words("meta", inner["key"]),
+    "meta": _meta,
     "ct": _ct,
     "fib": _fib,
     "rt": lambda inner: _words("rt", inner.get("family"), inner["key"]),

@@ -1,14 +1,14 @@
 """``nft -j list …`` (libnftables-json(5)) into a ruleset."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from hopback.snapshot.table import Problem
 from hopback.sources.parse.base import At, Text
 from hopback.sources.parse.json_objects import objects
 from hopback.sources.parse.nftables.fields import sides
-from hopback.sources.parse.nftables.ruleset import Base, Declared, Ruleset, Table, family
-from hopback.sources.parse.nftables.statements import statements
+from hopback.sources.parse.nftables.ruleset import Base, Chain, Declared, Ruleset, Table, family
+from hopback.sources.parse.nftables.statements import INNER, statements
 from hopback.sources.parse.nftables.steps import Statement, compact
 from hopback.sources.parse.nftables.values import Unknown
 
@@ -85,11 +85,33 @@ class _Reader:
             chain.whole = False
         found: list[Statement] = []
         for tree in expressions if isinstance(expressions, list) else [expressions]:
-            if isinstance(tree, str):  # what has no JSON is printed as text
-                found += statements(tree)
-            else:
+            if not isinstance(tree, str):
                 found.append(Statement(tree))
+            elif leads := INNER.match(tree.partition("\n")[0]):
+                found.append(self._inner(at, chain, leads[1], tree))
+            else:  # what has no JSON is printed as text
+                found += statements(tree)
         self._ruleset.rule(at, chain, found, compact(expressions))
+
+    def _inner(self, at: At, outer: Chain, word: str, text: str) -> Statement:
+        """A chain without a name, with its rules as text; how to get there."""
+        chain = self._ruleset.unnamed(at, outer)
+        for line in _whole_lines(text.splitlines()[1:-1]):
+            self._ruleset.rule(at, chain, statements(line), line)
+        return Statement({word: {"target": chain.name}})
+
+
+def _whole_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Rules that go over several lines because of a set, each on one."""
+    rule: list[str] = []
+    for line in lines:
+        rule.append(line.strip())
+        joined = " ".join(rule)
+        if joined.count("{") <= joined.count("}"):
+            yield joined
+            rule = []
+    if rule:
+        yield " ".join(rule)
 
 
 def _list(value: object) -> list[Any]:
@@ -105,6 +127,8 @@ def _declared(at: At, table: Table, inner: dict[str, Any], is_map: bool) -> Decl
     elements = inner.get("elem", [])
     types, data = _types(inner.get("type")), _types(inner.get("map")) if is_map else None
     readable = isinstance(elements, list) and types is not None and (data or not is_map)
+    if any(name not in ("counter", "last") for one in inner.get("stmt") or () for name in one):
+        readable = False  # each element has a limit or a quota of its own
     return Declared(
         at,
         table,

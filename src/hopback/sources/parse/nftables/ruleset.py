@@ -19,6 +19,7 @@ from hopback.snapshot.rows import (
 from hopback.snapshot.table import Problem
 from hopback.sources.parse.base import At, Text
 from hopback.sources.parse.nftables.changes import is_any
+from hopback.sources.parse.nftables.statements import statements
 from hopback.sources.parse.nftables.steps import Statement, steps, verdict
 from hopback.sources.parse.nftables.types import declared
 from hopback.sources.parse.nftables.values import Unknown, element
@@ -102,6 +103,21 @@ class Ruleset:
         found = Chain(at, table, name, whole=whole)
         self._chains[table, name] = found
         return found
+
+    def unnamed(self, at: Place, outer: Chain) -> Chain:
+        """Begin the chain that the next rule of ``outer`` leads to (the kernel: ``__chainN``)."""
+        return self.chain(at, outer.table, f"__chain.{outer.name}.{len(outer.rules) + 1}")
+
+    def inner(self, at: Place, outer: Chain, word: str, line: str) -> Chain:
+        """Begin a chain without a name, and add the rule of ``outer`` that leads to it.
+
+        ``line`` is that rule's up to the opening brace after ``word``, jump or goto.
+        """
+        chain = self.unnamed(at, outer)
+        before = line.removesuffix("{").rstrip().removesuffix(word)
+        leads = Statement({word: {"target": chain.name}}, (word, chain.name))
+        self.rule(at, outer, [*statements(before), leads], f"{line} … }}")
+        return chain
 
     def find(self, table: Table, name: str) -> Chain | None:
         """The chain of that name."""

@@ -14,6 +14,9 @@ from hopback.sources.parse.nftables.expressions import (
 from hopback.sources.parse.nftables.steps import Statement
 from hopback.sources.parse.nftables.tokens import END, Misread, Tokens, tokens, unquoted
 
+INNER = re.compile(r"(?:^|\s)(jump|goto) \{$")
+"""The end of a line after which the rules of a chain without a name stand."""
+
 _OPERATORS = frozenset({"==", "!=", "<", "<=", ">", ">=", "!"})
 _OLD_OPERATORS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
@@ -232,7 +235,10 @@ def _elsewhere(t: Tokens, word: str) -> Any:
 
 def _synproxy(t: Tokens, word: str) -> Any:
     while t.peek() in ("name", "mss", "wscale", "timestamp", "sack-perm"):
-        if t.next() in ("name", "mss", "wscale"):
+        option = t.next()
+        if option == "name":
+            _name_or_map(t)
+        elif option in ("mss", "wscale"):
             t.one()
     return {word: {}}
 
@@ -285,6 +291,14 @@ def _two(t: Tokens, word: str) -> Any:
     return {word: {}}
 
 
+def _unnamed(t: Tokens, _word: str) -> Any:
+    """``# xt_tcp``, as nft prints an extension that it was built without."""
+    name = t.one()
+    if not name.startswith("xt_"):
+        raise Misread(name)
+    return {"xt": {"name": name}}
+
+
 def _comment(t: Tokens, _word: str) -> None:
     t.one()
 
@@ -314,6 +328,7 @@ _STATEMENTS: dict[str, Callable[[Tokens, str], Any]] = {
     "set": _old_update,
     "meter": _meter,
     **dict.fromkeys(("xt", "flow"), _two),
+    "#": _unnamed,
     "comment": _comment,
     "last": _last,
     "reset": _reset,

@@ -26,7 +26,7 @@ _VERDICTS = frozenset({"accept", "drop", "return", "continue", "reject", "queue"
 _NATS = frozenset({"snat", "dnat", "masquerade", "redirect"})
 _UNSURE = frozenset({"limit", "quota", "ct count"})
 _IDLE = frozenset(
-    {"counter", "log", "last", "comment", "ct helper", "ct timeout", "ct expectation"}
+    {"counter", "log", "last", "comment", "ct helper", "ct timeout", "ct expectation", "secmark"}
 )
 _ORDERED: dict[str, Operator] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
@@ -95,7 +95,7 @@ def _match(inner: Any, statement: Statement) -> tuple[Step, ...]:
     several = isinstance(right, dict) and "set" in right
     named = isinstance(right, str) and right.startswith("@")
     kind = found[0].kind if len(found) == 1 else ""
-    if operator == "":  # text says nothing for both
+    if operator == "" or (operator == "in" and several):  # text says nothing for both
         operator = "in" if kind in FLAGS and not several and not named else "=="
     if operator in ("in", "!"):
         return (_bits(fields, kind, right, operator == "in"),)

@@ -21,6 +21,7 @@ _BY_KEY = {
     "igmp type": "igmp_type",
     "igmp group": "ip_addr",
     "icmpv6 taddr": "ip_addr",
+    "icmpv6 daddr": "ip_addr",
     "tcp flags": "tcp_flag",
     "dccp type": "dccp_pkttype",
     "meta protocol": "ether_type",
@@ -51,6 +52,7 @@ _BY_KEY = {
     "mh type": "mh_type",
     "mh nexthdr": "inet_proto",
 }
+_TUNNELS = frozenset({"vxlan", "geneve", "gre", "gretap"})
 _CT = {
     "state": "ct_state",
     "direction": "ct_dir",
@@ -93,6 +95,8 @@ def type_of(key: str) -> str:
     if known := _BY_KEY.get(key):
         return known
     first, _, rest = key.partition(" ")
+    if first in _TUNNELS and " " in rest:
+        return type_of(rest)
     if first == "ct":
         return _CT.get(rest.removeprefix("original ").removeprefix("reply "), "any")
     if first == "fib":

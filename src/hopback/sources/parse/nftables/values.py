@@ -1,5 +1,6 @@
 """Values of the tree as values of rows: by the data type of the field that they are compared to."""
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
@@ -22,6 +23,7 @@ WIDTHS = {"mark": 32, "inet_service": 16, "ether_addr": 48}
 _DEPTH_MAX = 32
 _DASHES_MAX = 8
 _NAME_MAX = 15  # IFNAMSIZ, and longer than all other words
+_HANDLE = re.compile(r"([0-9a-f]{0,4}):([0-9a-f]{0,4})")
 _DIGITS_MAX = 48  # of a raw value of 128 bits, decimal
 
 
@@ -149,9 +151,14 @@ def _number(kind: str, text: str) -> int | None:
     if kind == "ip_addr":
         return _address(text)
     if kind == "tc_handle":
-        major, colon, minor = text.partition(":")
-        return (_hex(major) << 16) + _hex(minor) if colon else None
+        return _handle(text)
     return None
+
+
+def _handle(text: str) -> int | None:
+    """``1:2``, two hexadecimal numbers of 16 bits."""
+    match = _HANDLE.fullmatch(text)
+    return None if match is None else int(match[1] or "0", 16) << 16 | int(match[2] or "0", 16)
 
 
 def _digits(text: str) -> int | None:
@@ -163,10 +170,6 @@ def _digits(text: str) -> int | None:
         return int(text, 16) if text.startswith("0x") and "_" not in text else None
     except ValueError:
         return None
-
-
-def _hex(text: str) -> int:
-    return int(text, 16) if 0 < len(text) <= 4 and text.isalnum() and text.isascii() else 0
 
 
 def _address(text: str) -> int | None:
