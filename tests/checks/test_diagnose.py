@@ -72,19 +72,21 @@ def test_a_setting_that_is_not_evaluated_forbids_clear(setting: str, what: str) 
     assert what in gap(HEALTHY.replace("stp_state 0", f"stp_state 0 {setting}"))
 
 
-def test_a_packet_filter_forbids_clear() -> None:
-    rules = listing(
-        "nft list ruleset",
-        [
-            "table bridge guard {",
-            "\tchain forward {",
-            "\t\ttype filter hook forward priority 0; policy accept;",
-            '\t\toifname "vnet0" drop',
-            "\t}",
-            "}",
-        ],
-    )
-    assert "is not evaluated" in gap(HEALTHY + rules)
+def guarded(rule: str) -> str:
+    lines = [
+        "table bridge guard {",
+        "\tchain forward {",
+        "\t\ttype filter hook forward priority 0; policy accept;",
+        f"\t\t{rule}",
+        "\t}",
+        "}",
+    ]
+    return HEALTHY + listing("nft list ruleset", lines)
+
+
+def test_a_packet_filter_forbids_clear_where_a_rule_is_not_understood() -> None:
+    assert "is not evaluated" in gap(guarded('oifname "vnet0" osf name "Linux" drop'))
+    assert report(guarded('oifname "vnet0" drop')).verdict == "clear"
 
 
 def test_a_failed_duplicate_detection_without_a_cause_forbids_clear() -> None:

@@ -133,14 +133,22 @@ def ruleset(family: str, rule: str, netns: str = "") -> str:
     ("rules", "told"),
     [
         (ruleset("bridge", 'oifname "vnet0" drop'), False),
-        (ruleset("bridge", "ether type ip6 drop"), False),
+        (ruleset("bridge", "ether daddr ff:ff:ff:ff:ff:ff drop"), False),
+        (ruleset("bridge", "ether type ip6 drop"), True),
         (ruleset("bridge", 'oifname "vnet9" drop'), True),
         (ruleset("ip", "drop"), True),
         (ruleset("bridge", "ether type ip6 drop", netns="red"), True),
     ],
-    ids=["this port", "any port", "another port", "routed packets", "another namespace"],
+    ids=[
+        "this port",
+        "any port",
+        "other frames",
+        "another port",
+        "routed packets",
+        "another namespace",
+    ],
 )
-def test_only_a_filter_that_may_see_the_port_s_frames_matters(rules: str, told: bool) -> None:
+def test_only_a_filter_that_drops_what_comes_back_matters(rules: str, told: bool) -> None:
     assert bool(of(report(ON + rules), NAME)) is told
 
 

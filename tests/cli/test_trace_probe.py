@@ -34,10 +34,14 @@ def test_hairpin_gives_the_guest_its_own_probe(run: Run, kind: str) -> None:
     ]
 
 
-def test_a_filter_that_drops_it_on_its_way_back(run: Run) -> None:
+def test_a_filter_that_keeps_it_away_is_shown_with_its_rule(run: Run) -> None:
     result = run("trace", LIBVIRT, "--from", "vnet8", "--nd")
     assert result.exit_code == 0
-    assert "of vml-k2 does not come back" in result.stdout
+    assert result.stdout.startswith("The neighbour solicitation (DAD) of vml-k2 does not come back")
+    assert "-A O-vnet8-mac -s 52:54:00:77:00:22 -j DROP" in result.stdout
+    sent = document(run("trace", LIBVIRT, "--from", "vnet9", "--nd", "-j").stdout)
+    assert "-A libvirt-I-vnet9 -j DROP" in [row.text for row in sent.filtered_because]
+    assert sent.copies == ()
 
 
 def test_without_hairpin_only_the_way_out_could_return_it(run: Run) -> None:

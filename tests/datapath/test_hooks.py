@@ -197,7 +197,7 @@ def test_a_device_has_hooks_of_its_own_in_and_out() -> None:
         heard.append(seen)
         return DROPPED if seen.hook == "egress" else Passed(seen.frame, Skb(mark=1))
 
-    own = Netfilter(Ruleset(HOST), frozenset({"netdev"}), frozenset({"a0"}), ask)
+    own = Netfilter(Ruleset(HOST), frozenset({"netdev"}), frozenset({"a0"}), ask=ask)
     filtered = replace(model(TWO), netfilter={("kvm1", ""): own})
     (drop,) = step(filtered, {}, Place(dev("a0"), "out"), frame(BROADCAST))
     assert isinstance(drop, Drop)

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from functools import cached_property
 
+from hopback.checks.unclear import unclear_filters
 from hopback.datapath.model import Model, model_of
+from hopback.datapath.netfilter.unclear import Unclear
 from hopback.findings import Evidence, Finding, Step
 from hopback.network.facts import DevId, Ref
 from hopback.network.model import BridgeView, Network, Port, Station
@@ -23,6 +25,22 @@ class Case:
         return model_of(self.network)
 
     @cached_property
+    def unclear_filters(self) -> tuple[tuple[DevId, Unclear], ...]:
+        """The packet filters that cannot be evaluated, each with its namespace."""
+        return unclear_filters(self.network)
+
+    def unclear_on(self, port: DevId) -> Unclear | None:
+        """One that the frames of ``port`` may meet."""
+        return next(
+            (
+                found
+                for where, found in self.unclear_filters
+                if where[:2] == port[:2] and found.touches(port.name)
+            ),
+            None,
+        )
+
+    @cached_property
     def tunnels(self) -> bool:
         """Whether there is any VXLAN device: a model of a big table need not be made for none."""
         devices = self.network.devices.values()
@@ -32,8 +50,9 @@ class Case:
     def with_found(self, found: tuple[Finding, ...]) -> "Case":
         """The same case for a later check, which may explain what was found so far."""
         case = Case(self.network, found)
-        if "model" in self.__dict__:
-            case.__dict__["model"] = self.model
+        for known in ("model", "unclear_filters"):
+            if known in self.__dict__:
+                case.__dict__[known] = self.__dict__[known]
         return case
 
     def of(self, check: str) -> tuple[Finding, ...]:

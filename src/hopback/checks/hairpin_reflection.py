@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from hopback.checks.case import Case, path_steps
 from hopback.checks.dad import Failure
-from hopback.checks.filters import filter_on
+from hopback.checks.reflected import reflected
 from hopback.checks.suspicion import Suspicion, suspected
 from hopback.datapath.rules import RULES
 from hopback.findings import Finding
@@ -29,6 +29,7 @@ def check(case: Case) -> Iterator[Finding]:
     harmed = _harmed(case)
     for bridge in case.network.bridges.values():
         quiet: list[tuple[Port, tuple[Ref, ...]]] = []
+        kept: tuple[Ref, ...] = ()
         for port in bridge.ports.values():
             hairpin = port.flags.get("hairpin")
             if hairpin is None or not hairpin.value:
@@ -40,10 +41,13 @@ def check(case: Case) -> Iterator[Finding]:
                 yield _towards_switch(case, bridge, port, *switch)
             elif harms:
                 yield from (_harming(case, bridge, port, *harm) for harm in harms)
-            elif filter_on(case.network, port.id) is None:
-                quiet.append((port, merge_refs(*(s.hidden for _, s in told))))
+            elif case.unclear_on(port.id) is None:
+                back, stopped = reflected(case, bridge.id, port.id)
+                kept = merge_refs(kept, stopped)
+                if back:
+                    quiet.append((port, merge_refs(*(s.hidden for _, s in told))))
         if quiet:
-            yield _harmless(case, bridge, quiet)
+            yield _harmless(case, bridge, quiet, kept)
 
 
 _Harm = tuple[tuple[Failure, ...], Suspicion]
@@ -149,8 +153,16 @@ def _towards_switch(
     )
 
 
-def _harmless(case: Case, bridge: BridgeView, ports: list[tuple[Port, tuple[Ref, ...]]]) -> Finding:
-    """``ports`` come with what says that a station hears its own frames and knows them."""
+def _harmless(
+    case: Case,
+    bridge: BridgeView,
+    ports: list[tuple[Port, tuple[Ref, ...]]],
+    kept: tuple[Ref, ...],
+) -> Finding:
+    """``ports`` come with what says that a station hears its own frames and knows them.
+
+    ``kept`` are the rows of filters that spare other ports the same.
+    """
     names = [p.id.name for p, _ in ports]
     refs = merge_refs(*(merge_refs(p.flags["hairpin"].refs, p.refs) for p, _ in ports))
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
@@ -169,6 +181,7 @@ def _harmless(case: Case, bridge: BridgeView, ports: list[tuple[Port, tuple[Ref,
         because=(
             *case.evidence("should_deliver", refs),
             *case.evidence("enhanced-dad", merge_refs(*(hidden for _, hidden in ports))),
+            *case.evidence("filter-drop", kept),
         ),
         details={
             "bridge": bridge.id.name,

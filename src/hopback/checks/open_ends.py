@@ -5,9 +5,9 @@ Each is a gap. A gap that could hide a return turns ``clear`` into ``undecided``
 
 from collections.abc import Iterator
 
+from hopback.checks.unclear import unclear_of
 from hopback.findings import Finding, Gap
 from hopback.network.facts import DevId
-from hopback.network.filters import hooked
 from hopback.network.model import BridgeView, Network
 from hopback.snapshot.model import Snapshot
 from hopback.snapshot.rows import PingSignKind
@@ -66,12 +66,8 @@ def _nobodys(network: Network, snapshot: Snapshot) -> Iterator[Gap]:
 
 
 def _filters(network: Network, snapshot: Snapshot) -> Iterator[Gap]:
-    for nic in snapshot.guest_nics.rows:
-        if nic.filter:
-            what = f"libvirt filter {nic.filter} on {nic.target or nic.mac} is not evaluated"
-            yield Gap(snapshot.host, "filters", what)
-    for chain in hooked(snapshot):
-        yield Gap(snapshot.host, "filters", f"{chain.name} is not evaluated")
+    for _, found in unclear_of(network, snapshot):
+        yield Gap(snapshot.host, "filters", f"{found.what} is not evaluated")
 
 
 def _not_understood(snapshot: Snapshot) -> Iterator[Gap]:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from hopback.checks.case import Case
 from hopback.checks.dad import Failure, station_of
-from hopback.checks.filters import filter_on
 from hopback.datapath.effects import Place
 from hopback.datapath.path import nic_of
 from hopback.engines.trace import Hop, Trace, trace
@@ -80,7 +79,7 @@ def _traced(
     contradicted = any(
         not way and world.end("blind") is None for way, world in zip(ways, worlds, strict=True)
     )
-    sure = not contradicted and filter_on(case.network, port) is None
+    sure = not contradicted and case.unclear_on(port) is None
     by = _turned(ways[0], port)
     yield Returned(mac, port, by, ways[0], sure, merge_refs(refs, why))
 

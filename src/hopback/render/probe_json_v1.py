@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from hopback.render.json_v1 import ProblemV1, encode, problem_v1
+from hopback.render.json_v1 import BecauseV1, ProblemV1, because_v1, encode, problem_v1
 from hopback.render.probe_view import ProbeView
 from hopback.render.trace_json_v1 import (
     HopV1,
@@ -22,7 +22,8 @@ SCHEMA: Literal["hopback.probe/1"] = "hopback.probe/1"
 class ProbeV1(Struct, frozen=True):
     """The document. ``returned`` is empty if the probe does not come back to its sender.
 
-    ``unseen_at`` is null if it could be followed to every end; ``copies`` are the devices it went
+    ``unseen_at`` is null if it could be followed to every end; ``filtered_because`` cites the rule
+    of a packet filter that stops it at its sender's port; ``copies`` are the devices it went
     out by, ``echoing`` those that would bring it back if what lies beyond them returned it.
     ``filters`` are on the way back, and not evaluated.
     """
@@ -36,6 +37,7 @@ class ProbeV1(Struct, frozen=True):
     circulates: bool
     unseen_at: str | None
     unseen_because: str | None
+    filtered_because: tuple[BecauseV1, ...]
     copies: tuple[str, ...]
     echoing: tuple[str, ...]
     filters: tuple[str, ...]
@@ -56,6 +58,9 @@ def probe_json(view: ProbeView, problems: tuple[Problem, ...] = ()) -> bytes:
             circulates=view.circulates,
             unseen_at=view.unseen.device if view.unseen else None,
             unseen_because=view.unseen.why if view.unseen else None,
+            filtered_because=tuple(
+                because_v1(e) for e in (view.filtered.because if view.filtered else ())
+            ),
             copies=view.copies,
             echoing=view.echoing,
             filters=view.filters,

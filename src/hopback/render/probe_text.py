@@ -2,6 +2,7 @@
 
 from hopback.render.page import Page
 from hopback.render.probe_view import ProbeView
+from hopback.render.quoting import quote_evidence
 from hopback.render.trace_text import draw_assumptions, draw_hop, draw_unseen
 from hopback.render.wiring import draw_wiring
 
@@ -34,6 +35,9 @@ def render_probe(view: ProbeView, width: int = 80) -> Page:
         draw_hop(page, number, hop, "the guest")
     if view.unseen is not None:
         draw_unseen(page, view.unseen)
+    if view.filtered is not None:
+        page.say(f"{view.filtered.device}: {view.filtered.why}", 2, lead="× ")
+        quote_evidence(page, view.filtered.because, 8)
     if view.copies:
         page.say(f"copies go out by {', '.join(view.copies)}", 2, lead="→ ")
     for way in view.echoing:

@@ -13,7 +13,8 @@ from hopback.render.wiring import Wiring, wiring_of
 class ProbeView(Struct, frozen=True):
     """``returned`` are the hops by which it comes back, () if it does not.
 
-    ``unseen`` says where it could not be followed; ``copies`` where it went out; ``echoing`` the
+    ``unseen`` says where it could not be followed, ``filtered`` by which rule of a packet filter
+    it does not come back, or goes nowhere; ``copies`` where it went out; ``echoing`` the
     ways out that would bring it back if what lies beyond them returned it; ``filters`` are on the
     way back, and not evaluated.
     """
@@ -24,6 +25,7 @@ class ProbeView(Struct, frozen=True):
     returned: tuple[HopView, ...]
     circulates: bool
     unseen: LossView | None
+    filtered: LossView | None
     copies: tuple[str, ...]
     echoing: tuple[str, ...]
     filters: tuple[str, ...]
@@ -41,11 +43,21 @@ def probe_view_of(case: Case, sent: Probe) -> ProbeView:
         returned=hops_to(case, sent.trace, back.hop) if back else (),
         circulates=sent.trace.end("cycle") is not None,
         unseen=loss_at(case, sent.trace, unseen) if unseen else None,
+        filtered=_filtered(case, sent),
         copies=_copies(sent.trace),
         echoing=tuple(way.name for way, trace in sent.echoes if trace.end("returned")),
-        filters=filters_along(case.network, sent.trace.path(back.hop)) if back else (),
+        filters=filters_along(case, sent.trace.path(back.hop)) if back else (),
         assumptions=(*answers((sent.trace,)), STAND_INS),
     )
+
+
+def _filtered(case: Case, sent: Probe) -> LossView | None:
+    """What of a packet filter stops it at its sender's own port, either way."""
+    own = (None, sent.station.port)
+    for end in sent.trace.ends:
+        if end.fate == "lost" and end.why.rule.startswith("filter-") and end.dev in own:
+            return loss_at(case, sent.trace, end)
+    return None
 
 
 def _copies(trace: Trace) -> tuple[str, ...]:

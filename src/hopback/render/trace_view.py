@@ -106,7 +106,7 @@ def view_of(case: Case, exchange: Exchange) -> TraceView:
         echo=_echo(case, exchange),
         assumptions=_assumptions(case, exchange),
         filters=filters_along(
-            case.network,
+            case,
             (h for leg in exchange.legs if not leg.lost for h in leg.trace.path(leg.arrived)),
         ),
     )

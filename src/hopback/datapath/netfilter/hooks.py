@@ -1,6 +1,7 @@
 """Calling the packet filters of a namespace, and what their answer means for the packet."""
 
 from collections.abc import Callable, Iterable
+from typing import get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,6 +12,7 @@ from hopback.datapath.netfilter.ruleset import Ruleset
 from hopback.datapath.netfilter.traverse import ANY_PRIORITY, traverse
 from hopback.datapath.skb import Connection
 from hopback.network.facts import DevId
+from hopback.snapshot.rows import Hook
 
 Stop = Drop | Ask | Blind
 
@@ -19,12 +21,14 @@ class Netfilter(Struct, frozen=True):
     """The filters of one namespace, and whom to ask what they make of a packet.
 
     ``families`` are those in which anything is hooked, ``devices`` those that have chains of their
-    own (netdev), None if any may.
+    own (netdev), None if any may. ``places`` are the hooks at which something looks at packets,
+    None if that is not known.
     """
 
     rules: Ruleset
     families: frozenset[ChainFamily] = frozenset()
     devices: frozenset[str] | None = frozenset()
+    places: frozenset[tuple[ChainFamily, Hook]] | None = None
     ask: Callable[[Ruleset, World, Seen, range], Outcome] = traverse
 
     def call(
@@ -35,7 +39,8 @@ class Netfilter(Struct, frozen=True):
         priorities: range = ANY_PRIORITY,
     ) -> Passed | Stop:
         """What becomes of the packet at the hook; ``dev`` is where a copy that is dropped went."""
-        if seen.family not in self.families:
+        at = seen.family, seen.hook
+        if seen.family not in self.families or (self.places is not None and at not in self.places):
             return Passed(seen.frame, seen.skb)
         outcome = self.ask(self.rules, world, seen, priorities)
         if isinstance(outcome, Passed | Ask | Blind):
@@ -53,16 +58,20 @@ class Netfilter(Struct, frozen=True):
 
 def netfilter_of(rules: Ruleset) -> Netfilter:
     """The filters of a namespace as they were read."""
-    families = {family for family, _ in rules.hooks} | rules.tracked | rules.natted.keys()
+    everywhere = rules.tracked | rules.natted.keys()
+    for unseen in rules.unseen:
+        everywhere |= _FAMILIES.get(unseen.family, frozenset())
+    families = {family for family, _ in rules.hooks} | everywhere
+    places = {*rules.hooks, *((family, hook) for family in everywhere for hook in get_args(Hook))}
     devices: set[str] | None = set()
     for (family, _), chains in rules.hooks.items():
         if family == "netdev":
             devices = _joined(devices, (chain.row.devices for chain in chains))
     for unseen in rules.unseen:
-        families |= _FAMILIES.get(unseen.family, frozenset())
         if unseen.family == "netdev":
             devices = _joined(devices, (unseen.devices,))
-    return Netfilter(rules, frozenset(families), None if devices is None else frozenset(devices))
+    own = None if devices is None else frozenset(devices)
+    return Netfilter(rules, frozenset(families), own, frozenset(places))
 
 
 _FAMILIES: dict[str, frozenset[ChainFamily]] = {
