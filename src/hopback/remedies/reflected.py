@@ -12,11 +12,8 @@ from hopback.network.model import Network
 from hopback.remedies import alternatives, hairpin_off, port_filter, port_filter_nwfilter
 from hopback.remedies.lasting import afterwards, persistence
 from hopback.remedies.prove import prove, trial
-from hopback.remedies.target import Target, target_of
+from hopback.remedies.target import CHECKS, Target, target_of
 from hopback.snapshot.model import Snapshot
-
-CHECKS = ("hairpin-reflection", "dad-reflection")
-"""Where both blame a port, its remedies stand with the first."""
 
 OFFERED = (
     hairpin_off.REMEDY,
@@ -35,8 +32,6 @@ _TRIED_MAX = 16
 
 def reflected(snapshots: Sequence[Snapshot], report: Report) -> Mapping[int, tuple[Fix, ...]]:
     """The fixes by the number of the finding that they stand with."""
-    if not any(f.check in CHECKS for f in report.findings):
-        return {}
     network = build(snapshots)
     blamed = dict(list(_blamed(network, report).items())[:_TRIED_MAX])
     if not blamed:

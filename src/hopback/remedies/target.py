@@ -10,6 +10,9 @@ from hopback.network.facts import DevId
 from hopback.network.model import Network
 from hopback.snapshot.rows import GuestNic
 
+CHECKS = ("hairpin-reflection", "dad-reflection")
+"""What may blame a port; where both do, the remedies stand with the first."""
+
 _PLAIN = re.compile(r"[A-Za-z0-9_.:-]{1,15}")
 """A device's name that means nothing to nft or a shell; the kernel would take almost any."""
 
