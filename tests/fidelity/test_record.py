@@ -28,5 +28,6 @@ def test_the_page_says_what_the_record_says() -> None:
 
 def test_the_page_says_which_rules_no_run_compared() -> None:
     told = fidelity_page(msgspec.json.decode(with_runs(b"[]", [HOST]))).split("## No run recorded")
-    assert "device" in told[1]
-    assert "bridge" not in told[1]
+    areas = told[1].replace(".", "").replace(",", "").split()
+    assert "device" in areas
+    assert "bridge" not in areas
