@@ -62,16 +62,14 @@ def nf_state(snapshot: Snapshot, bridge: BridgeView) -> NfState:
         calls=MappingProxyType(calls),
         vlan_tagged=_is_on(told, "filter-vlan-tagged"),
         pppoe=_is_on(told, "filter-pppoe-tagged"),
-        likely=any(row.netns == bridge.id.netns and _relies(row) for row in _chains(snapshot)),
+        likely=any(
+            row.netns == bridge.id.netns and _relies(row) for row in snapshot.filter_chains.rows
+        ),
     )
 
 
 def _is_on(told: Mapping[str, Fact[bool]], name: str) -> bool:
     return name in told and told[name].value
-
-
-def _chains(snapshot: Snapshot) -> tuple[FilterChain, ...]:
-    return snapshot.filter_chains.rows
 
 
 def _relies(chain: FilterChain) -> bool:
