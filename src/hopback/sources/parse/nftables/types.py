@@ -76,10 +76,10 @@ _DECLARED = {
     "classid": "tc_handle",
     "fib_addrtype": "fib_type",
 }
-FLAGS = frozenset({"tcp_flag", "ct_state", "ct_status", "ct_event", "ct_label"})
+FLAGS = frozenset({"tcp_flag", "ct_state", "ct_status"})
 """Types of bits: a value without operator asks whether any of its bits is set."""
 
-UNTOLD = frozenset({"numgen", "jhash", "symhash", "socket", "osf", "rt", "ipsec"})
+_UNTOLD = frozenset({"numgen", "jhash", "symhash", "socket", "osf", "rt", "ipsec"})
 """First words of fields that the packet does not decide."""
 
 _UNTOLD_META = frozenset(
@@ -137,4 +137,4 @@ def is_told(key: str) -> bool:
         return rest not in _UNTOLD_META
     if first == "ct":
         return rest.removeprefix("original ").removeprefix("reply ") in _TOLD_CT
-    return first not in UNTOLD
+    return first not in _UNTOLD

@@ -1,26 +1,14 @@
 """Numbers that listings print as names: protocols, ports, ICMP types, Ethernet types."""
 
-PROTOCOLS = {
-    "ip": 0, "hopopt": 0, "icmp": 1, "igmp": 2, "ipencap": 4, "ipip": 4, "tcp": 6, "egp": 8,
-    "udp": 17, "dccp": 33, "ipv6": 41, "ipv6-route": 43, "ipv6-frag": 44, "rsvp": 46, "gre": 47,
-    "esp": 50, "ipv6-crypt": 50, "ah": 51, "ipv6-auth": 51, "ipv6-icmp": 58, "icmpv6": 58,
-    "icmp6": 58, "ipv6-nonxt": 59, "ipv6-opts": 60, "eigrp": 88, "ospf": 89, "ipcomp": 108,
-    "vrrp": 112, "carp": 112, "pim": 103, "l2tp": 115, "sctp": 132, "mh": 135, "ipv6-mh": 135,
-    "mobility-header": 135, "udplite": 136, "mpls-in-ip": 137,
-}  # fmt: skip
-"""/etc/protocols, and the names that iptables knows by itself."""
+from hopback.sources.parse import assigned
+
+PROTOCOLS = assigned.PROTOCOLS | {"ipv6-crypt": 50, "ipv6-auth": 51, "icmp6": 58, "mh": 135}
+"""Also by the names that iptables knows by itself."""
 
 TRANSPORTS = {6: "tcp", 17: "udp", 33: "dccp", 132: "sctp", 136: "udplite"}
 """Protocols with ports."""
 
-PORTS = {
-    "ftp-data": 20, "ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "domain": 53, "bootps": 67,
-    "bootpc": 68, "tftp": 69, "http": 80, "kerberos": 88, "pop3": 110, "sunrpc": 111, "ntp": 123,
-    "netbios-ns": 137, "netbios-dgm": 138, "netbios-ssn": 139, "imap2": 143, "snmp": 161,
-    "bgp": 179, "https": 443, "microsoft-ds": 445, "isakmp": 500, "syslog": 514,
-    "dhcpv6-client": 546, "dhcpv6-server": 547, "mdns": 5353,
-}  # fmt: skip
-"""/etc/services as far as it matters here; a name that is not known leaves its match open."""
+PORTS = assigned.PORTS
 
 ICMP = {
     "any": (255, None), "echo-reply": (0, None), "pong": (0, None),
