@@ -146,6 +146,7 @@ def test_a_match(rule: str, expected: tuple[Step, ...]) -> None:
             Opaque("-j DNAT --to-destination 10.0.0.5:80-90/5000"),
         ),
         ("-j ACCEPT --what 1", Opaque("-j ACCEPT --what 1")),
+        ("-g nova-inst --what 1", Opaque("-g nova-inst --what 1")),
         ("-j", Opaque("-j")),
     ],
 )

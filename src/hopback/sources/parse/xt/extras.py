@@ -15,8 +15,7 @@ _NOT = r"(?P<n>! ?)?"
 # The match, its option (``{o}``: as printed), and how it is printed: n is a negation, v and w are
 # values. Without an option, only what is printed is known to be of that match.
 _PRINTED: tuple[tuple[str, str, str], ...] = (
-    ("", "", r"(?:tcp|udp|udplite|sctp|dccp)(?= [sd]pt| flags:| option)"),
-    ("", "", r"(?:ADDRTYPE|PHYSDEV) match"),
+    ("", "", r"(?:tcp|udp|udplite|sctp|dccp|ADDRTYPE match|PHYSDEV match)(?!\S)"),
     ("tcp", "--{o}ort", rf"(?P<o>[sd]p)ts?:{_NOT}(?P<v>\S+)"),
     ("tcp", "--tcp-flags", rf"flags:{_NOT}(?P<v>[^/\s]+)/(?P<w>\S+)"),
     ("multiport", "--{o}", rf"multiport (?P<o>[sd]?ports)\s+{_NOT}(?P<v>\S+)"),

@@ -49,7 +49,7 @@ def target_steps(target: Option, rest: Sequence[Option], where: Where) -> tuple[
     """What ``-j NAME`` with its options does; ``-g`` goes to a chain. Never raises."""
     name = " ".join(target.values)
     if target.name in ("-g", "--goto"):
-        return (Verdict("goto", name),)
+        return (Opaque(said((target, *rest))),) if rest else (Verdict("goto", name),)
     if verdict := VERDICTS.get(name):
         return (verdict,) if not rest or name in _WITH_OPTIONS else (Opaque(said((target, *rest))),)
     if name in HARMLESS:
