@@ -7,6 +7,7 @@ from hopback.snapshot.rows import (
     FilterRule,
     Match,
     Opaque,
+    PacketFilter,
     Row,
     Unsure,
     Verdict,
@@ -204,6 +205,23 @@ def test_a_chain_that_was_cut_is_not_whole(end: str, places: int) -> None:
     }
     found = [rule for rule in rows(parsed, FilterRule) if rule.chain == "second"]
     assert [rule.place for rule in found] == list(range(1, places + 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "noticed"),
+    [
+        ("table ip t {\n\tchain c {\n[...]\n\t\tdrop\n\t}\n}", ["nft ip t c"]),
+        ("table ip t {\n\tchain c {\n\t\tdrop\n[...]\n\t}\n}", []),
+        ("table ip t {\n\tchain c {\n[...]\n\t}\n\tchain d {\n\t\tjump c\n\t}\n}", []),
+        (HOOKS.format(family="ip", kind="filter", hook="lookup priority 0;"), ["nft ip t c"]),
+    ],
+)
+def test_a_chain_that_may_be_hooked_in_somewhere(text: str, noticed: list[str]) -> None:
+    """What was cut off may have said where; and a newer kernel may have more hooks."""
+    parsed = nft.parse(listing(text))
+    assert [row.name for row in rows(parsed, PacketFilter)] == noticed
+    filtered = nft.parse(listing(text.replace("[...]", ""))._replace(filtered=True))
+    assert len(rows(filtered, PacketFilter)) == 1
 
 
 def test_a_chain_that_begins_within_a_cut_set() -> None:

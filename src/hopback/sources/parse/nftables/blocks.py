@@ -156,6 +156,7 @@ class _Reader:
         for chain in (*self._outer, self._chain):
             if chain:
                 chain.whole = False
+                chain.headless = chain.headless or not chain.rules
         if self._set:
             self._set.whole = False
 

@@ -12,6 +12,7 @@ from hopback.snapshot.rows import (
     FilterRule,
     FilterSet,
     Hook,
+    PacketFilter,
     Row,
     Step,
     Verdict,
@@ -53,13 +54,14 @@ class Base(NamedTuple):
 
 
 class Chain(Struct):
-    """A chain being read; ``whole`` as in the row."""
+    """A chain being read; ``whole`` as in the row. ``headless``: its hook may have been cut off."""
 
     at: Place
     table: Table
     name: str
     base: Base | None = None
     whole: bool = True
+    headless: bool = False
     rules: list[FilterRule] = []
 
 
@@ -99,8 +101,9 @@ class Ruleset:
             self._again.add((table, name))
             message = f"chain {name} is listed again: the last listing is taken"
             self.problems.append(self._text.problem(at, message))
-        whole = self._rules_shown and not self._text.filtered
-        found = Chain(at, table, name, whole=whole)
+        filtered = self._text.filtered
+        whole = self._rules_shown and not filtered
+        found = Chain(at, table, name, whole=whole, headless=filtered)
         self._chains[table, name] = found
         return found
 
@@ -163,7 +166,27 @@ class Ruleset:
         """All that was declared: chains, sets, rules."""
         chains = [self._chain_row(chain) for chain in self._chains.values()]
         sets = [self._set_row(one, key in self._changed) for key, one in self._sets.items()]
-        return [*chains, *sets, *(rule for one in self._chains.values() for rule in one.rules)]
+        rules = [rule for one in self._chains.values() for rule in one.rules]
+        return [*chains, *sets, *rules, *self._noticed(rules)]
+
+    def _noticed(self, rules: Iterable[FilterRule]) -> Iterator[PacketFilter]:
+        """Chains that may be hooked in where nobody can tell; no chain with a hook is jumped to."""
+        called = {
+            (rule.family, rule.table, step.chain)
+            for rule in rules
+            for step in rule.steps
+            if isinstance(step, Verdict) and step.chain
+        }
+        for (table, name), chain in self._chains.items():
+            hidden = chain.headless and chain.base is None and (*table, name) not in called
+            if hidden or (chain.base and chain.base.hook not in _HOOKS):
+                words = filter(None, ("nft", *table, name))
+                yield PacketFilter(
+                    cite=self._text.cite(chain.at),
+                    netns=self._text.netns,
+                    family=table.family,
+                    name=" ".join(words),
+                )
 
     def _chain_row(self, chain: Chain) -> FilterChain:
         hooked: dict[str, Any] = {}
