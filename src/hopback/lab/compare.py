@@ -8,10 +8,14 @@ from msgspec import Struct
 
 from hopback.lab.detected import DetectionSeen, first_missing, seen_detections
 from hopback.lab.duplicates import DETECTION, FIXED_DETECTION
+from hopback.lab.floating import FIXED_REACHING, REACHING
 from hopback.lab.observed import Observed, SceneSeen, Sight, Way
 from hopback.lab.plan import PROBES, Design
 from hopback.lab.predict import NEIGHBOUR, Expected
+from hopback.lab.reached import ENDS as REACH_ENDS
+from hopback.lab.reached import ReachSeen, seen_reaches
 from hopback.lab.scenes import FIXED, HOST_SPEAKS, LIVE, fixed_name, recorded_name
+from hopback.lab.stacks import keeps
 from hopback.lab.staging import GUEST_SPOT
 
 TO_SERVER = ("DISCOVER", "REQUEST")
@@ -53,7 +57,8 @@ class Result(Struct, frozen=True):
     """What the lab showed. ``outcome`` is about what was recorded, ``why`` says it in a sentence.
 
     ``mended`` tells whether all is well with the remedy in place, None without one: everything
-    arrives, no probe comes back, and no address fails or is taken without asking anybody.
+    arrives, no probe comes back, no address fails or is taken without asking anybody, and what was
+    reached still is.
     """
 
     outcome: Outcome
@@ -62,10 +67,12 @@ class Result(Struct, frozen=True):
     recorded: tuple[Played, ...]
     probes: tuple[Played, ...]
     detections: tuple[DetectionSeen, ...]
+    reaches: tuple[ReachSeen, ...]
     live: tuple[Played, ...]
     fixed: tuple[Played, ...] | None
     fixed_probes: tuple[Played, ...]
     fixed_detections: tuple[DetectionSeen, ...]
+    fixed_reaches: tuple[ReachSeen, ...]
     mended: bool | None
     differences: tuple[str, ...]
     deaf: tuple[str, ...]
@@ -87,7 +94,8 @@ class Result(Struct, frozen=True):
         if self.outcome != "reproduced" or self.mended is not None:
             return self.outcome == "reproduced" and bool(self.mended)
         failed = any(d.phase != "preferred" for d in self.detections)
-        return self.arrives and not self.returned and not failed
+        lost = any(r.end != "answered" for r in self.reaches)
+        return self.arrives and not (self.returned or failed or lost)
 
 
 def compare(design: Design, observed: Observed) -> Result:
@@ -105,22 +113,27 @@ def compare(design: Design, observed: Observed) -> Result:
     probes = tuple(against_tables(e) for e in design.probes)
     scene = _scene(observed, DETECTION)
     detections = seen_detections(design.segment, design.detections, scene)
+    reaches = seen_reaches(design.reaches, _scene(observed, REACHING))
     live = _story(design, design.live, _scene(observed, LIVE))
     fixed = None
     fixed_probes: tuple[Played, ...] = ()
     fixed_detections: tuple[DetectionSeen, ...] = ()
+    fixed_reaches: tuple[ReachSeen, ...] = ()
     if design.fixed is not None:
         fixed_probes = tuple(mended(e) for e in design.fixed.probes)
         scene = _scene(observed, FIXED_DETECTION)
         fixed_detections = seen_detections(design.segment, design.fixed.detections, scene)
+        fixed_reaches = seen_reaches(design.fixed.reaches, _scene(observed, FIXED_REACHING))
         fixed = _story(design, design.fixed.live, _scene(observed, FIXED))
-    told: tuple[Played | DetectionSeen, ...] = (
+    told: tuple[Played | DetectionSeen | ReachSeen, ...] = (
         *recorded,
         *probes,
         *detections,
+        *reaches,
         *live,
         *fixed_probes,
         *fixed_detections,
+        *fixed_reaches,
         *(fixed or ()),
     )
     left = tuple(_left(design, observed))
@@ -132,30 +145,39 @@ def compare(design: Design, observed: Observed) -> Result:
     outcome, why = _outcome(design, observed, live, differences, deaf)
     return Result(
         outcome=outcome,
-        why="; ".join((why, *_of_itself(probes, detections))),
+        why="; ".join((why, *_of_itself(probes, detections, reaches))),
         kernel=observed.kernel,
         recorded=recorded,
         probes=probes,
         detections=detections,
+        reaches=reaches,
         live=live,
         fixed=fixed,
         fixed_probes=fixed_probes,
         fixed_detections=fixed_detections,
-        mended=None if fixed is None else _is_mended(fixed, fixed_probes, fixed_detections),
+        fixed_reaches=fixed_reaches,
+        mended=None
+        if fixed is None
+        else _is_mended(fixed, fixed_probes, fixed_detections)
+        and keeps([r.end for r in reaches], [r.end for r in fixed_reaches]),
         differences=differences,
         deaf=deaf,
         left=left,
     )
 
 
-def _of_itself(probes: Sequence[Played], detections: Sequence[DetectionSeen]) -> Iterator[str]:
-    """What the guest hears of itself, and what it makes of that."""
+def _of_itself(
+    probes: Sequence[Played], detections: Sequence[DetectionSeen], reaches: Sequence[ReachSeen]
+) -> Iterator[str]:
+    """What the guest hears of itself, what it makes of that, and how it reaches itself."""
     if heard := " and ".join(p.expected.message for p in probes if p.arrived):
         yield f"the guest hears its own {heard}"
     if failed := [d for d in detections if d.phase in ("dadfailed", "gone")]:
         yield f"its duplicate detection fails for {_addresses(failed)}"
     if unasked := [d for d in detections if d.vacuous]:
         yield f"nobody hears it ask for {_addresses(unasked)}"
+    for one in reaches:
+        yield f"its ping of its own {one.expected.target} {REACH_ENDS[one.end]}"
 
 
 def _addresses(detections: Sequence[DetectionSeen]) -> str:

@@ -20,7 +20,7 @@ from hopback.datapath.netfilter.ruleset import Ruleset, ruleset_of
 from hopback.lab.devices import HOST
 from hopback.lab.nft.script import Unsaid, script
 from hopback.lab.segment import Segment, need
-from hopback.lab.steps import Facility, Step
+from hopback.lab.steps import Facility, Refused, Step
 from hopback.network.facts import Fact
 from hopback.snapshot.rows import Choice, FilterChain, FilterRule, FilterSet, Verdict
 
@@ -31,6 +31,7 @@ _BRIDGED: Mapping[str, tuple[ChainFamily, ...]] = {
     "arp": ("arp",),
 }
 """The families that see bridged packets by br_netfilter alone."""
+_ROUTED = frozenset({"ip", "inet"})
 _PASSED = frozenset({"prerouting", "forward", "postrouting"})
 _CALLS: Mapping[ChainFamily, str] = {"ip": "iptables", "ip6": "ip6tables", "arp": "arptables"}
 _NF = "net/bridge/bridge-nf-"
@@ -40,10 +41,12 @@ _TOLD_MAX = 20
 class Filters(Struct, frozen=True):
     """The steps that load them, what the model is to go by, and what is not as recorded.
 
-    ``notes`` say how it was done, ``gaps`` what is missing.
+    ``routed``: what the host routes meets them, too. ``notes`` say how it was done, ``gaps`` what
+    is missing.
     """
 
     steps: tuple[Step, ...]
+    routed: bool
     netfilter: Netfilter | None
     bridge_nf: NfState
     notes: tuple[str, ...]
@@ -61,17 +64,41 @@ class Filters(Struct, frozen=True):
 
 
 def filters_of(
-    model: Model, segment: Segment, partial: bool, capable: Collection[Facility]
+    model: Model,
+    segment: Segment,
+    partial: bool,
+    capable: Collection[Facility],
+    *,
+    routed: bool = False,
 ) -> Filters:
     """What of the host's filters is loaded. Raises Refused for what cannot be, by name.
 
-    With ``partial`` it is left out, and a gap.
+    With ``partial`` it is left out, and a gap. With ``routed`` those that routed packets meet are
+    loaded, too, as far as all of them can be.
     """
+    if not routed:
+        return _loaded(model, segment, partial, capable, routed=False)
+    try:
+        return _loaded(model, segment, partial, capable, routed=True)
+    except Refused as refused:
+        filters = _loaded(model, segment, partial, capable, routed=False)
+        gap = f"what NAT leads back to the guest is not played: {refused}"
+        return replace(filters, gaps=(*filters.gaps, gap))
+
+
+def _loaded(
+    model: Model,
+    segment: Segment,
+    partial: bool,
+    capable: Collection[Facility],
+    *,
+    routed: bool,
+) -> Filters:
     here = segment.bridge.id
     snapshot = model.network.snapshots[here.host]
     settings, notes = _settings(model.bridge_nf[here])
     listed = chosen(snapshot, here.netns)
-    listed = _reached(listed, _touching(listed, segment, settings))
+    listed = _reached(listed, _touching(listed, segment, settings, routed))
     gaps = list(_missing(listed, settings, partial, capable))
     if gaps:
         listed = _reached(listed, _possible(listed, capable))
@@ -88,6 +115,7 @@ def filters_of(
     gaps += _unlisted(model, segment, rules)
     return Filters(
         steps=tuple(_steps(settings, made.lines, capable)),
+        routed=routed and "nf_tables_ip" in capable,
         netfilter=netfilter_of(_as_made(rules)) if listed.chains else None,
         bridge_nf=settings,
         notes=(*notes, *_notes(listed)),
@@ -137,15 +165,17 @@ def _calling(nf: NfState, families: Collection[ChainFamily]) -> NfState:
     return replace(nf, calls={family: Fact(family in families, ()) for family in _CALLS})
 
 
-def _touching(listed: Listed, segment: Segment, nf: NfState) -> list[FilterChain]:
+def _touching(listed: Listed, segment: Segment, nf: NfState, routed: bool) -> list[FilterChain]:
     """The base chains that frames of the segment meet, and that do anything."""
     names = {id_.name for id_ in (*segment.names(), *segment.legs())}
-    return [row for row in listed.chains if _touches(row, names, nf) and _does(listed, row)]
+    return [row for row in listed.chains if _touches(row, names, nf, routed) and _does(listed, row)]
 
 
-def _touches(row: FilterChain, names: set[str], nf: NfState) -> bool:
+def _touches(row: FilterChain, names: set[str], nf: NfState, routed: bool) -> bool:
     if row.hook is None:
         return False
+    if routed and row.family in _ROUTED and row.hook != "ingress":
+        return True
     if row.hook in ("ingress", "egress"):
         return row.devices is None or not names.isdisjoint(row.devices)
     if row.family == "bridge":

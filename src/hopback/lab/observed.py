@@ -41,6 +41,18 @@ class Detected(Struct, frozen=True):
     phase: AddressPhase
 
 
+class Pinged(Struct, frozen=True):
+    """Who answered the ping whose request is called ``message``, None for nobody."""
+
+    message: str
+    answered_by: str | None
+
+
+def answer_to(message: str) -> str:
+    """What the answer to the ping ``message`` is called."""
+    return f"{message} answered"
+
+
 class SceneSeen(Struct, frozen=True):
     """What became of a scene.
 
@@ -60,6 +72,7 @@ class SceneSeen(Struct, frozen=True):
     uncounted: int = 0
     log: tuple[str, ...] | None = None
     detected: tuple[Detected, ...] = ()
+    pinged: tuple[Pinged, ...] = ()
 
 
 class Observed(Struct, frozen=True):

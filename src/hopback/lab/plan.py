@@ -1,6 +1,6 @@
 """From a network and one of its stations to the plan of a lab, and what the model expects of it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -8,12 +8,13 @@ from msgspec.structs import replace
 from hopback.datapath.effects import Place, World
 from hopback.datapath.model import Model
 from hopback.engines.dhcp import Exchange, follow
+from hopback.engines.flow import FlowEnd
 from hopback.engines.probe import ProbeKind, probe
-from hopback.lab import duplicates
 from hopback.lab.built import as_built, likely, neighbours, stirred
 from hopback.lab.cure import NAMES, Cure, cure
 from hopback.lab.duplicates import Detection, Guest, Nonce, guest_of
 from hopback.lab.filters import Filters, filters_of
+from hopback.lab.floating import Reach, floating_of
 from hopback.lab.neighbours import Kind
 from hopback.lab.predict import (
     Expected,
@@ -26,6 +27,7 @@ from hopback.lab.predict import (
     settles,
 )
 from hopback.lab.segment import Segment, segment_of
+from hopback.lab.stacks import Stacks, keeps
 from hopback.lab.staging import GUEST_SPOT, Staged, plan_of
 from hopback.lab.steps import Facility, Plan, Refused
 from hopback.network.model import Station
@@ -43,20 +45,25 @@ class Assumed(Struct, frozen=True):
 
 
 class Mended(Struct, frozen=True):
-    """What the model says of the scenes with the remedy in place."""
+    """What the model says of the scenes with the remedy in place.
+
+    ``keeps``: whether the guest still reaches what it reached without.
+    """
 
     name: str
     commands: tuple[str, ...]
     probes: tuple[Expected, ...]
     detections: tuple[Detection, ...]
+    reaches: tuple[Reach, ...]
     live: tuple[Expected, ...]
+    keeps: bool
 
     @property
     def well(self) -> bool:
         """Whether all is well then: as ``compare.Result.mended`` has it."""
         valid = all(d.phase == "preferred" and not d.vacuous for d in self.detections)
         heard = any(p.arrives for p in self.probes)
-        return valid and not heard and all(e.arrives for e in self.live)
+        return valid and self.keeps and not heard and all(e.arrives for e in self.live)
 
 
 class Design(Struct, frozen=True):
@@ -76,6 +83,7 @@ class Design(Struct, frozen=True):
     recorded: tuple[Expected, ...]
     probes: tuple[Expected, ...]
     detections: tuple[Detection, ...]
+    reaches: tuple[Reach, ...]
     live: tuple[Expected, ...]
     fixed: Mended | None
     after: str | None
@@ -100,8 +108,11 @@ def design(
     """
     segment = segment_of(model, station, partial, capable)
     kind, why = (uplink, "as you said") if uplink else likely(model, segment)
-    filters = filters_of(model, segment, partial, capable)
-    segment = replace(segment, gaps=(*segment.gaps, *filters.gaps))
+    floating, unplayed = floating_of(model, segment)
+    filters = filters_of(model, segment, partial, capable, routed=floating is not None)
+    floating = floating if filters.routed else None
+    gaps = (f"what NAT leads back to the guest is not played: {unplayed}",) if unplayed else ()
+    segment = replace(segment, gaps=(*segment.gaps, *filters.gaps, *gaps))
     guest = guest_of(model, station, nonce) if "ipv6" in capable else None
     built = as_built(model, segment, kind, filters)
     remedy = cure(fix, model, built, segment) if fix else None
@@ -115,16 +126,19 @@ def design(
     rings = any(n.rings for n in outside.values())
     labels = labels_for(segment.names(), GUEST_SPOT, station)
     alone = labels_for({**segment.names(), **segment.legs()}, GUEST_SPOT, station)
+    stacks = Stacks(segment, guest, floating)
+    reaches = stacks.reaches(model, alone)
     mended = None
     if remedy is not None:
         healed = remedy.model
         if not remedy.sticky:
-            after = filters_of(healed, segment, partial, capable)
+            after = filters_of(healed, segment, partial, capable, routed=filters.routed)
             healed = as_built(healed, segment, kind, after)
-        mended = _mended(healed, exchange, remedy, guest, (labels, alone), world, rings)
+        mended = _mended(healed, exchange, remedy, stacks, (labels, alone), world, rings)
+        mended = replace(mended, keeps=keeps(_ends(reaches), _ends(mended.reaches)))
     return Design(
         plan=plan_of(
-            Staged(model, segment, exchange, probes, outside, filters.steps, guest, remedy)
+            Staged(model, segment, exchange, probes, outside, filters.steps, stacks, remedy)
         ),
         exchange=exchange,
         segment=segment,
@@ -133,7 +147,8 @@ def design(
         guest=guest,
         recorded=recorded(model, exchange, alone),
         probes=tuple(probed(model, p, alone) for p in probes),
-        detections=duplicates.foretold(model, station, guest, alone) if guest else (),
+        detections=stacks.detections(model, alone),
+        reaches=reaches,
         live=lived(model, exchange, labels, world=world, rings=rings, sticky=False),
         fixed=mended,
         after=None if rings else settles(model, exchange, labels, world),
@@ -145,7 +160,7 @@ def _mended(
     model: Model,
     exchange: Exchange,
     remedy: Cure,
-    guest: Guest | None,
+    stacks: Stacks,
     labels: tuple[Labels, Labels],
     world: World,
     rings: bool,
@@ -156,9 +171,15 @@ def _mended(
         name=remedy.name,
         commands=remedy.commands,
         probes=tuple(probed(model, probe(model, station, kind), alone) for kind in PROBES),
-        detections=duplicates.foretold(model, station, guest, alone) if guest else (),
+        detections=stacks.detections(model, alone),
+        reaches=stacks.reaches(model, alone),
         live=lived(model, exchange, watched, world=world, rings=rings, sticky=remedy.sticky),
+        keeps=True,
     )
+
+
+def _ends(reaches: Sequence[Reach]) -> tuple[FlowEnd, ...]:
+    return tuple(reach.end for reach in reaches)
 
 
 def _notes(filters: Filters, guest: Guest | None, remedy: Cure | None) -> Iterator[str]:

@@ -90,11 +90,12 @@ def dropped_by(model: Model, journey: Trace, port: DevId) -> str:
     """The rule that drops the frame, or its copy towards ``port``; "" if none does."""
     for end in journey.ends:
         if end.fate == "lost" and end.dev in (port, None) and end.why.rule.startswith("filter-"):
-            return _rule_text(model, end.why)
+            return rule_text(model, end.why)
     return ""
 
 
-def _rule_text(model: Model, why: Why) -> str:
+def rule_text(model: Model, why: Why) -> str:
+    """The rule of a packet filter, or the chain with its policy, by which it decided."""
     ref = why.refs[0]
     snapshot = model.network.snapshots[ref.host]
     for rule in snapshot.filter_rules.rows:
@@ -202,7 +203,7 @@ def _expected(model: Model, leg: Leg, labels: Labels, *, whole: bool) -> Expecte
         lost_at = known[-1].spot if known else ""
         rule = leg.lost.why.rule
         why = leg.lost.what or (RULES[rule].text if rule in RULES else rule)
-        found = _rule_text(model, leg.lost.why) if rule.startswith("filter-") else ""
+        found = rule_text(model, leg.lost.why) if rule.startswith("filter-") else ""
     everywhere = tuple(_everywhere(leg.trace, labels)) if whole else None
     arrives = leg.lost is None
     return Expected(leg.message, arrives, tuple(known), lost_at, why, everywhere, filter=found)

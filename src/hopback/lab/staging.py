@@ -7,7 +7,7 @@ from msgspec import Struct
 from hopback.datapath.model import Model
 from hopback.engines.dhcp import Exchange
 from hopback.engines.probe import Probe
-from hopback.lab import duplicates
+from hopback.lab import duplicates, floating
 from hopback.lab.cure import Cure
 from hopback.lab.devices import (
     GUEST,
@@ -21,7 +21,6 @@ from hopback.lab.devices import (
     table_steps,
     vlan_steps,
 )
-from hopback.lab.duplicates import Guest
 from hopback.lab.neighbours import Neighbour
 from hopback.lab.predict import vlan_of
 from hopback.lab.scenes import (
@@ -37,6 +36,7 @@ from hopback.lab.scenes import (
     story,
 )
 from hopback.lab.segment import Segment, Wire
+from hopback.lab.stacks import Stacks
 from hopback.lab.steps import Plan, Scene, Spot, Step
 from hopback.lab.uplink import awaited
 
@@ -46,7 +46,7 @@ SERVER_SPOT = "the server"
 
 
 class Staged(Struct, frozen=True):
-    """What a plan is made of. ``guest`` is None where the lab's kernel has no IPv6."""
+    """What a plan is made of."""
 
     model: Model
     segment: Segment
@@ -54,7 +54,7 @@ class Staged(Struct, frozen=True):
     probes: tuple[Probe, ...]
     outside: Mapping[str, Neighbour]
     filters: tuple[Step, ...]
-    guest: Guest | None
+    stacks: Stacks
     cure: Cure | None
 
 
@@ -102,7 +102,7 @@ class _Stage:
         """By the recorded tables: the guest's probes, its stack's own, and each message."""
         before = self._reset.to(self.table)
         yield from probe_scenes(self._staged.probes, self._cast, before, recorded_name)
-        yield from self._detection(duplicates.DETECTION, before)
+        yield from self._by_itself(duplicates.DETECTION, floating.REACHING, before)
         yield from recorded_scenes(self._staged.exchange, self._cast, before)
 
     def lived(self) -> Iterator[Scene]:
@@ -120,13 +120,19 @@ class _Stage:
             return
         before = (*self._reset.to(self.table), *cure.steps)
         yield from probe_scenes(self._staged.probes, self._cast, before, fixed_name)
-        yield from self._detection(duplicates.FIXED_DETECTION, before)
+        yield from self._by_itself(duplicates.FIXED_DETECTION, floating.FIXED_REACHING, before)
         pinned = (*self._reset.to(cure.steps), *self._stir)
         yield story(FIXED, self._staged.exchange, self._cast, pinned, self._calm)
 
-    def _detection(self, name: str, before: tuple[Step, ...]) -> Iterator[Scene]:
-        if self._staged.guest is not None:
-            yield duplicates.scene(name, self._staged.guest, self._cast.guest, before)
+    def _by_itself(
+        self, detection: str, reaching: str, before: tuple[Step, ...]
+    ) -> Iterator[Scene]:
+        """What the guest's own stack does."""
+        stacks, at = self._staged.stacks, self._cast.guest
+        if stacks.guest is not None:
+            yield duplicates.scene(detection, stacks.guest, at, before)
+        if stacks.floating is not None:
+            yield floating.scene(reaching, stacks.floating, self._staged.segment, at, before)
 
 
 def _spots(

@@ -84,12 +84,21 @@ class Detect(Struct, frozen=True):
     prefix_len: int = 64
 
 
+class Ping(Struct, frozen=True):
+    """The stack of the device at spot ``at`` sends ``packet``, an echo request, to ``target``."""
+
+    message: str
+    at: str
+    target: str
+    packet: bytes
+
+
 class Scene(Struct, frozen=True):
     """Something that is played and watched: ``before`` prepares it, ``afterwards`` calms it down.
 
-    First the ``sends``, then one after the other the ``detects``. A message that is awaited longer
-    than ``patience`` seconds ends the scene; ``settle`` seconds after the last frame the curtain
-    falls.
+    First the ``sends``, then one after the other the ``detects``, then the ``pings``. A message
+    that is awaited longer than ``patience`` seconds ends the scene (an answer to a ping, the ping);
+    ``settle`` seconds after the last frame the curtain falls.
     """
 
     name: str
@@ -99,6 +108,7 @@ class Scene(Struct, frozen=True):
     patience: float = 0.5
     settle: float = 0.02
     detects: tuple[Detect, ...] = ()
+    pings: tuple[Ping, ...] = ()
 
 
 class Bonded(Struct, frozen=True):

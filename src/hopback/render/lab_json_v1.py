@@ -9,9 +9,11 @@ from hopback.frames.mac import format_mac
 from hopback.lab.compare import Played, Result
 from hopback.lab.detected import DetectionSeen
 from hopback.lab.duplicates import Detection
+from hopback.lab.floating import Reach
 from hopback.lab.observed import Learned, Observed
 from hopback.lab.plan import Design
 from hopback.lab.predict import Expected
+from hopback.lab.reached import ReachSeen
 from hopback.lab.scenes import FIXED, LIVE
 from hopback.render.json_v1 import ProblemV1, encode, problem_v1
 from hopback.snapshot.table import Problem
@@ -88,6 +90,7 @@ class DetectionV1(Struct, frozen=True):
     """The guest's duplicate detection for one address; the phase is null if it was not played.
 
     ``heard`` is false if it asks and nobody gets the question: then ``preferred`` means nothing.
+    ``dropped_by`` is the rule of a packet filter that is foretold to keep the probe from the guest.
     """
 
     address: str
@@ -95,6 +98,7 @@ class DetectionV1(Struct, frozen=True):
     returned: bool
     heard: bool
     hops: tuple[PassingV1, ...]
+    dropped_by: str | None = None
 
 
 class DetectionsV1(Struct, frozen=True):
@@ -111,6 +115,27 @@ class DetectionsV1(Struct, frozen=True):
     fixed_observed: tuple[DetectionV1, ...] | None
 
 
+class ReachV1(Struct, frozen=True):
+    """The guest pings an address that NAT leads back to it; ``end`` is null if it was not played.
+
+    ``hops`` are the request's. ``lost_at`` is where that was seen last, null if the guest took it.
+    """
+
+    target: str
+    end: Literal["answered", "another-address", "request-lost", "reply-lost", "out-of-sight"] | None
+    lost_at: str | None
+    hops: tuple[PassingV1, ...]
+
+
+class ReachesV1(Struct, frozen=True):
+    """The pings, foretold and played; ``fixed_…`` with the remedy, null without one."""
+
+    predicted: tuple[ReachV1, ...]
+    observed: tuple[ReachV1, ...]
+    fixed_predicted: tuple[ReachV1, ...] | None
+    fixed_observed: tuple[ReachV1, ...] | None
+
+
 class LabFixV1(Struct, frozen=True):
     """The remedy that was tried."""
 
@@ -124,7 +149,7 @@ class LabV1(Struct, frozen=True):
     """The document; ``runner`` is where it ran, ``gaps`` how the lab differs from the host.
 
     ``notes`` say how something was rebuilt. ``duplicate_detection`` is null where the lab's kernel
-    has no IPv6.
+    has no IPv6, ``floating_address`` where no address leads back to the guest.
     """
 
     schema: Literal["hopback.lab/1"]
@@ -138,6 +163,7 @@ class LabV1(Struct, frozen=True):
     predicted: tuple[SceneV1, ...]
     observed: tuple[SceneV1, ...]
     duplicate_detection: DetectionsV1 | None
+    floating_address: ReachesV1 | None
     left: tuple[LeftV1, ...]
     fix: LabFixV1 | None
     differences: tuple[str, ...]
@@ -169,6 +195,7 @@ def lab_json(
             predicted=_predicted(design),
             observed=_observed(observed, result),
             duplicate_detection=_detections(design, result),
+            floating_address=_reaches(design, result) if design.reaches else None,
             left=tuple(LeftV1(c.what, c.foretold, c.seen) for c in result.left),
             fix=_fix(design, result),
             differences=result.differences,
@@ -257,13 +284,34 @@ def _detections(design: Design, result: Result) -> DetectionsV1 | None:
 
 def _foretold_detection(told: Detection) -> DetectionV1:
     hops = tuple(PassingV1(p.spot, p.way, p.why, None) for p in told.path)
-    return DetectionV1(str(told.address), told.phase, told.returned, told.heard, hops)
+    address, rule = str(told.address), told.filter or None
+    return DetectionV1(address, told.phase, told.returned, told.heard, hops, rule)
 
 
 def _seen_detection(seen: DetectionSeen) -> DetectionV1:
     hops = tuple(PassingV1(s.spot, s.way, "", s.at) for s in seen.seen)
     address = str(seen.expected.address)
     return DetectionV1(address, seen.phase, seen.returned, seen.heard, hops)
+
+
+def _reaches(design: Design, result: Result) -> ReachesV1:
+    mended = design.fixed
+    return ReachesV1(
+        predicted=tuple(map(_foretold_reach, design.reaches)),
+        observed=tuple(map(_seen_reach, result.reaches)),
+        fixed_predicted=tuple(map(_foretold_reach, mended.reaches)) if mended else None,
+        fixed_observed=tuple(map(_seen_reach, result.fixed_reaches)) if mended else None,
+    )
+
+
+def _foretold_reach(told: Reach) -> ReachV1:
+    hops = tuple(PassingV1(p.spot, p.way, p.why, None) for p in told.path)
+    return ReachV1(str(told.target), told.end, told.lost_at or None, hops)
+
+
+def _seen_reach(seen: ReachSeen) -> ReachV1:
+    hops = tuple(PassingV1(s.spot, s.way, "", s.at) for s in seen.seen)
+    return ReachV1(str(seen.expected.target), seen.end, seen.lost_at or None, hops)
 
 
 def _fix(design: Design, result: Result) -> LabFixV1 | None:

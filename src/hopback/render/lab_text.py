@@ -9,6 +9,8 @@ from hopback.lab.detected import ENDS, DetectionSeen
 from hopback.lab.neighbours import Kind
 from hopback.lab.plan import Assumed, Design, Mended
 from hopback.lab.predict import Passing
+from hopback.lab.reached import ENDS as REACH_ENDS
+from hopback.lab.reached import ReachSeen
 from hopback.lab.steps import Step
 from hopback.render.page import Page, Span, Style
 
@@ -39,7 +41,7 @@ def render_lab(design: Design, result: Result, where: str, width: int = 80) -> P
     for played in result.recorded:
         end = "arrives" if played.arrived else f"is lost at {played.lost_at}"
         _against_tables(page, played, end)
-    _of_itself(page, result.probes, result.detections)
+    _of_itself(page, result.probes, result.detections, result.reaches)
     page.blank()
     page.spans(Span("The story: the guest speaks, then asks for a lease", "strong"))
     _story(page, result.live)
@@ -49,7 +51,7 @@ def render_lab(design: Design, result: Result, where: str, width: int = 80) -> P
         page.spans(Span(f"The same with {design.fixed.name}", "strong"))
         for command in design.fixed.commands:
             page.exact(f"$ {command}", 2, "command")
-        _of_itself(page, result.fixed_probes, result.fixed_detections)
+        _of_itself(page, result.fixed_probes, result.fixed_detections, result.fixed_reaches)
         _story(page, result.fixed or ())
         _mended(page, design.fixed, result)
     _list(page, "Differences", result.differences)
@@ -77,6 +79,8 @@ def render_plan(design: Design, width: int = 80) -> Page:
             page.say(f"{send.at} sends {send.message}{heard}", 2, lead="→ ")
         for detect in scene.detects:
             page.say(f"{detect.at} gets the address {detect.address}", 2, lead="→ ")
+        for ping in scene.pings:
+            page.say(f"{ping.at} pings {ping.target}", 2, lead="→ ")
         _steps(page, scene.afterwards)
     _list(page, "Assumed", [*(_assumption(a) for a in design.assumed), *design.notes])
     _list(page, "Not rebuilt", design.segment.gaps)
@@ -108,12 +112,35 @@ def _against_tables(page: Page, played: Played, end: str) -> None:
     _filter(page, played.expected.filter, 12)
 
 
-def _of_itself(page: Page, probes: Sequence[Played], detections: Sequence[DetectionSeen]) -> None:
-    """What the guest hears of its own probes, and how its stack's detection ends."""
+def _of_itself(
+    page: Page,
+    probes: Sequence[Played],
+    detections: Sequence[DetectionSeen],
+    reaches: Sequence[ReachSeen],
+) -> None:
+    """What the guest hears of its own probes, how its stack's detection ends, what it reaches."""
     for played in probes:
         _against_tables(page, played, "comes back" if played.arrived else "does not come back")
     for one in detections:
         _detection(page, one)
+    for ping in reaches:
+        _reach(page, ping)
+
+
+def _reach(page: Page, one: ReachSeen) -> None:
+    lead = f"{'PING':<10}"
+    at = f" at {one.lost_at}" if one.lost_at else ""
+    said = f"{one.expected.target} {REACH_ENDS[one.end]}{at}"
+    if one.differences or one.expected.end == "out-of-sight":
+        says = "the model says otherwise" if one.differences else "the model cannot tell"
+        page.say(f"{said}; {says}", 2, "warn", lead)
+        return
+    page.say(f"{said}, as the model says", 2, "" if one.end == "answered" else "bad", lead)
+    if one.end != "answered":
+        for hop in one.expected.path:
+            page.say(_hop(hop), 14)
+        page.say(one.expected.why, 12, "muted")
+        _filter(page, one.expected.filter, 12)
 
 
 def _filter(page: Page, rule: str, indent: int) -> None:
@@ -133,7 +160,6 @@ def _detection(page: Page, one: DetectionSeen) -> None:
     unasked = ", but nobody hears it ask" if one.vacuous else ""
     said = f"{one.expected.address} {end}{heard}{unasked}, as the model says"
     page.say(said, 2, "" if one.phase == "preferred" else "bad", lead)
-    _filter(page, one.expected.filter, 12)
     if one.phase in ("dadfailed", "gone"):
         for hop in one.expected.path:
             why = f": {hop.why}" if hop.why else ""

@@ -8,16 +8,23 @@ import struct
 import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import closing
 from ipaddress import IPv6Address
 
-from hopback.frames.codec import decode
-from hopback.frames.ipv6 import Ipv6
-from hopback.frames.nd import Ns
 from hopback.lab.netns.build import Lab
 from hopback.lab.netns.kernel_log import KernelLog
 from hopback.lab.netns.observer import Observer, PacketType, Stamped
-from hopback.lab.observed import AddressPhase, Detected, SceneSeen, Sight, Way
-from hopback.lab.steps import Detect, Plan, Refused, Scene, Send, Spot, Step
+from hopback.lab.netns.stack import ECHO_HEADER, Echo, Pinger, said
+from hopback.lab.observed import (
+    AddressPhase,
+    Detected,
+    Pinged,
+    SceneSeen,
+    Sight,
+    Way,
+    answer_to,
+)
+from hopback.lab.steps import Detect, Ping, Plan, Refused, Scene, Send, Spot, Step
 
 SIOCGIFFLAGS = 0x8913
 IFF_RUNNING = 0x40
@@ -28,7 +35,7 @@ _AT_ONCE = 512
 _CANARY_SECONDS = 1.0
 _DRAIN_SECONDS = 5.0
 _DETECT_SECONDS = 5.0
-_DETECT_LOOK = 0.02
+_LOOK = 0.02
 _TAGS = (b"\x81\x00", b"\x88\xa8")
 
 # A pause frame to the reserved address: every bridge drops it before it learns or forwards
@@ -79,6 +86,7 @@ class Stage:
             uncounted=script.uncounted,
             log=self._log.lines() if self._log else None,
             detected=tuple(script.detected),
+            pinged=tuple(script.pinged),
         )
 
     def _perform(self, script: "_Script") -> None:
@@ -90,20 +98,35 @@ class Stage:
             self._watch(script, 0)
         for detect in script.scene.detects:
             self._detect(script, detect)
+        for ping in script.scene.pings:
+            self._ping(script, ping)
         self._watch(script, script.scene.settle)
 
     def _detect(self, script: "_Script", detect: Detect) -> None:
         """Give the address to the device, and watch until its detection is over."""
         spot = self._by_label[detect.at]
-        script.listen_for(detect)
+        script.listen_for(IPv6Address(detect.address), detect.message)
         line = f"address add {detect.address}/{detect.prefix_len} dev {spot.device}"
         self._lab.take([Step(spot.space, "ip", line)])
         end = time.monotonic() + _DETECT_SECONDS
         phase: AddressPhase = "tentative"
         while phase == "tentative" and time.monotonic() < end:
-            self._watch(script, _DETECT_LOOK)
+            self._watch(script, _LOOK)
             phase = self._lab.phase(spot, detect.address)
         script.detected.append(Detected(detect.message, phase))
+
+    def _ping(self, script: "_Script", ping: Ping) -> None:
+        """Let the stack ask, and watch until somebody answers."""
+        body = ping.packet[ECHO_HEADER:]
+        script.listen_for(Echo(reply=False, body=body), ping.message)
+        script.listen_for(Echo(reply=True, body=body), answer_to(ping.message))
+        by = None
+        with closing(Pinger(self._lab.spaces[self._by_label[ping.at].space], ping)) as pinger:
+            end = time.monotonic() + script.scene.patience
+            while by is None and time.monotonic() < end:
+                self._watch(script, _LOOK)
+                by = pinger.answered_by()
+        script.pinged.append(Pinged(ping.message, by))
 
     def _send(self, spot: Spot, frame: bytes) -> None:
         try:
@@ -186,11 +209,12 @@ class _Script:
         self.strangers = 0
         self.uncounted = 0
         self.detected: list[Detected] = []
+        self.pinged: list[Pinged] = []
         self._began = began
         self._copies = copies
         self._passed: Counter[tuple[str, Way, str]] = Counter()
         self._names = {_untagged(send.frame): send.message for send in scene.sends}
-        self._probes: dict[IPv6Address, str] = {}
+        self._of_stacks: dict[IPv6Address | Echo, str] = {}
         self._token = b""
 
     def next_canary(self) -> None:
@@ -201,17 +225,17 @@ class _Script:
         """The frame that is sent out of ``spot``, and of no other."""
         return (_CANARY + self._token + spot.label.encode()).ljust(60, b"\0")
 
-    def listen_for(self, detect: Detect) -> None:
-        """From now on the probes for that address are frames of the scene."""
-        self._probes[IPv6Address(detect.address)] = detect.message
+    def listen_for(self, what: IPv6Address | Echo, message: str) -> None:
+        """From now on what a stack says of that kind are frames of the scene."""
+        self._of_stacks[what] = message
 
     def note(self, spot: str, way: Way, frame: bytes, at: int) -> None:
         """A frame that passed."""
         plain = _untagged(frame)
         message = self._names.get(plain)
-        if message is None and self._probes:
-            asked = probed_address(plain)
-            message = self._probes.get(asked) if asked else None
+        if message is None and self._of_stacks:
+            told = said(plain)
+            message = self._of_stacks.get(told) if told else None
         if message is None:
             self.strangers += 1
             return
@@ -229,14 +253,6 @@ def _untagged(frame: bytes) -> bytes:
     while frame[12:14] in _TAGS:
         frame = frame[:12] + frame[16:]
     return frame
-
-
-def probed_address(frame: bytes) -> IPv6Address | None:
-    """The address that an untagged frame of duplicate detection asks for (RFC 4862 5.4.2)."""
-    packet = decode(frame).payload
-    if not isinstance(packet, Ipv6) or not isinstance(packet.payload, Ns):
-        return None
-    return packet.payload.target if packet.src.is_unspecified else None
 
 
 def _sender(lab: Lab, space: str) -> socket.socket:
