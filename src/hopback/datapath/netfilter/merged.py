@@ -17,7 +17,9 @@ def groups(rule: FilterRule) -> Iterator[tuple[Step, ...]]:
     """The steps in order; those that may be one comparison come together."""
     steps, at = rule.steps, 0
     while at < len(steps):
-        count = 1 if rule.text.startswith("-") else _length(steps, at)  # iptables has no part in it
+        # iptables has no part in it
+        alone = rule.backend == "legacy" or rule.text.startswith("-")
+        count = 1 if alone else _length(steps, at)
         yield steps[at : at + count]
         at += count
 

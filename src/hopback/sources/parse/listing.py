@@ -13,6 +13,12 @@ from hopback.sources.parse.fields import int_or_none
 CUT = re.compile(r"\[?(?:\.\.\.|…)\]?|\[snip\]|<snip>", re.IGNORECASE)
 """How people mark what they left out of a paste."""
 
+REFUSAL = re.compile(
+    r".*(?:command not found|[Pp]ermission denied|Operation not permitted|No such file"
+    r"|must be root|[Ii]nvalid argument|[Nn]ot supported|can't initialize|nable to initialize)"
+)
+"""What shells, and the programs of packet filters, print instead of a listing."""
+
 _ECHO = re.compile(
     r"\s*(?:\S{0,80}(?: \S{1,80})?[#$>+%]|\+)\s*(?:sudo\s+)?"
     r"(?:/\S+/)?(?:ip|bridge|brctl|ifconfig|arp)\b"

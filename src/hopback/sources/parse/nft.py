@@ -5,7 +5,7 @@ import re
 from hopback.snapshot.rows import FilterChain, FilterRule, FilterSet, PacketFilter, Row
 from hopback.snapshot.table import Problem
 from hopback.sources.parse.base import Parsed, Text
-from hopback.sources.parse.listing import unreadable
+from hopback.sources.parse.listing import REFUSAL, unreadable
 from hopback.sources.parse.nftables.blocks import NFT_LINE, read_text
 from hopback.sources.parse.nftables.objects import read_json
 from hopback.sources.parse.nftables.ruleset import Ruleset
@@ -13,11 +13,6 @@ from hopback.sources.parse.nftables.ruleset import Ruleset
 COMMANDS: tuple[tuple[str, ...], ...] = (("nft", "list"),)
 SHAPE: re.Pattern[str] | None = re.compile(rf"{NFT_LINE}|\{{\"nftables\": ?\[")
 FILLS: tuple[type[Row], ...] = (FilterChain, FilterRule, FilterSet, PacketFilter)
-
-_COMPLAINT = re.compile(
-    r".*(?:command not found|[Pp]ermission denied|Operation not permitted|No such file"
-    r"|must be root|[Ii]nvalid argument|[Nn]ot supported|nable to initialize)"
-)
 
 
 def parse(text: Text) -> Parsed:
@@ -33,7 +28,7 @@ def parse(text: Text) -> Parsed:
         problems += read_json(text, ruleset)
     else:
         for index, line in text.numbered():
-            if line[:1].strip() and "{" not in line and _COMPLAINT.match(line):
+            if line[:1].strip() and "{" not in line and REFUSAL.match(line):
                 problems.append(unreadable(text, index, "the filter was not shown"))
         problems += read_text(text, ruleset)
     return Parsed(ruleset.rows(), [*problems, *ruleset.problems])

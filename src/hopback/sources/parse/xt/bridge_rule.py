@@ -256,7 +256,7 @@ def _target(target: Sequence[Option]) -> tuple[Step, ...]:
         read = _TARGETS.get(name)
         if read is not None:
             return read(rest)
-        if name and not rest:
+        if name and not rest and name not in _OPAQUE:
             return (Verdict("jump", name),)
     except (KeyError, ValueError):
         pass
@@ -296,9 +296,6 @@ _TARGETS: dict[str, Callable[[dict[str, Option]], tuple[Step, ...]]] = {
     "dnat": _new_mac("ether daddr", ("--to-dst", "--to-destination"), "--dnat-target"),
     "snat": _new_mac("ether saddr", ("--to-src", "--to-source"), "--snat-target"),
     "mark": _set_mark,
-    **dict.fromkeys(("redirect", "arpreply"), lambda rest: _unknown()),
 }
-
-
-def _unknown() -> tuple[Step, ...]:
-    raise ValueError("the bridge's own address, or an answer")
+_OPAQUE = frozenset({"redirect", "arpreply"})
+"""Targets that need the bridge's own address, or answer."""

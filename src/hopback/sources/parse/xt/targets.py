@@ -33,6 +33,9 @@ HARMLESS = frozenset({
 })  # fmt: skip
 """Targets after which the same packet goes on to the next rule, as far as filters can tell."""
 
+_OPAQUE = frozenset({"TEE", "TPROXY", "SET", "SYNPROXY", "ECN", "CLUSTERIP", "DNPT", "SNPT"})
+"""Targets that are known not to be chains, and nothing more."""
+
 
 class Where(NamedTuple):
     """``six`` for IPv6, and the chain that the rule stands in."""
@@ -55,7 +58,7 @@ def target_steps(target: Option, rest: Sequence[Option], where: Where) -> tuple[
     if name in HARMLESS:
         return ()
     read = _TARGETS.get(name)
-    if read is None and not rest and name:
+    if read is None and not rest and name and name not in _OPAQUE:
         return (Verdict("jump", name),)
     try:
         if read is None or len(rest) != len({option.name for option in rest}):
@@ -199,12 +202,4 @@ _TARGETS: dict[str, _Reader] = {
     "TOS": _tos,
     "TTL": _ttl("ip ttl", "--ttl-set"),
     "HL": _ttl("ip6 hoplimit", "--hl-set"),
-    **dict.fromkeys(
-        ("TEE", "TPROXY", "SET", "SYNPROXY", "ECN", "CLUSTERIP", "DNPT", "SNPT"),
-        lambda options, where: _unknown(),
-    ),
 }
-
-
-def _unknown() -> tuple[Step, ...]:
-    raise ValueError("known by name only")
