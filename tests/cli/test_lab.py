@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from hopback.lab.netns.isolate import facilities
 from hopback.render.lab_json_v1 import LabV1
 from tests.cli.conftest import Run
 from tests.reconstructions import PASTE, ROOT, healthy_paste
@@ -162,6 +163,20 @@ def test_text_names_the_rule_and_what_it_heals_or_hides(run: Run) -> None:
     assert "fails (dadfailed), as the model says" in failed.stdout
     assert "hairpin is on" in failed.stdout
     assert max(map(len, failed.stdout.splitlines())) <= 80
+
+
+@pytest.mark.kernel("nft")
+def test_kernel_that_has_what_is_needed_is_chosen(run: Run) -> None:
+    """Where the user-mode one cannot load the filters of IP, the running one may."""
+    if "nf_tables_ip" not in facilities():
+        pytest.skip("needs nf_tables")
+    text = PASTE.read_text()
+    text += "root@cmp12:~# sysctl net.bridge\nnet.bridge.bridge-nf-call-iptables = 1\n"
+    rules = ("*filter", ":FORWARD ACCEPT [0:0]", "-A FORWARD -p udp --dport 9 -j DROP", "COMMIT")
+    text += "root@cmp12:~# iptables-save\n" + "".join(f"{rule}\n" for rule in rules)
+    shown = run("lab", "-", "--plan", stdin=text)
+    assert shown.exit_code == 0
+    assert "udp dport 9 drop" in shown.stdout
 
 
 def test_plan_shows_filters_and_settings_as_they_are_typed(run: Run) -> None:

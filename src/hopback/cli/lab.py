@@ -1,6 +1,9 @@
 """``hopback lab``: the incident rebuilt on a real kernel, beside what the model says."""
 
+import functools
 import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Literal, NamedTuple
 
 import click
@@ -25,7 +28,7 @@ from hopback.lab.netns import isolate
 from hopback.lab.netns.runner import NetnsRunner
 from hopback.lab.observed import Runner
 from hopback.lab.plan import FIXES, Design, design
-from hopback.lab.steps import Refused
+from hopback.lab.steps import Facility, Refused
 from hopback.lab.uml import runner as uml
 from hopback.lab.uml.find import UmlMissing, find
 from hopback.network.build import build
@@ -36,6 +39,10 @@ Where = Literal["netns", "uml"]
 _WORDS: dict[Where, str] = {
     "netns": "the running kernel, in network namespaces",
     "uml": "a user-mode kernel",
+}
+_FACILITIES: dict[Where, Callable[[], tuple[Facility, ...]]] = {
+    "netns": isolate.facilities,
+    "uml": uml.facilities,
 }
 
 
@@ -70,7 +77,8 @@ class Output(NamedTuple):
     "--in",
     "where",
     type=click.Choice(["netns", "uml"]),
-    help="On the running kernel, or on a user-mode one.  [default: uml where it is installed]",
+    help="On the running kernel, or on a user-mode one.  [default: uml where it is installed and"
+    " has what it needs]",
 )
 @click.option(
     "--server",
@@ -132,19 +140,18 @@ def command(
         else choose_only(case.model)
     )
     place = choose_server(case.network, chosen, server) if server is not None else None
-    runner = where or _place(keep)
-    capable = uml.facilities() if runner == "uml" else isolate.facilities()
+    planned = functools.partial(
+        design,
+        case.model,
+        chosen,
+        uplink=uplink,
+        fix=fix,
+        server=place,
+        nonce=nonce,
+        partial=partial,
+    )
     try:
-        made = design(
-            case.model,
-            chosen,
-            uplink=uplink,
-            fix=fix,
-            server=place,
-            nonce=nonce,
-            partial=partial,
-            capable=capable,
-        )
+        runner, made = _made(planned, (where,) if where else _places(keep))
         if only_plan:
             return exits.worst((read.code, _show_plan(made, color)))
         output = Output(as_json, color, read.problems)
@@ -152,6 +159,14 @@ def command(
     except Refused as refused:
         complain(str(refused))
         return exits.DENIED if refused.denied else exits.UNREAD
+
+
+def _made(planned: Callable[..., Design], places: Sequence[Where]) -> tuple[Where, Design]:
+    """The plan for the first of the places whose kernel has what it needs."""
+    for place in places[:-1]:
+        with suppress(Refused):
+            return place, planned(capable=_FACILITIES[place]())
+    return places[-1], planned(capable=_FACILITIES[places[-1]]())
 
 
 def _show_plan(made: Design, color: str) -> int:
@@ -179,12 +194,12 @@ def _play(made: Design, place: Where, keep: bool, output: Output) -> int:
     return exits.CLEAR if result.well else exits.FOUND
 
 
-def _place(keep: bool) -> Where:
-    """The user-mode kernel where there is one: what happens in it cannot touch the host."""
+def _places(keep: bool) -> tuple[Where, ...]:
+    """The user-mode kernel first where there is one: what happens in it cannot touch the host."""
     if keep:
-        return "netns"
+        return ("netns",)
     try:
         find()
     except UmlMissing:
-        return "netns"
-    return "uml"
+        return ("netns",)
+    return ("uml", "netns")

@@ -97,8 +97,8 @@ def _loaded(
     here = segment.bridge.id
     snapshot = model.network.snapshots[here.host]
     settings, notes = _settings(model.bridge_nf[here])
-    listed = chosen(snapshot, here.netns)
-    listed = _reached(listed, _touching(listed, segment, settings, routed))
+    every = chosen(snapshot, here.netns)
+    listed = _reached(every, _touching(every, segment, settings, routed))
     gaps = list(_missing(listed, settings, partial, capable))
     if gaps:
         listed = _reached(listed, _possible(listed, capable))
@@ -112,7 +112,7 @@ def _loaded(
     if "br_netfilter" not in capable:
         settings = _calling(settings, ())
     rules = ruleset_of(snapshot, here.netns, listed)
-    gaps += _unlisted(model, segment, rules)
+    gaps += _unlisted(model, segment, ruleset_of(snapshot, here.netns, every))
     return Filters(
         steps=tuple(_steps(settings, made.lines, capable)),
         routed=routed and "nf_tables_ip" in capable,
@@ -129,8 +129,14 @@ def _as_made(rules: Ruleset) -> Ruleset:
 
 
 def _unlisted(model: Model, segment: Segment, rules: Ruleset) -> Iterator[str]:
-    """What is known to filter the segment's frames, and of which there are no rules to load."""
+    """What is known to filter the segment's frames, and of which there are no rules to load.
+
+    And ports whose names the rules do not know.
+    """
     names = {wire.port.id.name for wire in segment.wires}
+    for wire in segment.wires:
+        if rules.chains and wire.name != wire.port.id.name:
+            yield f"filters do not know {wire.port.id.name!r} as {wire.name}"
     for unseen in rules.unseen:
         bridged = unseen.family in ("bridge", "netdev")
         if bridged and (unseen.devices is None or not names.isdisjoint(unseen.devices)):

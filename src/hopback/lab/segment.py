@@ -225,4 +225,5 @@ def _shared(wires: tuple[Wire, ...]) -> Iterator[str]:
     count = Counter(w.station.mac for w in wires if w.station)
     for mac, times in count.items():
         if times > 1:
-            yield f"{times} guests have the address {format_mac(mac)}: built as recorded"
+            what = f"{times} guests have the address {format_mac(mac)}: built as recorded"
+            yield f"{what}, but only one has a stack that answers"
