@@ -26,7 +26,7 @@ def test_every_rule_is_compared_with_a_kernel() -> None:
 def test_a_seed_gives_the_same_cases_in_every_process() -> None:
     """Else a mismatch could not be seen again: sets of text have another order in each process."""
     one, other = (_cases(hash_seed) for hash_seed in ("1", "2"))
-    assert set(one) == set(areas())
+    assert set(one) == {name for name, area in areas().items() if not area.refusal()}
     assert one == other
 
 
@@ -36,6 +36,8 @@ def _cases(hash_seed: str) -> dict[str, str]:
         "from hashlib import sha256; from random import Random\n"
         "from tests.fidelity.areas import areas\n"
         "for name, area in areas().items():\n"
+        "    if area.refusal():\n"
+        "        continue  # to make a case may need the kernel already\n"
         "    cases = [area.generate(Random(seed)) for seed in range(20)]\n"
         "    print(name, sha256(repr(cases).encode()).hexdigest())\n"
     )

@@ -45,7 +45,8 @@ from tests.kernel.router_rig import (
 
 _FAMILIES: frozenset[ChainFamily] = frozenset(("ip", "ip6", "arp"))
 _ARP = b"\x08\x06"
-_OWN = ("kvm1", "")
+OWN = ("kvm1", "")
+"""Host and namespace of the router in the model."""
 
 
 class IpArea:
@@ -125,10 +126,14 @@ def _datagram(raw: bytes) -> bytes | None:
 
 @lru_cache(maxsize=64)
 def _model(setup: Setup) -> Model:
-    settings = [f"net.{key} = {value}" for key, value in setup.settings]
-    text = _links(setup) + _addresses() + _routes() + _neighbours() + listing("sysctl", settings)
     filters = Netfilter(Ruleset(dev("")), _FAMILIES, ask=_asking(setup.rules))
-    return changed(model(text), netfilter={_OWN: filters})
+    return changed(model(described(setup)), netfilter={OWN: filters})
+
+
+def described(setup: Setup) -> str:
+    """The router as its tables tell of it, but for its filters."""
+    settings = [f"net.{key} = {value}" for key, value in setup.settings]
+    return _links(setup) + _addresses() + _routes() + _neighbours() + listing("sysctl", settings)
 
 
 def _links(setup: Setup) -> str:

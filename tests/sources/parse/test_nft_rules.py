@@ -207,9 +207,7 @@ VERDICTS = {
     "jump O-vnet8-mac": Verdict("jump", "O-vnet8-mac"),
     "goto a": Verdict("goto", "a"),
     "reject": Verdict("reject"),
-    "reject with icmp type port-unreachable": Verdict("reject"),
     "reject with icmpx admin-prohibited": Verdict("reject"),
-    "reject with tcp reset": Verdict("reject"),
     "queue": Verdict("queue"),
     "queue num 1-3 fanout,bypass": Verdict("queue"),
     "queue flags bypass to 5": Verdict("queue"),
@@ -221,6 +219,18 @@ VERDICTS = {
 @pytest.mark.parametrize("text", VERDICTS)
 def test_verdicts(text: str) -> None:
     assert read(f'{text} comment "why"') == [VERDICTS[text]]
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "number"),
+    [
+        ("reject with icmp type port-unreachable", "ip version", 4),
+        ("reject with icmpv6 no-route", "ip6 version", 6),
+        ("reject with tcp reset", "meta l4proto", 6),
+    ],
+)
+def test_an_answer_that_only_some_packets_can_get(text: str, key: str, number: int) -> None:
+    assert read(text) == [match(key, number), Verdict("reject")]
 
 
 def test_verdict_maps() -> None:

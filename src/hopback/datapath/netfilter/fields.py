@@ -92,7 +92,7 @@ class Packet:
 
     def _loaded(self, bits: Bits) -> int | None:
         """Bytes of the packet; one that the host itself sends has no link header yet."""
-        if bits.base == "link" and self.routed and not self.seen.indev:
+        if bits.base == "link" and self.routed and not (self.seen.indev or self.seen.physin):
             return None
         return load(self.raw, self.headers, bits, strict=self.strict)
 
@@ -190,7 +190,7 @@ _READERS: MappingProxyType[str, Reader] = MappingProxyType(
         "meta oif": lambda p: p.seen.outdev,
         "meta ibrname": lambda p: p.seen.bridge_in or None,
         "meta obrname": lambda p: p.seen.bridge_out or None,
-        "meta iiftype": lambda p: _ETHER if p.seen.indev else None,
+        "meta iiftype": lambda p: _ETHER if p.seen.indev or p.seen.outdev else None,
         "meta oiftype": lambda p: _ETHER if p.seen.outdev else None,
         "meta mark": lambda p: p.skb.mark,
         "meta pkttype": lambda p: p.packet_type,

@@ -68,25 +68,31 @@ def _ipv4(raw: bytes, at: int) -> Headers:
 
 
 def _ipv6(raw: bytes, at: int) -> Headers:
-    """__nft_set_pktinfo_ipv6_validate; ipv6_find_hdr looks for the last header."""
-    nothing = Headers(at, len(raw), IPV6)
+    """__nft_set_pktinfo_ipv6_validate; ipv6_find_hdr looks for the last header.
+
+    It finds extensions in a packet that is cut as well.
+    """
     if len(raw) - at < _V6_SIZE or raw[at] >> 4 != 6:
-        return nothing
+        return Headers(at, len(raw), IPV6)
     end = at + _V6_SIZE + _u16(raw, at + 4)
-    if end > len(raw):
-        return nothing
-    found = Headers(at, end, IPV6, transport=at)
+    found = _walked(raw, Headers(at, min(end, len(raw)), IPV6, transport=at))
+    return found if end <= len(raw) else found._replace(l4proto=None)
+
+
+def _walked(raw: bytes, found: Headers) -> Headers:
+    """With the extensions, and what follows them."""
+    at = found.network
     protocol, place = raw[at + 6], at + _V6_SIZE
     while protocol in _WALKED:
-        if place + 4 > end:
-            return nothing
         found = found._replace(extensions=(*found.extensions, protocol))
+        if place + 4 > found.end:
+            return found
         following, size = raw[place], (raw[place + 1] + 1) * 8
         if protocol == FRAGMENT:
             word, size = _u16(raw, place + 2), 8
             found = found._replace(fragment=word & 0xFFF8, parts=bool(word & 0xFFF9))
             if found.fragment:
-                return nothing if following in _WALKED else found._replace(l4proto=following)
+                return found if following in _WALKED else found._replace(l4proto=following)
         protocol, place = following, place + size
     return found._replace(l4proto=protocol, transport=place)
 

@@ -108,6 +108,8 @@ class Steps:
 
     def _together(self, group: Sequence[Step]) -> bool:
         """Matches by ``!=`` that nft may have made one of: then not all have to hold, but one."""
+        if any(isinstance(step, Match) and self._found(step.fields) is None for step in group):
+            return False
         held = [self._step(step) is True for step in group]
         return all(held) or (any(held) and self._asks_nft(COMPARES_AS_ONE, NO))
 

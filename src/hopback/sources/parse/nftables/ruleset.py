@@ -140,7 +140,7 @@ class Ruleset:
         found: list[Step] = []
         packets = None
         for one in statements:
-            found += steps(one, pairs)
+            found += steps(one, pairs, chain.table.family)
             if isinstance(one.tree, dict):
                 packets = packets if packets is not None else _packets(one.tree)
                 self._changed.update((chain.table, name) for name in _updated(one.tree))

@@ -160,11 +160,12 @@ def _words(t: Tokens) -> list[str]:
 
 
 def _reject(t: Tokens, word: str) -> Any:
-    if t.take("with"):
-        t.one()
-        t.take("type")
-        t.one()
-    return {word: None}
+    if not t.take("with"):
+        return {word: None}
+    kind = t.one()
+    t.take("type")
+    reason = t.one()
+    return {word: {"type": f"{kind} {reason}" if kind == "tcp" else kind}}
 
 
 _QUEUE_FLAGS = frozenset({"bypass", "fanout"})

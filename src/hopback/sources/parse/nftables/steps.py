@@ -48,23 +48,25 @@ def compact(tree: Any) -> str:
     return json.dumps(tree, separators=(",", ":"))
 
 
-def steps(statement: Statement, pairs: Mapping[str, int]) -> tuple[Step, ...]:
+def steps(statement: Statement, pairs: Mapping[str, int], family: str = "inet") -> tuple[Step, ...]:
     """What a statement does to the packet; nothing for those that only count or log.
 
-    ``pairs``: how many values the data of each named map of the table has.
+    ``pairs``: how many values the data of each named map of the table has. ``family``: its own.
     """
     try:
-        return _steps(statement, pairs)
+        return _steps(statement, pairs, family)
     except (Unknown, KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return (Opaque(statement.text),)  # also for JSON that is not as its schema says
 
 
-def _steps(statement: Statement, pairs: Mapping[str, int]) -> tuple[Step, ...]:
+def _steps(statement: Statement, pairs: Mapping[str, int], family: str) -> tuple[Step, ...]:
     ((name, inner),) = statement.tree.items()
     if name in _IDLE:
         if isinstance(inner, dict) and "map" in inner:
             raise Unknown("a lookup ends the rule where it finds nothing")
         return ()
+    if name == "reject":
+        return _reject(inner, family)
     if name in _VERDICTS or name in ("jump", "goto"):
         return (verdict(statement.tree),)
     if name in _UNSURE:
@@ -74,6 +76,22 @@ def _steps(statement: Statement, pairs: Mapping[str, int]) -> tuple[Step, ...]:
     if found := _OTHERS.get(name):
         return found(inner, statement)
     raise Unknown(name)
+
+
+def _reject(inner: Any, family: str) -> tuple[Step, ...]:
+    """nft does not list what packets must be for the answer to fit them (``meta nfproto ipv6``)."""
+    kind = str(inner.get("type")) if isinstance(inner, dict) else ""
+    key, number = _ANSWERED.get(kind, ("", 0))
+    if not key or key.partition(" ")[0] == family:
+        return (Verdict("reject"),)
+    return Match((Field(key),), ((number,),)), Verdict("reject")
+
+
+_ANSWERED = {
+    "icmp": ("ip version", 4),
+    "icmpv6": ("ip6 version", 6),
+    "tcp reset": ("meta l4proto", 6),
+}
 
 
 def verdict(tree: Any) -> Verdict:

@@ -1,0 +1,137 @@
+"""Networks of taps with rulesets of nftables: a bridge, and a bridge in a router."""
+
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from ipaddress import IPv6Address
+from pathlib import Path
+
+from hopback.sources.live.netlink import NETLINK_NETFILTER
+from tests.kernel.bridge_rig import KernelBridge, PortConfig
+from tests.kernel.nftables import Nftables
+from tests.kernel.router_rig import Router, Setup
+from tests.kernel.tap import drain
+
+LOCAL = "host"
+SILENCE = (
+    "table inet silence {\nchain c {\ntype filter hook output priority -400; policy drop;\n}\n}\n"
+)
+"""What the router would say by itself never leaves it, nor begins a connection."""
+
+_LOCAL = tuple(
+    (family, protocol)
+    for family, protocols in ((socket.AF_INET, (1, 6, 17)), (socket.AF_INET6, (6, 17, 58)))
+    for protocol in protocols
+)
+_ARP = b"\x08\x06"
+_FLUSH = struct.pack("=IHHIIBBH", 20, 1 << 8 | 2, 1 | 4, 0, 0, 0, 0, 0)  # IPCTNL_MSG_CT_DELETE
+
+
+_LOCAL = tuple(
+    (family, protocol)
+    for family, protocols in ((socket.AF_INET, (1, 6, 17)), (socket.AF_INET6, (6, 17, 58)))
+    for protocol in protocols
+)
+
+
+class FilteredBridge(KernelBridge):
+    """A bridge whose packet filters change from case to case; br_netfilter keeps out of it."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__([PortConfig()] * count)
+
+    def __enter__(self) -> "FilteredBridge":
+        super().__enter__()
+        with self._space:
+            for switch in Path("/proc/sys/net/bridge").glob("bridge-nf-call-*"):
+                switch.write_text("0")
+        self.nft = Nftables(self._space)
+        self._undo.callback(self.nft.close)
+        return self
+
+
+class FilteredRouter(Router):
+    """The namespace that bridges and routes, with rulesets; it says nothing by itself.
+
+    What it takes for itself is seen by raw sockets.
+    """
+
+    def __enter__(self) -> "FilteredRouter":
+        super().__enter__()
+        self._listeners = {key: self._listener(*key) for key in _LOCAL}
+        self._nft = Nftables(self._space)
+        self._undo.callback(self._nft.close)
+        with self._space:
+            self._tracking = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
+        self._undo.callback(self._tracking.close)
+        self._set: Setup | None = None
+        return self
+
+    def load(self, ruleset: str, setup: Setup) -> None:
+        """Another ruleset and other settings, and no connections."""
+        if setup != self._set:
+            self.set(setup)
+        self._set = setup
+        self._nft.load(SILENCE + ruleset)
+        self._tracking.send(_FLUSH)
+        self._tracking.recv(1 << 12)
+        self.take()
+
+    def inject(self, tap: str, frame: bytes) -> None:
+        """Let a frame arrive."""
+        os.write(self._taps[tap], frame)
+
+    def take(self) -> list[tuple[str, bytes]]:
+        """What has left since, by tap; what the host itself got, under ``LOCAL``."""
+        left = [
+            (name, frame)
+            for name, tap in self._taps.items()
+            for frame in drain(tap)
+            if frame[12:14] != _ARP  # it asks for neighbours
+        ]
+        got = [
+            (LOCAL, _as_told(family, *told))
+            for (family, _), listener in self._listeners.items()
+            for told in _received(listener)
+        ]
+        return left + got
+
+    def _listener(self, family: socket.AddressFamily, protocol: int) -> socket.socket:
+        with self._space:
+            made = socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol)
+        self._undo.callback(made.close)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        return made
+
+
+def local_packet(raw: bytes) -> bytes:
+    """A packet that the host took for itself, as ``FilteredRouter.take`` tells it.
+
+    Of IPv6 the addresses and what follows the last header are told.
+    """
+    packet = raw[14:]
+    if packet[0] >> 4 == 4:
+        return packet
+    protocol, at = packet[6], 40
+    while protocol in (0, 43, 60):
+        protocol, at = packet[at], at + (packet[at + 1] + 1) * 8
+    return packet[8:40] + packet[at:]
+
+
+def _as_told(family: socket.AddressFamily, data: bytes, source: str, target: bytes) -> bytes:
+    if family == socket.AF_INET:
+        return data
+    return IPv6Address(source).packed + target + data
+
+
+def _received(listener: socket.socket) -> Iterator[tuple[bytes, str, bytes]]:
+    """Packets with their source and (IPv6) destination."""
+    while True:
+        try:
+            data, extra, _, address = listener.recvmsg(1 << 16, 128)
+        except BlockingIOError:
+            return
+        target = next((value[:16] for _, _, value in extra), b"")
+        yield data, str(address[0]).partition("%")[0], target

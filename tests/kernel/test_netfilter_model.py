@@ -1,0 +1,23 @@
+"""The model of packet filters against the running kernel: a share of ``make fidelity``."""
+
+from random import Random
+
+import pytest
+
+from tests.fidelity.areas.netfilter import AREA
+from tests.fidelity.report import told
+from tests.fidelity.run import run
+from tests.kernel.tap import TUN
+
+pytestmark = pytest.mark.kernel(TUN, "nft")
+
+CASES = 60
+
+
+def test_random_rulesets_agree_and_every_mutant_is_caught() -> None:
+    refusal = AREA.refusal()
+    if refusal is not None:
+        pytest.skip(refusal)
+    tally = run(AREA, Random(1), lambda tally: tally.cases >= CASES)
+    assert tally.first is None, told(AREA.name, tally.first, 1)
+    assert tally.caught == AREA.rules
