@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from hopback.datapath.effects import Ask, Blind, Question, Why, World
 from hopback.datapath.netfilter.fields import Found, Packet, Undecided
+from hopback.datapath.netfilter.ipset import looked_up
 from hopback.datapath.netfilter.layout import needs_of
 from hopback.datapath.netfilter.mangle import Lacking, mangle
 from hopback.datapath.netfilter.match import compares, first_entry, masked, position
@@ -134,10 +135,13 @@ class Steps:
 
     def _matches(self, step: Match) -> bool:
         try:
-            found = self._found(step.fields)
+            lookup = self._lookup(step.set) if step.set else None
+            if lookup is not None and lookup.row.backend == "ipset":
+                found = looked_up(self._packet, lookup.row.kind, step.fields)
+            else:
+                found = self._found(step.fields)
             if found is None:
                 return _is_absent(step)
-            lookup = self._lookup(step.set) if step.set else None
             matches = compares(step, found, lookup)
         except Undecided:
             return self._asked(" ".join(field.key for field in step.fields))
