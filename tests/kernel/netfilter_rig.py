@@ -4,12 +4,15 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
+from functools import cache, lru_cache
 from ipaddress import IPv6Address
 from pathlib import Path
 
+from hopback.lab.netns.namespace import Namespace
 from hopback.sources.live.netlink import NETLINK_NETFILTER
 from tests.kernel.bridge_rig import KernelBridge, PortConfig
 from tests.kernel.nftables import Nftables
+from tests.kernel.rig import checked
 from tests.kernel.router_rig import Router, Setup
 from tests.kernel.tap import drain
 
@@ -78,6 +81,11 @@ class FilteredRouter(Router):
         self._tracking.recv(1 << 12)
         self.take()
 
+    def restore(self, tool: str, script: str) -> None:
+        """Other tables of x_tables for ``tool`` (iptables or ip6tables), instead of all of its."""
+        with self._space:
+            _restored(tool, script)
+
     def inject(self, tap: str, frame: bytes) -> None:
         """Let a frame arrive."""
         os.write(self._taps[tap], frame)
@@ -104,6 +112,25 @@ class FilteredRouter(Router):
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         return made
+
+
+@cache
+def _scratch() -> Namespace:
+    return Namespace.anonymous()
+
+
+@lru_cache(maxsize=8)
+def xtables_listing(tool: str, script: str) -> str:
+    """What ``tool``-legacy-save prints of the tables."""
+    with _scratch():
+        _restored(tool, script)
+        return checked([f"{tool}-legacy-save"])
+
+
+def _restored(tool: str, script: str) -> None:
+    empty = "".join(f"*{table}\nCOMMIT\n" for table in ("raw", "mangle", "nat", "filter"))
+    checked([f"{tool}-legacy-restore"], empty)
+    checked([f"{tool}-legacy-restore", "--noflush"], script)
 
 
 def local_packet(raw: bytes) -> bytes:

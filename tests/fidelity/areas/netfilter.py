@@ -27,23 +27,20 @@ from tests.fidelity.areas.netfilter_cases import (
 from tests.fidelity.areas.netfilter_frames import (
     MACS,
 )
-from tests.fidelity.areas.netfilter_script import Script
+from tests.fidelity.areas.netfilter_script import through, walked
 from tests.fidelity.areas.netfilter_text import (
     printed,
 )
 from tests.fidelity.mutants import Mutation
 from tests.fidelity.taps import HOST, KERNEL, PORTS, observed, predicted
-from tests.fidelity.walk import Walk
 from tests.kernel.bridge_rig import BRIDGE_MAC, StaticEntry, port_mac
 from tests.kernel.bridge_rig import PortConfig as RigPort
 from tests.kernel.netfilter_rig import (
-    LOCAL,
     FilteredBridge,
     FilteredRouter,
-    local_packet,
 )
 from tests.kernel.nftables import has_library
-from tests.kernel.router_rig import TAPS, router_refusal
+from tests.kernel.router_rig import router_refusal
 
 
 class NetfilterArea:
@@ -87,7 +84,8 @@ class NetfilterArea:
 
             def run(case: NetfilterCase) -> Result:
                 if case.routed:
-                    return _through(router(), case)
+                    router().load(printed(case.tables), case.setup)
+                    return through(router(), case.routed)
                 made = bridge()
                 made.nft.load(printed(case.tables))
                 made.configure([RigPort(hairpin=case.hairpin)] * PORTS_COUNT, _ENTRIES)
@@ -101,7 +99,7 @@ class NetfilterArea:
         calls = Calls(filters.rules, mutation)
         asking = changed(filters, ask=calls.outcome)
         if case.routed:
-            return _walked(case, changed(described, netfilter={OWN: asking}), calls, mutation)
+            return walked(case.routed, changed(described, netfilter={OWN: asking}), calls, mutation)
         found = predicted(_state(case), case.bridged, mutation, asking)
         return Prediction(found.result, found.fired | calls.fired)
 
@@ -132,31 +130,3 @@ def _state(case: NetfilterCase) -> BridgeState:
 def _described(case: NetfilterCase) -> Model:
     """The namespace as hopback reads it from its listings, nft's among them."""
     return model(described(case.setup) + listed_tables(case.tables))
-
-
-def _through(router: FilteredRouter, case: NetfilterCase) -> Result:
-    router.load(printed(case.tables), case.setup)
-    script = Script(case.routed)
-    for tap, frame in script.arrivals():
-        router.inject(tap, frame)
-        script.left(router.take())
-    return script.result()
-
-
-def _walked(case: NetfilterCase, model: Model, calls: Calls, mutation: Mutation) -> Prediction:
-    script = Script(case.routed)
-    fired: set[str] = set()
-    for tap, frame in script.arrivals():
-        walk = Walk(model, mutation, frozenset(TAPS))
-        walk.receive(tap, frame)
-        result, rules = walk.prediction()
-        fired |= rules
-        sent = [(name, raw) for name in TAPS for raw in result.egress.get(name, ())]
-        got = [
-            (LOCAL, local_packet(received.frame))
-            for each in result.local.values()
-            for received in each
-            if received.type != "otherhost"
-        ]
-        script.left(sent + got)
-    return Prediction(script.result(), frozenset(fired | calls.fired))

@@ -58,9 +58,14 @@ class NetfilterCase:
     @property
     def setup(self) -> Setup:
         """Of the router."""
-        names = ("bridge.bridge-nf-call-iptables", "bridge.bridge-nf-call-ip6tables")
-        calls = tuple((name, int(self.calls)) for name in names)
-        return Setup(self.hairpin, (*_SETTINGS, *calls))
+        return setup_of(hairpin=self.hairpin, calls=self.calls)
+
+
+def setup_of(*, hairpin: bool, calls: bool) -> Setup:
+    """A router that forwards whatever it is not told to drop."""
+    names = ("bridge.bridge-nf-call-iptables", "bridge.bridge-nf-call-ip6tables")
+    told = tuple((name, int(calls)) for name in names)
+    return Setup(hairpin, (*_SETTINGS, *told))
 
 
 def _floating(*, hairpin: bool, calls: bool) -> NetfilterCase:
@@ -107,6 +112,12 @@ def random_case(chance: Random) -> NetfilterCase:
     tables = tuple(Tables(chance, family, _DEVICES).table("t") for family in families)
     if chance.random() < 0.2:
         tables += (Tables(chance, "bridge", TAPS[:2]).table("t"),)
+    hairpin, calls = chance.random() < 0.3, chance.random() < 0.6
+    return NetfilterCase(_readable(tables), (), random_inputs(chance), hairpin, calls)
+
+
+def random_inputs(chance: Random) -> tuple[Input, ...]:
+    """Packets of new connections, and answers to what has left before."""
     inputs: list[Input] = []
     for number in range(_ROUTED):
         if number > 3 and chance.random() < 0.55:
@@ -114,8 +125,7 @@ def random_case(chance: Random) -> NetfilterCase:
             inputs.append(Answer(to, error=chance.random() < 0.15))
         else:
             inputs.append(routed(chance, number))
-    hairpin, calls = chance.random() < 0.3, chance.random() < 0.6
-    return NetfilterCase(_readable(tables), (), tuple(inputs), hairpin, calls)
+    return tuple(inputs)
 
 
 def smaller_case(case: NetfilterCase) -> Iterator[NetfilterCase]:
@@ -125,7 +135,7 @@ def smaller_case(case: NetfilterCase) -> Iterator[NetfilterCase]:
     for frames in fewer(case.bridged):
         yield replace(case, bridged=frames)
     for number in range(len(case.routed)):
-        yield replace(case, routed=_without(case.routed, number))
+        yield replace(case, routed=without(case.routed, number))
     if case.hairpin:
         yield replace(case, hairpin=False)
     if case.calls:
@@ -172,7 +182,7 @@ def listed_tables(tables: tuple[TableText, ...]) -> str:
     return listing("nft -j list ruleset", listed(SILENCE + printed(tables)).splitlines())
 
 
-def _without(inputs: tuple[Input, ...], number: int) -> tuple[Input, ...]:
+def without(inputs: tuple[Input, ...], number: int) -> tuple[Input, ...]:
     """Without one input and the answers to it; the others keep what they are about."""
     kept: list[Input] = []
     numbers: dict[int, int] = {}

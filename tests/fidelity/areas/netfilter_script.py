@@ -2,12 +2,46 @@
 
 from collections.abc import Iterator, Sequence
 
-from tests.fidelity.area import Result
+from hopback.datapath.model import Model
+from tests.fidelity.area import Prediction, Result
+from tests.fidelity.areas.netfilter_calls import Calls
 from tests.fidelity.areas.netfilter_frames import Answer, Arrival, Input, answer
-from tests.kernel.netfilter_rig import LOCAL
+from tests.fidelity.mutants import Mutation
+from tests.fidelity.walk import Walk
+from tests.kernel.netfilter_rig import LOCAL, FilteredRouter, local_packet
+from tests.kernel.router_rig import TAPS
 
 
-class Script:
+def through(router: FilteredRouter, inputs: Sequence[Input]) -> Result:
+    """What the kernel's router makes of them."""
+    script = _Script(inputs)
+    for tap, frame in script.arrivals():
+        router.inject(tap, frame)
+        script.left(router.take())
+    return script.result()
+
+
+def walked(inputs: Sequence[Input], model: Model, calls: Calls, mutation: Mutation) -> Prediction:
+    """What the model's makes of them."""
+    script = _Script(inputs)
+    fired: set[str] = set()
+    for tap, frame in script.arrivals():
+        walk = Walk(model, mutation, frozenset(TAPS))
+        walk.receive(tap, frame)
+        result, rules = walk.prediction()
+        fired |= rules
+        sent = [(name, raw) for name in TAPS for raw in result.egress.get(name, ())]
+        got = [
+            (LOCAL, local_packet(received.frame))
+            for each in result.local.values()
+            for received in each
+            if received.type != "otherhost"
+        ]
+        script.left(sent + got)
+    return Prediction(script.result(), frozenset(fired | calls.fired))
+
+
+class _Script:
     """The inputs of a case, answers made from what has left."""
 
     def __init__(self, inputs: Sequence[Input]) -> None:
