@@ -11,7 +11,7 @@ from pathlib import Path
 from hopback.lab.netns.namespace import Namespace
 from hopback.sources.live.netlink import NETLINK_NETFILTER
 from tests.kernel.bridge_rig import KernelBridge, PortConfig
-from tests.kernel.nftables import Nftables
+from tests.kernel.nftables import Nftables, has_library
 from tests.kernel.rig import checked
 from tests.kernel.router_rig import Router, Setup
 from tests.kernel.tap import drain
@@ -27,6 +27,20 @@ _LOCAL = tuple(
     for family, protocols in ((socket.AF_INET, (1, 6, 17)), (socket.AF_INET6, (6, 17, 58)))
     for protocol in protocols
 )
+XTABLES = {
+    "raw": ("PREROUTING", "OUTPUT"),
+    "mangle": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
+    "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
+    "filter": ("INPUT", "FORWARD", "OUTPUT"),
+}
+"""The tables of iptables and their own chains."""
+
+EBTABLES = {
+    "filter": ("INPUT", "FORWARD", "OUTPUT"),
+    "nat": ("PREROUTING", "OUTPUT", "POSTROUTING"),
+}
+"""Those of ebtables that bridge."""
+
 _ARP = b"\x08\x06"
 _FLUSH = struct.pack("=IHHIIBBH", 20, 1 << 8 | 2, 1 | 4, 0, 0, 0, 0, 0)  # IPCTNL_MSG_CT_DELETE
 
@@ -49,9 +63,15 @@ class FilteredBridge(KernelBridge):
         with self._space:
             for switch in Path("/proc/sys/net/bridge").glob("bridge-nf-call-*"):
                 switch.write_text("0")
-        self.nft = Nftables(self._space)
-        self._undo.callback(self.nft.close)
+        if has_library():
+            self.nft = Nftables(self._space)
+            self._undo.callback(self.nft.close)
         return self
+
+    def ebtables(self, script: str) -> None:
+        """Other tables of ebtables (legacy) instead of all of its."""
+        with self._space:
+            _filled(script)
 
 
 class FilteredRouter(Router):
@@ -128,9 +148,29 @@ def xtables_listing(tool: str, script: str) -> str:
 
 
 def _restored(tool: str, script: str) -> None:
-    empty = "".join(f"*{table}\nCOMMIT\n" for table in ("raw", "mangle", "nat", "filter"))
+    empty = "".join(
+        f"*{table}\n" + "".join(f":{chain} ACCEPT\n" for chain in chains) + "COMMIT\n"
+        for table, chains in XTABLES.items()
+    )
     checked([f"{tool}-legacy-restore"], empty)
     checked([f"{tool}-legacy-restore", "--noflush"], script)
+
+
+@lru_cache(maxsize=4)
+def ebtables_listing(script: str) -> dict[str, str]:
+    """What ``ebtables-legacy -L`` prints of each table."""
+    with _scratch():
+        _filled(script)
+        return {t: checked(["ebtables-legacy", "-t", t, "-L"]) for t in EBTABLES}
+
+
+def _filled(script: str) -> None:
+    empty = "".join(
+        f"*{table}\n" + "".join(f":{chain} ACCEPT\n" for chain in chains)
+        for table, chains in EBTABLES.items()
+        if f"*{table}\n" not in script
+    )
+    checked(["ebtables-legacy-restore"], empty + script)
 
 
 def local_packet(raw: bytes) -> bytes:

@@ -188,6 +188,12 @@ RULES = MappingProxyType(
             "its connection's NAT gives it another destination, on the way in",
             "netfilter",
         ),
+        "nat-other-device": RuleInfo(
+            "net/netfilter/nf_nat_core.c:nf_nat_oif_changed",
+            "its connection was masqueraded for another device: dropped, and the connection is"
+            " forgotten",
+            "netfilter",
+        ),
         "nat-source": RuleInfo(
             "net/netfilter/nf_nat_proto.c:nf_nat_manip_pkt",
             "its connection's NAT gives it another source, on the way out",

@@ -32,6 +32,7 @@ class Connection(Struct, frozen=True):
 
     They are each other's reverse until NAT changes ``reply``. ``bound``: which of its ends NAT has
     settled, changed or not (IPS_DST_NAT_DONE, IPS_SRC_NAT_DONE); after that no rule is asked.
+    ``masqueraded``: the device whose address it got, where that is known.
     """
 
     original: Tuple
@@ -39,6 +40,7 @@ class Connection(Struct, frozen=True):
     replied: bool = False
     mark: int = 0
     bound: frozenset[End] = frozenset()
+    masqueraded: str = ""
     refs: tuple[Ref, ...] = ()
 
 

@@ -1,5 +1,7 @@
 """What a packet has in the fields that rules look at, found by Linux 6.18 where it is odd."""
 
+from typing import Any
+
 import pytest
 
 from hopback.datapath.effects import Ask
@@ -83,6 +85,14 @@ def test_a_tag_hides_the_type_but_not_the_packet() -> None:
     assert fits(tagged, when("vlan id", 5), when("ip saddr", 0xC0000201))
     ping = ipv4(Icmp(icmp.ECHO_REQUEST), protocol=1, tags=(Vlan(5),))
     assert not fits(ping, when("icmp type", 8))
+
+
+def test_ebtables_takes_every_tag_for_one_of_802_1q() -> None:
+    tagged = ipv4(tags=(Vlan(5, tpid=0x88A8),))
+    told: dict[str, Any] = {"hook": "forward", "table": "filter", "backend": "legacy"}
+    legacy = chain("FORWARD", [when("ether type", 0x8100), DROP], **told)
+    assert isinstance(bridged(ruleset(legacy), tagged), Stopped)
+    assert not fits(tagged, when("ether type", 0x8100))
 
 
 def test_whether_addresses_behind_a_tag_count_is_asked() -> None:

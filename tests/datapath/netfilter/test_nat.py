@@ -121,6 +121,14 @@ def test_masquerading_takes_the_device_s_address_and_keeps_the_port() -> None:
     assert ends(again) == ("192.0.2.254", OUTSIDE)
 
 
+def test_what_was_masqueraded_for_one_device_does_not_leave_by_another() -> None:
+    router = Router(base("postrouting", [Nat("masquerade")]))
+    ask = sent(Udp(1000, 53), GUEST, OUTSIDE)
+    assert ends(router.route(ask))[0] == "192.0.2.254"
+    assert router.route(ask, outdev="br0") is None
+    assert ends(router.route(ask))[0] == "192.0.2.254"
+
+
 def test_both_ends_at_once_so_that_a_guest_reaches_its_own_floating_address() -> None:
     both = base("postrouting", [Match((Field("ct status"),), (("dnat",),)),
                                 Nat("snat", number(FLOATING))])  # fmt: skip

@@ -88,7 +88,7 @@ class NetfilterArea:
                     return through(router(), case.routed)
                 made = bridge()
                 made.nft.load(printed(case.tables))
-                made.configure([RigPort(hairpin=case.hairpin)] * PORTS_COUNT, _ENTRIES)
+                made.configure([RigPort(hairpin=case.hairpin)] * PORTS_COUNT, ENTRIES)
                 return observed(made, case.bridged)
 
             yield run
@@ -100,25 +100,26 @@ class NetfilterArea:
         asking = changed(filters, ask=calls.outcome)
         if case.routed:
             return walked(case.routed, changed(described, netfilter={OWN: asking}), calls, mutation)
-        found = predicted(_state(case), case.bridged, mutation, asking)
+        found = predicted(bridge_state(hairpin=case.hairpin), case.bridged, mutation, asking)
         return Prediction(found.result, found.fired | calls.fired)
 
 
 AREA = NetfilterArea()
 
-_ENTRIES = tuple(
+ENTRIES = tuple(
     StaticEntry(mac, index % PORTS_COUNT, sticky=True) for index, mac in enumerate(MACS)
 )
 
 
-def _state(case: NetfilterCase) -> BridgeState:
+def bridge_state(*, hairpin: bool) -> BridgeState:
+    """The model's side of a ``FilteredBridge`` with those entries."""
     fdb: dict[FdbKey, FdbEntry] = {(BRIDGE_MAC, 0): FdbEntry(None, local=True)}
     for index in range(PORTS_COUNT):
         fdb[port_mac(index), 0] = FdbEntry(PORTS[index], local=True)
-    for entry in _ENTRIES:
+    for entry in ENTRIES:
         fdb[entry.mac, 0] = FdbEntry(PORTS[entry.port], entry.local, entry.sticky)
     ports = {
-        PORTS[index]: PortConfig(PORTS[index], port_mac(index), hairpin=case.hairpin)
+        PORTS[index]: PortConfig(PORTS[index], port_mac(index), hairpin=hairpin)
         for index in range(PORTS_COUNT)
     }
     return BridgeState(

@@ -3,6 +3,8 @@
 from contextlib import closing
 from functools import cache
 
+from msgspec.structs import replace
+
 from hopback.datapath.effects import Ask, Blind, Log, Question, Why, World
 from hopback.datapath.netfilter.packet import Outcome, Passed, Seen, Stopped
 from hopback.datapath.netfilter.ruleset import Ruleset
@@ -47,6 +49,8 @@ class Calls:
             found = traverse(self._rules, self._world, seen, priorities)
         if isinstance(found, Blind) and self._mutation is not faithful:
             return Stopped("drop", "", ())  # a wrong model may come to what no case has
+        if isinstance(found, Stopped) and found.rule == "nat-other-device":
+            self._forget(seen)
         if not isinstance(found, Passed):
             return found
         done = {why.rule for why in found.done}
@@ -56,6 +60,13 @@ class Calls:
         if seen.hook in ("input", "postrouting") and found.skb.connection is not None:
             self._rules = self._rules.knowing(found.skb.connection)
         return found
+
+    def _forget(self, seen: Seen) -> None:
+        """The kernel's entry is gone, so that what comes next begins another."""
+        known = self._rules.connections
+        gone = seen.skb.connection and seen.skb.connection.original
+        kept = {at: each for at, each in known.items() if each.original != gone}
+        self._rules = replace(self._rules, connections=kept)
 
     def _is_wrong(self, rule: str, seen: Seen) -> bool:
         said = Log("", Why(rule))

@@ -90,7 +90,21 @@ def _rejected() -> NetfilterCase:
     return NetfilterCase((table,), routed=(Arrival("lr0", encode(ping)),))
 
 
+def _moved() -> NetfilterCase:
+    """What was masqueraded for the bridge is sent on by another device afterwards.
+
+    A station pretends to have the address of one behind a router, and asks that very address.
+    """
+    rule = "ip6 hoplimit > 63  masquerade"
+    chain = ChainText("c", "type nat hook postrouting priority 100;", (rule,))
+    ends = ip_address("fd01::2"), ip_address("fd01::2")
+    ping = echo_request(STATIONS["fd00::3"][1], STATIONS["fd01::2"][1], *ends)
+    inputs = (Arrival("lp0", encode(ping)), Answer(0), Answer(1))
+    return NetfilterCase((TableText("ip6", "t", (), (chain,)),), (), inputs, calls=True)
+
+
 ENUMERATED = (
+    _moved(),
     _rejected(),
     *(
         _floating(hairpin=hairpin, calls=calls)
@@ -106,7 +120,7 @@ def random_case(chance: Random) -> NetfilterCase:
     if chance.random() < 0.5:
         devices = [f"lp{index}" for index in range(PORTS_COUNT)]
         made = Tables(chance, "bridge", devices).table("t")
-        frames = tuple(_sent(chance, number) for number in range(_BRIDGED))
+        frames = random_frames(chance)
         return NetfilterCase(_readable((made,)), frames, hairpin=chance.random() < 0.3)
     families = chance.sample(("ip", "ip6", "inet"), chance.choice((1, 1, 2)))
     tables = tuple(Tables(chance, family, _DEVICES).table("t") for family in families)
@@ -142,9 +156,15 @@ def smaller_case(case: NetfilterCase) -> Iterator[NetfilterCase]:
         yield replace(case, calls=False)
 
 
-def _sent(chance: Random, number: int) -> tuple[int | None, bytes]:
-    port = None if chance.random() < 0.1 else chance.randrange(PORTS_COUNT)
-    return port, bridged(chance, number, BRIDGE_MAC, tagged=port is not None)
+def random_frames(chance: Random, *, whole: bool = False) -> tuple[tuple[int | None, bytes], ...]:
+    """Frames for a bridge by the ports they come in by; ``whole``: none contradicts itself."""
+    ports = [
+        None if chance.random() < 0.1 else chance.randrange(PORTS_COUNT) for _ in range(_BRIDGED)
+    ]
+    return tuple(
+        (port, bridged(chance, number, BRIDGE_MAC, tagged=port is not None, whole=whole))
+        for number, port in enumerate(ports)
+    )
 
 
 def _readable(tables: tuple[TableText, ...]) -> tuple[TableText, ...]:

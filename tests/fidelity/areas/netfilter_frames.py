@@ -52,7 +52,7 @@ class Answer:
 Input = Arrival | Answer
 
 
-def bridged(chance: Random, number: int, own: Mac, *, tagged: bool) -> bytes:
+def bridged(chance: Random, number: int, own: Mac, *, tagged: bool, whole: bool = False) -> bytes:
     """Any frame; its number makes it unlike the others of the case."""
     draw = chance.random()
     source = chance.choice(MACS)
@@ -64,16 +64,18 @@ def bridged(chance: Random, number: int, own: Mac, *, tagged: bool) -> bytes:
         tags = (Vlan(5, tpid=chance.choice((DOT1Q, DOT1AD))), Vlan(6))
     kind = chance.random()
     if kind < 0.42:
-        frame = Frame(target, source, tags, IPV4, _ipv4(chance, number))
+        frame = Frame(target, source, tags, IPV4, _ipv4(chance, number, whole=whole))
     elif kind < 0.77:
-        frame = Frame(target, source, tags, IPV6, _ipv6(chance, number))
+        frame = Frame(target, source, tags, IPV6, _ipv6(chance, number, whole=whole))
     elif kind < 0.92:
         frame = Frame(target, source, tags, ARP, _arp(chance, source), number.to_bytes(18, "big"))
     else:
         body = Raw(number.to_bytes(4, "big") + bytes(42))
         frame = Frame(target, source, tags, chance.choice((0x88B5, 46)), body)
     raw = encode(frame)
-    if chance.random() < 0.05:  # cut, but in no address: nft looks at as much of it as it needs
+    if (
+        chance.random() < 0.05 and not whole
+    ):  # cut, but in no address: nft looks at as much of it as it needs
         return raw[: chance.choice((26, 26, *range(58, max(59, len(raw)))))]
     return raw + bytes(chance.choice((0, 0, 0, 5)))
 
@@ -83,7 +85,7 @@ def _arp(chance: Random, source: Mac) -> Arp:
     return Arp(chance.choice((1, 1, 2, 3)), source, sender, chance.choice(MACS), target)
 
 
-def _ipv4(chance: Random, number: int) -> Ipv4:
+def _ipv4(chance: Random, number: int, *, whole: bool) -> Ipv4:
     protocol, message = _message(chance, number, six=False)
     packet = Ipv4(
         IPv4Address(chance.choice(V4)),
@@ -99,12 +101,12 @@ def _ipv4(chance: Random, number: int) -> Ipv4:
     if chance.random() < 0.1:
         offset = chance.choice((0, 8))
         return replace(packet, flags=MORE_FRAGMENTS, offset=offset)
-    if chance.random() < 0.03:
+    if chance.random() < 0.03 and not whole:
         return replace(packet, length=chance.choice((10, 24, 2000)))
     return packet
 
 
-def _ipv6(chance: Random, number: int) -> Ipv6:
+def _ipv6(chance: Random, number: int, *, whole: bool) -> Ipv6:
     protocol, message = _message(chance, number, six=True)
     options = b"\1\4" + bytes(4)
     extensions: tuple[Extension | Fragment, ...] = ()
@@ -124,7 +126,7 @@ def _ipv6(chance: Random, number: int) -> Ipv6:
         traffic_class=chance.choice((0, 0, 0x20, 0xB9)),
         flow_label=chance.choice((0, 5)),
         extensions=extensions,
-        length=24 if chance.random() < 0.03 else None,
+        length=24 if chance.random() < 0.03 and not whole else None,
     )
 
 

@@ -5,15 +5,10 @@ from random import Random
 
 from hopback.frames.mac import format_mac
 from tests.fidelity.areas.netfilter_frames import MACS, MARKS, PORTS, V4, V6
+from tests.kernel.netfilter_rig import XTABLES
 from tests.kernel.router_rig import BRIDGE, ROUTED
 from tests.kernel.router_rig import PORTS as BRIDGE_PORTS
 
-_CHAINS = {
-    "raw": ("PREROUTING",),
-    "mangle": ("PREROUTING", "INPUT", "FORWARD", "POSTROUTING"),
-    "nat": ("PREROUTING", "INPUT", "POSTROUTING"),
-    "filter": ("INPUT", "FORWARD"),
-}
 _DEVICES = (BRIDGE, *ROUTED)
 _RULES_MAX = 6
 _HEARD = frozenset(("PREROUTING", "INPUT", "FORWARD"))
@@ -29,18 +24,17 @@ class Table:
         self.six = six
         self.pool: Sequence[str] = V6 if six else V4
         self.chain = ""
+        self.chains = [chain for chain in XTABLES[name] if chain != "OUTPUT"]
 
     def lines(self) -> tuple[str, ...]:
         """The table without its COMMIT: policies, chains of its own, rules."""
         users = [f"u{number}" for number in range(self.chance.randint(0, 2))]
         lines = [f"*{self.name}"]
-        for chain in _CHAINS[self.name]:
+        for chain in self.chains:
             drops = self.name != "nat" and self.chance.random() < 0.08
             lines.append(f":{chain} {'DROP' if drops else 'ACCEPT'}")
         lines += [f":{user} -" for user in users]
-        for chain in self.chance.sample(
-            _CHAINS[self.name], self.chance.randint(1, len(_CHAINS[self.name]))
-        ):
+        for chain in self.chance.sample(self.chains, self.chance.randint(1, len(self.chains))):
             self.chain = chain
             lines += [self._rule(users) for _ in range(self.chance.randint(1, _RULES_MAX))]
         for number, user in enumerate(users):

@@ -14,7 +14,7 @@ from hopback.datapath.netfilter.layout import FIELDS, Bits, Needs, place_of
 from hopback.datapath.netfilter.packet import CtState, Seen
 from hopback.datapath.skb import Connection, Skb
 from hopback.frames.codec import decode, encode
-from hopback.frames.ethernet import IPV4, IPV6, Frame
+from hopback.frames.ethernet import DOT1Q, IPV4, IPV6, Frame
 from hopback.frames.ipv6 import DESTINATION, FRAGMENT, HOP_BY_HOP, ROUTING
 
 Found = int | str | frozenset[str] | None
@@ -64,6 +64,8 @@ class Packet:
 
     def get(self, key: str) -> Found:
         """The field's value."""
+        if key == "ether type" and self.strict and self.headers.tagged:
+            return DOT1Q  # ebtables.c:ebt_basic_match takes any tag for one of 802.1Q
         place = place_of(key)
         if place is not None:
             return self._loaded(place)

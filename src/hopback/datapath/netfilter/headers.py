@@ -37,6 +37,11 @@ class Headers(NamedTuple):
     parts: bool = False
     extensions: tuple[int, ...] = ()
 
+    @property
+    def tagged(self) -> bool:
+        """Whether the frame has a VLAN tag."""
+        return self.network > _ETHERNET
+
 
 def headers_of(raw: bytes, *, routed: bool) -> Headers:
     """The headers of a frame; ``routed``: IP has taken it, and cut what follows the packet."""

@@ -39,4 +39,4 @@ def _connection(row: Row, ref: Ref) -> Connection:
         row.reply_source_port or 0,
         row.reply_target_port or 0,
     )
-    return Connection(original, reply, row.replied, row.mark or 0, BOTH, (ref,))
+    return Connection(original, reply, row.replied, row.mark or 0, BOTH, refs=(ref,))

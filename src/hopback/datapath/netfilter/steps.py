@@ -184,7 +184,7 @@ class Steps:
     def _is_hidden(self, told: bool) -> bool:
         """Whether the packet has a VLAN tag, and the rule says nothing of VLANs or protocols."""
         packet = self._packet
-        tagged = packet.headers.network > 14 and not packet.routed
+        tagged = packet.headers.tagged and not packet.routed
         return tagged and not told and not any(key.startswith("vlan") for key in self._told)
 
     def _chosen(
@@ -261,7 +261,9 @@ class Steps:
         end = end_of(self._packet.seen.hook)
         bound = bind(self._rules, skb.connection, end, to)
         refs = merge_refs(bound.refs, (self.ref,), self.used)
-        self._packet.skb = replace(skb, connection=replace(bound, refs=refs))
+        by = self._packet.seen.outdev if step.kind == "masquerade" else bound.masqueraded
+        connection = replace(bound, refs=refs, masqueraded=by)
+        self._packet.skb = replace(skb, connection=connection)
         return Verdict("accept")
 
 

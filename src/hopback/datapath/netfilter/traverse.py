@@ -117,6 +117,9 @@ class _Call:
         connection = packet.skb.connection
         if connection is not None and _is_unbound(packet.skb, end):
             packet.skb = replace(packet.skb, connection=bind_as_is(self._rules, connection, end))
+        if _has_moved(packet.skb, self._seen):
+            refs = connection.refs if connection else ()
+            return Stopped("drop", "NAT", merge_refs(refs), "nat-other-device")
         self._done += translate(packet)
         return None
 
@@ -125,6 +128,14 @@ def _is_unbound(skb: Skb, end: End) -> bool:
     """Whether the packet begins a connection whose end is not settled yet."""
     connection = skb.connection
     return connection is not None and end not in connection.bound and state_of(skb) == "new"
+
+
+def _has_moved(skb: Skb, seen: Seen) -> bool:
+    """nf_nat_oif_changed: what was masqueraded for one device would leave by another."""
+    connection = skb.connection
+    if connection is None or seen.hook != "postrouting" or skb.reply or skb.related:
+        return False
+    return connection.masqueraded not in ("", seen.outdev)
 
 
 def _bound(call: Callable[[Chain], Stopped | None], chain: Chain) -> Callable[[], Stopped | None]:

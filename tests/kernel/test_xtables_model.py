@@ -1,0 +1,23 @@
+"""The model of iptables' legacy tables against the running kernel: a share of ``make fidelity``."""
+
+from random import Random
+
+import pytest
+
+from tests.fidelity.areas.xtables import AREA
+from tests.fidelity.report import told
+from tests.fidelity.run import run
+from tests.kernel.tap import TUN
+
+pytestmark = [
+    pytest.mark.kernel(TUN, "iptables-legacy-restore"),
+    pytest.mark.skipif(AREA.refusal() is not None, reason=str(AREA.refusal())),
+]
+
+CASES = 60
+
+
+def test_random_tables_agree_and_every_mutant_is_caught() -> None:
+    tally = run(AREA, Random(1), lambda tally: tally.cases >= CASES)
+    assert tally.first is None, told(AREA.name, tally.first, 1)
+    assert tally.caught == AREA.rules
