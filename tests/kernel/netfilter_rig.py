@@ -89,6 +89,7 @@ class FilteredRouter(Router):
             self._tracking = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
         self._undo.callback(self._tracking.close)
         self._set: Setup | None = None
+        self._rules = ()  # its own rules keep out of all this
         return self
 
     def load(self, ruleset: str, setup: Setup) -> None:
