@@ -112,6 +112,10 @@ def test_several_unequal_side_by_side_are_asked_about_where_it_matters() -> None
     assert isinstance(outcome, Ask)
     assert isinstance(bridged(rules, segment, {outcome.question: "yes"}), Stopped)
     assert isinstance(bridged(rules, segment, {outcome.question: "no"}), Passed)
+    reverse: list[Step] = [steps[1], steps[0], DROP]
+    assert isinstance(bridged(ruleset(chain("c", reverse, hook="forward")), segment), Ask)
+    wide: list[Step] = [when("ip saddr", 1, op="!="), when("ip daddr", 0xC0000202, op="!="), DROP]
+    assert isinstance(bridged(ruleset(chain("c", wide, hook="forward")), segment), Passed)
     neither = ipv4(Tcp(21, 81), protocol=tcp.PROTOCOL)
     assert isinstance(bridged(rules, neither), Stopped)
 

@@ -81,6 +81,9 @@ class Tables:
             return "  ".join([*found, self._verdict(users)])
         if any(match.startswith(_NUMBERED) for match in found):
             found = [match for match in found if not _IN_TRANSPORT.search(match)]
+        inside = [match for match in found if _IN_TRANSPORT.search(match)]
+        if self.family == "bridge" and len(inside) > 1:  # how much is loaded matters in fragments
+            found = [match for match in found if match not in inside[1:]]
         # nft 1.0.6 lists addresses of the frame wrongly behind a match on its VLAN.
         found.sort(key=lambda match: match.startswith("vlan"))
         self.tagged = any(match.startswith("vlan") for match in found)

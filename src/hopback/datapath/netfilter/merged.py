@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from hopback.datapath.netfilter.layout import Bits, place_of
 from hopback.snapshot.rows import FilterRule, Match, Step
 
-_WIDTH_MAX = 128
+_LINK_MAX, _FAST_MAX = 128, 32
+"""Bits: a register, and what the kernel loads fast, which is not given up for anything larger."""
 
 
 def groups(rule: FilterRule) -> Iterator[tuple[Step, ...]]:
@@ -25,17 +26,19 @@ def groups(rule: FilterRule) -> Iterator[tuple[Step, ...]]:
 
 
 def _length(steps: Sequence[Step], at: int) -> int:
-    """How many steps from ``at`` on nft may have taken together."""
-    before, count = _unequal(steps[at]), 1
-    width = before.width if before else 0
-    while before is not None and at + count < len(steps):
-        after = _unequal(steps[at + count])
-        if after is None or (before.base, before.first + before.width) != after[:2]:
+    """How many steps from ``at`` on nft may have taken together (nft's payload_can_merge)."""
+    whole, count = _unequal(steps[at]), 1
+    while whole is not None and at + count < len(steps):
+        more = _unequal(steps[at + count])
+        if more is None or more.base != whole.base:
             break
-        width += after.width
-        if width > _WIDTH_MAX:
+        width = whole.width + more.width
+        if width > (_LINK_MAX if whole.base == "link" else _FAST_MAX):
             break
-        before, count = after, count + 1
+        if more.first not in (whole.first + whole.width, whole.first - more.width):
+            break
+        whole = Bits(whole.base, min(whole.first, more.first), width)
+        count += 1
     return count
 
 
