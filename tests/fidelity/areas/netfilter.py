@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import cache, lru_cache
 from random import Random
 
@@ -27,11 +28,11 @@ from tests.fidelity.areas.netfilter_cases import (
 from tests.fidelity.areas.netfilter_frames import (
     MACS,
 )
-from tests.fidelity.areas.netfilter_script import through, walked
+from tests.fidelity.areas.netfilter_script import answerable, through, walked
 from tests.fidelity.areas.netfilter_text import (
     printed,
 )
-from tests.fidelity.mutants import Mutation
+from tests.fidelity.mutants import Mutation, faithful
 from tests.fidelity.taps import HOST, KERNEL, PORTS, observed, predicted
 from tests.kernel.bridge_rig import BRIDGE_MAC, StaticEntry, port_mac
 from tests.kernel.bridge_rig import PortConfig as RigPort
@@ -57,7 +58,7 @@ class NetfilterArea:
         "chains at the very priority of NAT: what was loaded before decides which is called first",
         "the windows of TCP, and connections that end or time out",
         "packets that the host itself sends (hook output of IP), and fragments with connections",
-        "rules of x_tables (iptables-legacy, ebtables-legacy)",
+        "NAT where the source port is taken, and the kernel picks any other",
         "reject with a TCP reset, queues, limits, helpers, zones, tproxy",
     )
 
@@ -65,7 +66,10 @@ class NetfilterArea:
         return router_refusal() or (None if has_library() else "needs libnftables")
 
     def generate(self, chance: Random) -> NetfilterCase:
-        return random_case(chance)
+        case = random_case(chance)
+        if not case.routed:
+            return case
+        return replace(case, routed=answerable(case.routed, self.model(case, faithful)))
 
     def smaller(self, case: NetfilterCase) -> Iterator[NetfilterCase]:
         return smaller_case(case)

@@ -13,9 +13,9 @@ from tests.fidelity.areas.ip import OWN, described
 from tests.fidelity.areas.netfilter_calls import Calls
 from tests.fidelity.areas.netfilter_cases import random_inputs, setup_of, without
 from tests.fidelity.areas.netfilter_frames import Input
-from tests.fidelity.areas.netfilter_script import through, walked
+from tests.fidelity.areas.netfilter_script import answerable, through, walked
 from tests.fidelity.areas.xtables_rules import Table
-from tests.fidelity.mutants import Mutation
+from tests.fidelity.mutants import Mutation, faithful
 from tests.fidelity.shrink import changed_at, fewer
 from tests.kernel.netfilter_rig import FilteredRouter, xtables_listing
 from tests.kernel.nftables import has_library
@@ -59,7 +59,6 @@ class XtablesArea:
     )
     enumerated: Sequence[XtablesCase] = ()
     not_covered = (
-        "ebtables-legacy",
         "what the host itself sends, and fragments",
         "matches on rates, sockets, routes, time; ipset",
     )
@@ -75,7 +74,9 @@ class XtablesArea:
             if chance.random() < 0.45
         )
         hairpin, calls = chance.random() < 0.3, chance.random() < 0.7
-        return XtablesCase(tables, random_inputs(chance), hairpin, calls)
+        case = XtablesCase(tables, random_inputs(chance), hairpin, calls)
+        found = self.model(case, faithful)
+        return replace(case, routed=answerable(case.routed, found))
 
     def smaller(self, case: XtablesCase) -> Iterator[XtablesCase]:
         for tables in fewer(case.tables):
