@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.build import listing, of, only, report
+from tests.build import HYPERVISOR, listing, of, only, report
 
 NAME = "forward-drop"
 
@@ -54,3 +54,38 @@ def test_a_chain_that_is_not_shown_may_accept() -> None:
     finding = only(report(listing("iptables -L FORWARD", lines)), NAME)
     assert finding.confidence == "possible"
     assert "not shown" in finding.summary
+
+
+GUEST = "52:54:00:00:00:01"
+
+
+def bridged(bridge_nf: int, *rules: str) -> str:
+    defined = listing(
+        "virsh domiflist web1",
+        [
+            " Interface   Type     Source   Model    MAC",
+            "-----------------------------------------------------------",
+            f" vnet0       bridge   br0      virtio   {GUEST}",
+        ],
+    )
+    switch = [f"net.bridge.bridge-nf-call-iptables = {bridge_nf}"]
+    return HYPERVISOR + defined + listing("sysctl -a", switch) + saved(*rules)
+
+
+def test_what_a_bridge_forwards_meets_it_too() -> None:
+    finding = only(report(bridged(1, OLD)), NAME)
+    assert (finding.subject, finding.details["bridge"]) == (GUEST, "br0")
+    assert finding.details["frames"] == ["DHCP requests"]
+    assert any("bridge-nf-call-iptables" in e.text for e in finding.because)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        bridged(0, OLD),
+        bridged(1, OLD, "-A FORWARD -m physdev --physdev-is-bridged -j ACCEPT"),
+        bridged(1, OLD, "-A FORWARD -i br0 -j ACCEPT"),
+    ],
+)
+def test_what_a_bridge_forwards_is_accepted(given: str) -> None:
+    assert not of(report(given), NAME)

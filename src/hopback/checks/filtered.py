@@ -4,25 +4,37 @@ Only frames are tried that every station sends or gets and no filter means to st
 a lease, ARP for its own address, duplicate detection and the neighbours' questions.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from hopback.checks.case import Case
 from hopback.checks.passage import OUTSIDER, Passage, passages
-from hopback.engines.trace import End
+from hopback.datapath.effects import Place
+from hopback.engines.trace import End, trace
 from hopback.frames import dhcp
 from hopback.frames.build import arp_request, dad_ns, dhcp_message, link_local, ns
 from hopback.frames.ethernet import Frame
-from hopback.frames.mac import BROADCAST
+from hopback.frames.mac import BROADCAST, Mac
 from hopback.network.addresses import addresses_of
 from hopback.network.facts import Ref, merge_refs
+from hopback.network.model import Station
 from hopback.snapshot.model import Snapshot
 from hopback.snapshot.rows import FilterChain, FilterRule, Match, Verdict
 
 _RULES = ("filter-drop", "filter-policy", "filter-reject")
 _DEVICE_FIELDS = frozenset({"meta iifname", "meta oifname", "physdev in", "physdev out"})
 _THERE = IPv4Address("192.0.2.1")
+
+DHCP, DISCOVERY = "DHCP requests", "IPv6 neighbour discovery"
+
+
+class _Trial(NamedTuple):
+    """A kind of frame, where it was lost if it was, and what it took to know its addresses."""
+
+    name: str
+    end: End | None
+    refs: tuple[Ref, ...]
 
 
 class Loss(NamedTuple):
@@ -32,7 +44,7 @@ class Loss(NamedTuple):
     station's port come there.
     """
 
-    passage: Passage
+    station: Station
     frames: tuple[str, ...]
     end: End
     row: FilterRule | FilterChain
@@ -49,42 +61,62 @@ class Loss(NamedTuple):
 
 
 def losses(case: Case) -> Iterator[Loss]:
-    """One for each passage and each row of a filter that ends frames there."""
+    """One for each station and each row of a filter that ends frames of its own, or for it."""
     if not any(s.filter_chains.rows for s in case.network.snapshots.values()):
         return
-    for passage in passages(case):
-        stopped: dict[Ref, tuple[End, list[str], tuple[Ref, ...]]] = {}
-        for name, end, refs in _tried(case, passage):
-            if end is not None and end.why.rule in _RULES:
-                _, names, seen = stopped.setdefault(end.why.refs[0], (end, [], ()))
-                names.append(name)
-                stopped[end.why.refs[0]] = (end, names, merge_refs(seen, refs))
-        for ref, (end, names, refs) in stopped.items():
-            snapshot = case.network.snapshots[ref.host]
-            for row in _rows_at(snapshot, ref):
-                bases, own = _reached(snapshot, row, passage.station.port.name)
-                yield Loss(passage, tuple(names), end, row, bases, own, refs)
+    leading = list(passages(case))
+    for passage in leading:
+        yield from _stopped(case, passage.station, _tried(case, passage), passage.way_out.refs)
+    out = {passage.station for passage in leading}
+    for station in case.network.stations:
+        if station not in out:
+            yield from _stopped(case, station, _entering(case, station), ())
 
 
-def _tried(case: Case, passage: Passage) -> Iterator[tuple[str, End | None, tuple[Ref, ...]]]:
+def _stopped(
+    case: Case, station: Station, tried: Iterable[_Trial], refs: tuple[Ref, ...]
+) -> Iterator[Loss]:
+    by_row: dict[Ref, tuple[End, list[_Trial]]] = {}
+    for trial in tried:
+        if trial.end is not None and trial.end.why.rule in _RULES:
+            by_row.setdefault(trial.end.why.refs[0], (trial.end, []))[1].append(trial)
+    for ref, (end, trials) in by_row.items():
+        snapshot = case.network.snapshots[ref.host]
+        names = tuple(dict.fromkeys(trial.name for trial in trials))
+        seen = merge_refs(*(trial.refs for trial in trials), refs)
+        for row in _rows_at(snapshot, ref):
+            bases, own = _reached(snapshot, row, station.port.name)
+            yield Loss(station, names, end, row, bases, own, seen)
+
+
+def _entering(case: Case, station: Station) -> Iterator[_Trial]:
+    """What ends where it enters: on a bridge without a way out there is no more to be asked."""
+    mac = station.mac
+    sent = {DHCP: _discover(mac), DISCOVERY: dad_ns(mac, link_local(mac))}
+    for name, frame in sent.items():
+        journey = trace(case.model, Place(station.port, "in"), frame)[0]
+        lost = next((e for e in journey.ends if e.fate == "lost" and e.dev is None), None)
+        yield _Trial(name, lost, ())
+
+
+def _tried(case: Case, passage: Passage) -> Iterator[_Trial]:
     """What is lost of the frames tried, and what it took to know their addresses."""
     mac = passage.station.mac
     target = link_local(mac)
-    yield "DHCP requests", passage.lost_leaving(_discover(passage)), ()
-    yield "IPv6 neighbour discovery", passage.lost_leaving(dad_ns(mac, target)), ()
+    yield _Trial(DHCP, passage.lost_leaving(_discover(mac)), ())
+    yield _Trial(DISCOVERY, passage.lost_leaving(dad_ns(mac, target)), ())
     asked = ns(OUTSIDER, link_local(OUTSIDER), target)
-    yield "neighbours' questions for its IPv6 address", passage.lost_coming(asked), ()
+    yield _Trial("neighbours' questions for its IPv6 address", passage.lost_coming(asked), ())
     for address, refs in addresses_of(case.network, passage.station).items():
         if isinstance(address, IPv4Address):
             request: Frame = arp_request(mac, address, _THERE)
-            yield f"ARP from {address}", passage.lost_leaving(request), refs
+            yield _Trial(f"ARP from {address}", passage.lost_leaving(request), refs)
             request = arp_request(OUTSIDER, _THERE, address)
-            yield f"ARP questions for {address}", passage.lost_coming(request), refs
+            yield _Trial(f"ARP questions for {address}", passage.lost_coming(request), refs)
 
 
-def _discover(passage: Passage) -> Frame:
+def _discover(mac: Mac) -> Frame:
     nobody, everybody = IPv4Address(0), IPv4Address("255.255.255.255")
-    mac = passage.station.mac
     return dhcp_message(dhcp.DISCOVER, mac, mac, BROADCAST, 1, nobody, everybody)
 
 

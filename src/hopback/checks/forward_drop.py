@@ -26,7 +26,7 @@ def check(case: Case) -> Iterator[Finding]:
     """What the model loses there; where it has no frames to try, chains that accept nothing new."""
     told: set[tuple[object, ...]] = set()
     for loss in losses(case):
-        key = (loss.passage.station.mac, loss.row)
+        key = (loss.station.mac, loss.row)
         forwards = any(chain.hook == "forward" for chain in loss.bases)
         if forwards and not loss.own and key not in told:
             told.add(key)
@@ -39,7 +39,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _lost(case: Case, loss: Loss) -> Finding:
-    station = loss.passage.station
+    station = loss.station
     mac = format_mac(station.mac)
     return Finding(
         check=NAME,
@@ -55,7 +55,7 @@ def _lost(case: Case, loss: Loss) -> Finding:
         ),
         because=case.evidence(
             loss.end.why.rule,
-            merge_refs(loss.end.why.refs, loss.refs, station.refs, loss.passage.way_out.refs),
+            merge_refs(loss.end.why.refs, loss.refs, station.refs),
         ),
         details={
             "bridge": station.bridge.name,

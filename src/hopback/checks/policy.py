@@ -73,6 +73,10 @@ POLICY: MappingProxyType[str, Policy] = MappingProxyType(
         "rp-filter-drop": Policy(
             "other-fault", "dropped by the reverse-path filter, or as a martian"
         ),
+        "anti-spoof-drop": Policy(
+            "other-fault",
+            "dropped by an anti-spoofing filter (nwfilter, security group, port security)",
+        ),
         "blind-path": Policy(
             "other-fault",
             "the path goes through something that hopback cannot evaluate",

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from hopback.checks import (
+    anti_spoof_drop,
     blind_path,
     bond_reflection,
     bridge_loop,
@@ -68,6 +69,7 @@ CHECKS: MappingProxyType[str, Check] = MappingProxyType(
             hairpin_missing,
             forward_drop,
             rp_filter_drop,
+            anti_spoof_drop,
             blind_path,
             hairpin_reflection,
             bridge_loop,
