@@ -170,4 +170,9 @@ class BridgeNf(Struct, frozen=True):
             packet_type=type_ or "host",
             nexthop=packet.dst if isinstance(packet, Ipv4 | Ipv6) else None,
         )
-        return self.netfilter.call(self.world, seen, port.id if port else None)
+        outcome = self.netfilter.call(self.world, seen, port.id if port else None)
+        on = self.settings.on(self.world, family)
+        if isinstance(outcome, Drop) and not isinstance(on, Ask):  # else it would not be called
+            why = Why(outcome.why.rule, merge_refs(outcome.why.refs, on.refs))
+            return replace(outcome, why=why)
+        return outcome
