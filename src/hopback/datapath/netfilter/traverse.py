@@ -79,7 +79,7 @@ class _Call:
         track(self._packet, self._rules)
 
     def _filter(self, chain: Chain) -> Stopped | None:
-        """One base chain; what of its rules decided that the packet passes is noted."""
+        """One base chain; what of its rules decided how the packet leaves it is noted."""
         devices = chain.row.devices
         if devices is not None and not {self._seen.indev, self._seen.outdev} & set(devices):
             return None
@@ -87,23 +87,31 @@ class _Call:
         steps = Steps(self._rules, self._world, self._packet)
         walk = Walk(self._rules, self._packet, steps)
         stopped = walk.through(chain)
-        if stopped is None:
-            self._done += steps.done
-            for rule, refs in dict(walk.turns).items():
-                if self._decides(rule, chain, copy(before)):
-                    self._refs = merge_refs(self._refs, refs)
-        return stopped
+        decided = (
+            refs
+            for rule, refs in dict(walk.turns).items()
+            if self._decides(rule, chain, copy(before), stopped)
+        )
+        if stopped is not None:
+            return replace(stopped, refs=merge_refs(stopped.refs, *decided))
+        self._done += steps.done
+        self._refs = merge_refs(self._refs, *decided)
+        return None
 
-    def _decides(self, rule: FilterRule, chain: Chain, packet: Packet) -> bool:
+    def _decides(
+        self, rule: FilterRule, chain: Chain, packet: Packet, stopped: Stopped | None
+    ) -> bool:
         """Whether anything would be different without the rule."""
         steps = Steps(self._rules, self._world, packet)
         walk = Walk(self._rules, packet, steps, without=rule)
         try:
-            stopped = walk.through(chain)
+            without = walk.through(chain)
         except Open:
             return True
         now = self._packet
-        return stopped is not None or (packet.raw, packet.skb) != (now.raw, now.skb)
+        if stopped is not None or without is not None:
+            return without != stopped
+        return (packet.raw, packet.skb) != (now.raw, now.skb)
 
     def _translate(self, chains: tuple[Chain, ...]) -> Stopped | None:
         """nf_nat_core.c:nf_nat_inet_fn: rules only for what begins, then as the connection says."""
