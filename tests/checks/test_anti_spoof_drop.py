@@ -31,8 +31,8 @@ def filtered(*rules: str, jump: str = "-A PREROUTING -i vnet0 -j FROM") -> str:
 def test_a_filter_that_does_not_think_of_ipv6() -> None:
     given = report(filtered("-p IPv4 -j ACCEPT", "-p ARP -j ACCEPT", "-j DROP"))
     finding = only(given, NAME)
-    assert (finding.group, finding.subject) == ("other-fault", GUEST)
-    assert finding.details["frames"] == ["IPv6 neighbour discovery"]
+    assert (finding.group, finding.details["station"]) == ("other-fault", GUEST)
+    assert finding.details["frames"] == "IPv6 neighbour discovery"
     assert finding.details["rule"] == "FROM: -A FROM -j DROP"
     assert {"-A FROM -j DROP", "-A PREROUTING -i vnet0 -j FROM"} <= set(cited(finding))
 
@@ -42,7 +42,7 @@ def test_an_address_that_the_filter_does_not_know() -> None:
     assert not of(report(pinned), NAME), "nobody says which address the guest has"
     assert not of(report(pinned + neighbour("192.0.2.10")), NAME)
     finding = only(report(pinned + neighbour("192.0.2.11")), NAME)
-    assert finding.details["frames"] == ["ARP from 192.0.2.11"]
+    assert finding.details["frames"] == "ARP from 192.0.2.11"
     assert any("192.0.2.11" in line for line in cited(finding))
 
 

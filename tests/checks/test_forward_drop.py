@@ -74,8 +74,8 @@ def bridged(bridge_nf: int, *rules: str) -> str:
 
 def test_what_a_bridge_forwards_meets_it_too() -> None:
     finding = only(report(bridged(1, OLD)), NAME)
-    assert (finding.subject, finding.details["bridge"]) == (GUEST, "br0")
-    assert finding.details["frames"] == ["DHCP requests"]
+    assert (finding.details["station"], finding.details["bridge"]) == (GUEST, "br0")
+    assert finding.details["frames"] == "DHCP requests"
     assert any("bridge-nf-call-iptables" in e.text for e in finding.because)
 
 

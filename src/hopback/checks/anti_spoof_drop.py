@@ -21,7 +21,7 @@ def check(case: Case) -> Iterator[Finding]:
     """One finding for each station and rule (or policy) that stops its frames at its own port."""
     told: set[tuple[object, ...]] = set()
     for loss in losses(case):
-        key = (loss.station.mac, loss.station.port, loss.row)
+        key = (loss.station.mac, loss.station.port, loss.frames)
         if loss.own and key not in told:
             told.add(key)
             yield _finding(case, loss)
@@ -37,10 +37,10 @@ def _finding(case: Case, loss: Loss) -> Finding:
         evidence="predicted",
         confidence="likely",
         host=station.bridge.host,
-        subject=mac,
+        subject=f"{loss.frames} of {mac}",
         summary=(
             f"The filter on {station.port.name} drops what {mac} needs"
-            f" ({', '.join(loss.frames)}): {loss.text}."
+            f" ({loss.frames}): {loss.text}."
         ),
         because=case.evidence(
             loss.end.why.rule,
@@ -50,7 +50,8 @@ def _finding(case: Case, loss: Loss) -> Finding:
             "bridge": station.bridge.name,
             "netns": station.bridge.netns,
             "port": station.port.name,
-            "frames": list(loss.frames),
+            "station": mac,
+            "frames": loss.frames,
             "rule": loss.text,
         },
     )

@@ -38,14 +38,14 @@ class _Trial(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """Frames of a station that one row of a filter stops: a rule, or the policy of a chain.
+    """Frames of one kind that a row of a filter stops: a rule, or the policy of a chain.
 
     ``bases`` are the chains with a hook from which it is reached. ``own``: only frames of the
     station's port come there.
     """
 
     station: Station
-    frames: tuple[str, ...]
+    frames: str
     end: End
     row: FilterRule | FilterChain
     bases: tuple[FilterChain, ...]
@@ -61,7 +61,7 @@ class Loss(NamedTuple):
 
 
 def losses(case: Case) -> Iterator[Loss]:
-    """One for each station and each row of a filter that ends frames of its own, or for it."""
+    """One for each station and kind of frame that a filter ends, its own or one for it."""
     if not any(s.filter_chains.rows for s in case.network.snapshots.values()):
         return
     leading = list(passages(case))
@@ -76,17 +76,15 @@ def losses(case: Case) -> Iterator[Loss]:
 def _stopped(
     case: Case, station: Station, tried: Iterable[_Trial], refs: tuple[Ref, ...]
 ) -> Iterator[Loss]:
-    by_row: dict[Ref, tuple[End, list[_Trial]]] = {}
     for trial in tried:
-        if trial.end is not None and trial.end.why.rule in _RULES:
-            by_row.setdefault(trial.end.why.refs[0], (trial.end, []))[1].append(trial)
-    for ref, (end, trials) in by_row.items():
+        if trial.end is None or trial.end.why.rule not in _RULES:
+            continue
+        ref = trial.end.why.refs[0]
         snapshot = case.network.snapshots[ref.host]
-        names = tuple(dict.fromkeys(trial.name for trial in trials))
-        seen = merge_refs(*(trial.refs for trial in trials), refs)
         for row in _rows_at(snapshot, ref):
             bases, own = _reached(snapshot, row, station.port.name)
-            yield Loss(station, names, end, row, bases, own, seen)
+            seen = merge_refs(trial.refs, refs)
+            yield Loss(station, trial.name, trial.end, row, bases, own, seen)
 
 
 def _entering(case: Case, station: Station) -> Iterator[_Trial]:
@@ -106,7 +104,7 @@ def _tried(case: Case, passage: Passage) -> Iterator[_Trial]:
     yield _Trial(DHCP, passage.lost_leaving(_discover(mac)), ())
     yield _Trial(DISCOVERY, passage.lost_leaving(dad_ns(mac, target)), ())
     asked = ns(OUTSIDER, link_local(OUTSIDER), target)
-    yield _Trial("neighbours' questions for its IPv6 address", passage.lost_coming(asked), ())
+    yield _Trial("neighbour solicitations", passage.lost_coming(asked), ())
     for address, refs in addresses_of(case.network, passage.station).items():
         if isinstance(address, IPv4Address):
             request: Frame = arp_request(mac, address, _THERE)

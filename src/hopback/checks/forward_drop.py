@@ -26,7 +26,7 @@ def check(case: Case) -> Iterator[Finding]:
     """What the model loses there; where it has no frames to try, chains that accept nothing new."""
     told: set[tuple[object, ...]] = set()
     for loss in losses(case):
-        key = (loss.station.mac, loss.row)
+        key = (loss.station.mac, loss.frames)
         forwards = any(chain.hook == "forward" for chain in loss.bases)
         if forwards and not loss.own and key not in told:
             told.add(key)
@@ -48,10 +48,10 @@ def _lost(case: Case, loss: Loss) -> Finding:
         evidence="predicted",
         confidence="likely",
         host=station.bridge.host,
-        subject=mac,
+        subject=f"{loss.frames} of {mac}",
         summary=(
             f"Forwarding on {station.bridge.name} drops what {mac} needs"
-            f" ({', '.join(loss.frames)}): {loss.text}."
+            f" ({loss.frames}): {loss.text}."
         ),
         because=case.evidence(
             loss.end.why.rule,
@@ -61,7 +61,8 @@ def _lost(case: Case, loss: Loss) -> Finding:
             "bridge": station.bridge.name,
             "netns": station.bridge.netns,
             "chain": loss.bases[0].name,
-            "frames": list(loss.frames),
+            "station": mac,
+            "frames": loss.frames,
         },
     )
 
@@ -129,5 +130,11 @@ def _accepting_nothing(
             " what is routed ends there, and what a bridge forwards too while br_netfilter is on."
         ),
         because=case.evidence("filter-policy", (Ref(snapshot.host, chain.cite),)),
-        details={"bridge": None, "netns": chain.netns, "chain": chain.name, "frames": []},
+        details={
+            "bridge": None,
+            "netns": chain.netns,
+            "chain": chain.name,
+            "station": None,
+            "frames": None,
+        },
     )

@@ -61,7 +61,7 @@ class Walk:
                 continue
             if verdict.kind in ("drop", "reject"):
                 return self._stopped(at, rule, verdict)
-            self.turns.append((rule, (self._ref(rule), *self._steps.used)))
+            self.turns.append((rule, (self._ref(rule), *self._steps.used, *at.by[1:])))
             if verdict.kind == "accept":
                 return None
             following = self._turn(at, rule, verdict)
