@@ -161,6 +161,13 @@ def test_what_the_packet_does_not_decide_is_asked_and_the_answer_taken() -> None
     assert isinstance(bridged(rules, ipv4(), {outcome.question: "no"}), Passed)
 
 
+def test_nothing_is_asked_where_the_answer_changes_nothing() -> None:
+    limit = Unsure("limit rate 5/second")
+    counts: list[Step] = [FROM_VNET0, limit]
+    fails: list[Step] = [limit, when("meta iifname", "vnet9"), DROP]
+    assert not is_dropped(chain("c", counts, fails, hook="forward"))
+
+
 def test_what_was_not_understood_matters_only_where_it_is_reached() -> None:
     rules = ruleset(chain("c", [FROM_VNET0, Opaque("xt match foo"), DROP], hook="forward"))
     assert isinstance(bridged(rules, ipv4()), Blind)

@@ -45,6 +45,9 @@ def track(packet: Packet, rules: Ruleset) -> None:
     if skb.connection is not None or skb.untracked:
         return
     headers, raw = packet.headers, packet.raw
+    if headers.protocol not in (IPV4, IPV6):  # in a bridge (nf_ct_bridge_pre)
+        packet.skb = replace(skb, untracked=True)
+        return
     if headers.parts:
         raise Open(Blind("fragments are put together for the connection table", ()))
     if headers.l4proto in _NOT_FOLLOWED:

@@ -17,10 +17,9 @@ _LINK_MAX, _FAST_MAX = 128, 32
 def groups(rule: FilterRule) -> Iterator[tuple[Step, ...]]:
     """The steps in order; those that may be one comparison come together."""
     steps, at = rule.steps, 0
+    by_iptables = rule.backend == "legacy" or rule.text.startswith("-")
     while at < len(steps):
-        # iptables has no part in it
-        alone = rule.backend == "legacy" or rule.text.startswith("-")
-        count = 1 if alone else _length(steps, at)
+        count = 1 if by_iptables else _length(steps, at)
         yield steps[at : at + count]
         at += count
 

@@ -1,6 +1,7 @@
 """The steps of one rule, from left to right (net/netfilter/nft_cmp.c, nft_lookup.c, …)."""
 
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -37,6 +38,9 @@ from hopback.snapshot.rows import (
 
 T = TypeVar("T")
 
+_EFFECTS = Verdict | Choice | Nat | Mangle | Notrack | Opaque
+"""Steps that a rule needs if it is to change anything."""
+
 _PROTOCOLS = (IPV4, IPV6, ARP, DOT1Q, DOT1AD)
 
 _ASKED = "its protocol"
@@ -71,6 +75,8 @@ class Steps:
         self.used, self._told = (), set()
         self._chain, self._rule = chain, rule
         self._packet.strict = chain.row.backend == "legacy"
+        if not any(isinstance(step, _EFFECTS) for step in rule.steps):
+            return None  # it counts or logs what it fits
         for group in groups(rule):
             verdict = self._step(group[0]) if len(group) == 1 else self._together(group)
             if isinstance(verdict, Verdict):
@@ -98,7 +104,7 @@ class Steps:
                     self._packet.skb = replace(self._packet.skb, untracked=True)
                 return True
             case Unsure(text=text):
-                return self._asked(text)
+                return not self._fails_anyway(step) and self._asked(text)
             case Opaque(text=text):
                 raise Open(Blind(f"{self._chain.text}: {self._rule.text or text}", (self.ref,)))
 
@@ -106,6 +112,12 @@ class Steps:
     def ref(self) -> Ref:
         """The rule."""
         return Ref(self._rules.where.host, self._rule.cite)
+
+    def _fails_anyway(self, step: Unsure) -> bool:
+        """Whether a match right behind does not hold, so that nobody needs to know."""
+        behind = self._rule.steps[self._rule.steps.index(step) + 1 :]
+        matches = takewhile(lambda each: isinstance(each, Match | Unsure), behind)
+        return any(isinstance(each, Match) and not self._matches(each) for each in matches)
 
     def _together(self, group: Sequence[Step]) -> bool:
         """Matches by ``!=`` that nft may have made one of: then not all have to hold, but one."""
