@@ -45,6 +45,7 @@ _ANY_PACKET = frozenset({"ip daddr", "ip saddr", "meta iifname", "meta nfproto",
 
 _HEADERS = 34  # of Ethernet and IPv4, in front of ICMP
 _SETTLE = 0.05
+_PATIENCE = 2.0  # on a busy machine; who is answered does not wait
 
 
 class Floating(Struct, frozen=True):
@@ -238,6 +239,7 @@ def scene(
         (),
         (*before, *_settings(floating, segment), *_addresses(floating, segment)),
         tuple(_gone(floating, segment)),
+        patience=_PATIENCE,
         settle=_SETTLE,
         pings=pings,
     )
