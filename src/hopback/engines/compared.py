@@ -18,6 +18,7 @@ from hopback.datapath.netfilter.layout import Bits, needs_of, place_of
 from hopback.datapath.netfilter.listings import Listed, chosen
 from hopback.datapath.netfilter.rewrite import sealed
 from hopback.engines.messages import LOCAL_EXPERIMENTAL, MESSAGES
+from hopback.engines.reached import absent_ports, rules_reached
 from hopback.frames.codec import decode, encode
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import Mac
@@ -137,7 +138,11 @@ def compared_by(model: Model) -> Compared:
     protocols: set[int | None] = set()
     for host, netns in model.netfilter:
         families = _called(model, host, netns)
-        for key, test in _tests(chosen(model.network.snapshots[host], netns), families):
+        listed, absent = (
+            chosen(model.network.snapshots[host], netns),
+            absent_ports(model, host, netns),
+        )
+        for key, test in _tests(listed, families, absent):
             if key in ("meta protocol", "meta l4proto"):
                 protocols |= {value for value in test.values if isinstance(value, int)}
             if key.startswith((*_TOLD_BY_THE_WAY, *_TOLD_BY_THE_MESSAGE)):
@@ -170,14 +175,14 @@ def _called(model: Model, host: str, netns: str) -> frozenset[str]:
     return frozenset((*found, "bridge", "netdev", *(("inet",) if found & {"ip", "ip6"} else ())))
 
 
-def _tests(listed: Listed, families: frozenset[str]) -> Iterator[tuple[str, Test]]:
+def _tests(
+    listed: Listed, families: frozenset[str], absent: frozenset[str]
+) -> Iterator[tuple[str, Test]]:
     sets: dict[Hashable, tuple[Element, ...]] = {
         (s.backend, s.family, s.table, s.name): s.elements for s in listed.sets
     }
-    for (*table, _), rules in listed.rules.items():
-        if table[1] not in families:
-            continue
-        for step in (step for rule in rules for step in rule.steps):
+    for family, table, rule in rules_reached(listed, absent):
+        for step in rule.steps if family in families else ():
             for fields, elements, name, op in _comparisons(step):
                 named = sets.get((*table, name), ()) if name else ()
                 yield from _of_fields(fields, (*elements, *named), op, step)

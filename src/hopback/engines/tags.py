@@ -9,6 +9,7 @@ from hopback.datapath.model import Model
 from hopback.datapath.vlan_device import VlanDev
 from hopback.engines.compared import VLAN, Compared
 from hopback.frames.ethernet import Vlan
+from hopback.network.facts import DevId
 
 _UNLISTED = 4094
 
@@ -73,7 +74,14 @@ def _is_nested(model: Model, device: VlanDev) -> bool:
     return joined or linked or device.lower in model.vlans.by_id
 
 
-def has_links(model: Model) -> bool:
-    """Whether a bridge's frames may come to a bridge again without leaving what we see."""
-    devices = (model.network.devices.get(port) for port in model.bridge_of)
-    return any(d is not None and d.peer is not None for d in devices)
+def has_links(model: Model, of: DevId | None = None) -> bool:
+    """Whether frames of the bridge ``of`` (of any) may come to a bridge again in what we see.
+
+    They do over a veth pair between two namespaces that have bridges, or within one that has.
+    """
+    spaces = {bridge[:2] for bridge in model.bridges}
+    near = spaces if of is None else {of[:2]}
+    return any(
+        device.peer is not None and id_[:2] in near and device.peer.value[:2] in spaces
+        for id_, device in model.network.devices.items()
+    )

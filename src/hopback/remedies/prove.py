@@ -136,7 +136,7 @@ def _returns(model: Model, target: Target, *, usual: bool) -> Proof:
     ``usual``: no more than what a station asks when it comes up.
     """
     known = () if target.mac is None else (target.mac,)
-    near = model if has_links(model) else _at_port(model, target)
+    near = model if has_links(model, target.bridge) else _at_port(model, target)
     device = model.network.devices.get(target.port)
     far = device.peer.value if device and device.peer else None
     there = [entry for entry in entries(near) if entry.place.dev in (target.port, far)]
