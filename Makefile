@@ -28,8 +28,9 @@ demo: $(READY) ## Set up, then see what hopback says about real incidents
 	printf '\n=== The DHCP reply that went elsewhere\n'; \
 	run check $(DHCP_CASE); \
 	run trace $(DHCP_CASE) --to instance-00000347 --dhcp; \
-	printf '\n=== Reflected duplicate detection: named, not yet mended\n'; \
+	printf '\n=== Reflected duplicate detection\n'; \
 	run check $(DAD_CASE); \
+	run fix $(DAD_CASE) hairpin-reflection:vnet7; \
 	printf '\n=== Two directors playing ping-pong: not solved yet, hopback does not evaluate IPVS\n'
 
 test: $(READY) ## Set up, then run every test that this machine can run, and measure coverage

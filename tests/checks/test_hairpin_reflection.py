@@ -1,8 +1,12 @@
 """hairpin-reflection: a port with hairpin on returns a station's own frames."""
 
+from pathlib import Path
+
 import pytest
 
+from hopback.checks.diagnose import diagnose
 from hopback.findings import Finding
+from hopback.sources.open import open_source
 from tests.build import (
     BRIDGE,
     GUEST0,
@@ -149,7 +153,8 @@ def ruleset(family: str, rule: str, netns: str = "") -> str:
     ],
 )
 def test_only_a_filter_that_drops_what_comes_back_matters(rules: str, told: bool) -> None:
-    assert bool(of(report(ON + rules), NAME)) is told
+    found = of(report(ON + rules), NAME)
+    assert [f.details.get("spared", False) for f in found] == [not told]
 
 
 TRUNK = links(
@@ -188,3 +193,17 @@ def test_a_far_end_with_an_address_is_the_host_and_no_switch() -> None:
 def test_a_link_local_address_makes_no_station() -> None:
     finding = hairpin(TRUNK + address("inet6 fe80::a:3/64 scope link"))
     assert finding.details["harm"] == "switch"
+
+
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "libvirt"
+
+
+def test_a_filter_that_spares_the_station_and_what_it_costs() -> None:
+    """k2's drops whatever has the guest's own MAC, NAT's packets too."""
+    found = diagnose(open_source(str(FIXTURE)).snapshots).findings
+    spared = {f.subject: f for f in found if f.details.get("spared")}
+    assert spared["vnet8"].details["loses_itself"]
+    assert spared["vnet8"].severity == "info"
+    assert "does not reach itself" in spared["vnet8"].summary
+    assert any("-A O-vnet8-mac" in e.text for e in spared["vnet8"].because)
+    assert "vnet7" not in spared

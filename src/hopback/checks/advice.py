@@ -63,7 +63,7 @@ def _for_finding(network: Network, finding: Finding) -> Iterator[NextStep]:
                 "tells whether the request or the reply is doubled; the TTLs tell bridges from"
                 " routers",
             )
-        case "hairpin-reflection" if finding.severity == "info":
+        case "hairpin-reflection" if finding.severity == "info" and "spared" not in finding.details:
             yield NextStep(
                 finding.host,
                 "ip -6 addr show tentative; dmesg | grep -i duplicate   # in each guest",

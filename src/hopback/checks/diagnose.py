@@ -71,7 +71,7 @@ def _rank(finding: Finding) -> tuple[int, int, int]:
 
 def _verdict(network: Network, found: Sequence[Finding], gaps: Sequence[Gap]) -> Verdict:
     """comes-back: a cause that is at least likely. clear: nothing is left open. Else undecided."""
-    causes = [f for f in found if f.group == "comes-back"]
+    causes = [f for f in found if f.group == "comes-back" and not f.details.get("spared")]
     if any(f.confidence != "possible" and f.severity != "info" for f in causes):
         return "comes-back"
     faults = [f for f in found if f.group == "other-fault"]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from hopback.checks.case import Case, path_steps
 from hopback.checks.dad import Failure
-from hopback.checks.reflected import reflected
+from hopback.checks.reflected import lost_to_itself, reflected
 from hopback.checks.suspicion import Suspicion, suspected
 from hopback.datapath.rules import RULES
 from hopback.findings import Finding
@@ -46,6 +46,8 @@ def check(case: Case) -> Iterator[Finding]:
                 kept = merge_refs(kept, stopped)
                 if back:
                     quiet.append((port, merge_refs(*(s.hidden for _, s in told))))
+                elif stopped:
+                    yield _spared(case, bridge, port, stopped)
         if quiet:
             yield _harmless(case, bridge, quiet, kept)
 
@@ -149,6 +151,41 @@ def _towards_switch(
             "netns": bridge.id.netns,
             "harm": "switch",
             "switch": switch,
+        },
+    )
+
+
+def _spared(case: Case, bridge: BridgeView, port: Port, stopped: tuple[Ref, ...]) -> Finding:
+    """A filter keeps the station's frames from it; what the filter costs is said, too."""
+    cost = lost_to_itself(case, bridge.id, port.id)
+    whose = merge_refs(*(s.refs for s in case.network.stations if s.port == port.id))
+    price = (
+        " It also drops what NAT sends back to the station: by a floating address or a Service of"
+        " its own the station does not reach itself while br_netfilter is on."
+    )
+    return Finding(
+        check=NAME,
+        group="comes-back",
+        severity="info",
+        evidence="predicted",
+        confidence="certain",
+        host=bridge.id.host,
+        subject=port.id.name,
+        summary=(
+            f"Hairpin is on for {port.id.name}, and a filter keeps the station's own broadcasts"
+            f" from it.{price if cost else ''}"
+        ),
+        because=(
+            *case.evidence("should_deliver", merge_refs(port.flags["hairpin"].refs, port.refs)),
+            *case.evidence("own-port", whose),
+            *case.evidence("filter-drop", merge_refs(stopped, cost)),
+        ),
+        details={
+            "bridge": bridge.id.name,
+            "netns": bridge.id.netns,
+            "harm": None,
+            "spared": True,
+            "loses_itself": bool(cost),
         },
     )
 

@@ -10,7 +10,7 @@ from hopback.checks.passage import OUTSIDER
 from hopback.datapath.effects import Place
 from hopback.datapath.model import Model
 from hopback.engines.trace import trace
-from hopback.frames.build import arp_probe
+from hopback.frames.build import arp_probe, arp_reply
 from hopback.network.facts import DevId, Ref, merge_refs
 
 _TARGET = IPv4Address("192.0.2.1")
@@ -30,6 +30,20 @@ def reflected(case: Case, bridge: DevId, port: DevId) -> tuple[bool, tuple[Ref, 
     if any(hop.place == Place(port, "out") for hop in journey.hops):
         return True, ()
     return False, merge_refs(*(e.why.refs for e in journey.ends if e.fate in ("lost", "blind")))
+
+
+def lost_to_itself(case: Case, bridge: DevId, port: DevId) -> tuple[Ref, ...]:
+    """The rows of filters that also stop what NAT sends back: unicasts with the station's own MAC.
+
+    Bridged DNAT keeps the source (net/bridge/br_netfilter_hooks.c:br_nf_pre_routing_finish_bridge).
+    """
+    mac = next((s.mac for s in case.network.stations if s.port == port), None)
+    if mac is None:
+        return ()
+    frame = arp_reply(mac, _TARGET, mac, _TARGET)
+    journey = trace(_alone(case.model, bridge, port), Place(port, "in"), frame)[0]
+    stopped = (e for e in journey.ends if e.fate == "lost" and e.why.rule.startswith("filter-"))
+    return merge_refs(*(e.why.refs for e in stopped))
 
 
 def _alone(model: Model, bridge: DevId, port: DevId) -> Model:
