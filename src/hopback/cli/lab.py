@@ -72,7 +72,12 @@ class Output(NamedTuple):
     " (no-lag).  [default: if the table has the guest out there no-lag for a bond that takes frames"
     " on every leg, else a reflector; if not, a switch]",
 )
-@click.option("--fix", type=click.Choice(FIXES), help="Play it once more with this remedy.")
+@click.option(
+    "--fix",
+    type=click.Choice(FIXES),
+    metavar="NAME",
+    help=f"Play it once more with this remedy: {', '.join(FIXES)}.",
+)
 @click.option(
     "--in",
     "where",
