@@ -6,7 +6,6 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import msgspec
@@ -15,6 +14,7 @@ import pytest
 from hopback.lab.netns.isolate import facilities
 from hopback.render.lab_json_v1 import LabV1
 from tests.cli.conftest import Run
+from tests.kernel.rig import wait_until
 from tests.reconstructions import PASTE, ROOT, healthy_paste
 
 TAP, UPLINK = "tap0b5f208b-76", "bond0.2222"
@@ -201,7 +201,8 @@ def test_interrupt_ends_it_all() -> None:
     with subprocess.Popen(
         argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     ) as process:
-        time.sleep(0.5)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        wait_until(lambda: bool(children.read_text()), "the lab's first process", seconds=30)
         os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
