@@ -107,8 +107,7 @@ def _leg(
             entrance(model, server.dev, frame) if server.way == "in" else (server, frame)
         )
         journey = trace(model, origin, frame, world=world)[0]
-        end = journey.delivered_to(nic)
-        hop = end.hop if end else None
+        hop = _heard(journey, nic)
     goal = server.dev if message in _TO_SERVER else station.port
     return Leg(message, journey, hop, None if hop is not None else _loss(journey, goal))
 
@@ -119,6 +118,15 @@ def _reached(journey: Trace, server: Place) -> int | None:
         return _outermost(journey, Place(server.dev, "out"))
     end = journey.delivered_to(server.dev)
     return end.hop if end else None
+
+
+def _heard(journey: Trace, nic: DevId) -> int | None:
+    """The hop at which the client has the message: it reads packets off its NIC, before IP does."""
+    end = journey.delivered_to(nic)
+    if end is not None:
+        return end.hop
+    there = (n for n, hop in enumerate(journey.hops) if hop.place == Place(nic, "in"))
+    return next(there, None)
 
 
 def _outermost(journey: Trace, out: Place) -> int | None:
