@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from hopback.findings import Finding, Fix, Persistence
 from hopback.network.facts import DevId
+from hopback.network.identifiers import mac_in
 from hopback.network.model import Network
 from hopback.remedies import hairpin_off, port_filter_nwfilter
 from hopback.remedies.managers import Manager, manager_of
@@ -93,7 +94,7 @@ def _events(network: Network, target: Target) -> list[DadEvent]:
         (snapshot.host == target.host, event)
         for snapshot in network.snapshots.values()
         for event in snapshot.dad_events.rows
-        if event.used_by == target.mac
+        if target.mac in (event.used_by, mac_in(event.address))
     ]
     own = [event for on_host, event in told if not on_host]
     return own or [event for _, event in told]

@@ -12,7 +12,7 @@ from hopback.network.model import Network
 from hopback.remedies import alternatives, hairpin_off, port_filter, port_filter_nwfilter
 from hopback.remedies.lasting import afterwards, persistence
 from hopback.remedies.prove import prove, trial
-from hopback.remedies.target import CHECKS, Target, target_of
+from hopback.remedies.target import CHECKS, Target, target_of, told_target
 from hopback.snapshot.model import Snapshot
 
 OFFERED = (
@@ -35,7 +35,7 @@ def reflected(snapshots: Sequence[Snapshot], report: Report) -> Mapping[int, tup
     network = build(snapshots)
     blamed = dict(list(_blamed(network, report).items())[:_TRIED_MAX])
     if not blamed:
-        return {}
+        return _untried(network, report)
     model = model_of(network)
     trials = [trial(model, target) for target in blamed.values()]
     offered = [prove(snapshots, trials, remedy) for remedy in OFFERED]
@@ -46,6 +46,18 @@ def reflected(snapshots: Sequence[Snapshot], report: Report) -> Mapping[int, tup
         fixes += [fix for (fix,) in refused if fix and fix.rejected_because and not place]
         every = (_completed(network, target, report.findings[number], fix) for fix in fixes)
         found[number] = tuple(sorted(every, key=_rank))
+    return found
+
+
+def _untried(network: Network, report: Report) -> dict[int, tuple[Fix, ...]]:
+    """The plans for a port that no table shows: in the usual order, none of them proved."""
+    found: dict[int, tuple[Fix, ...]] = {}
+    for number, finding in enumerate(report.findings):
+        target = told_target(network, finding)
+        if target is not None:
+            plans = (remedy.plan(target) for remedy in OFFERED)
+            every = (_completed(network, target, finding, fix) for fix in plans if fix is not None)
+            found[number] = tuple(every)
     return found
 
 

@@ -7,6 +7,7 @@ from msgspec import Struct
 from hopback.findings import Finding
 from hopback.frames.mac import Mac, parse_mac
 from hopback.network.facts import DevId
+from hopback.network.identifiers import mac_in
 from hopback.network.model import Network
 from hopback.snapshot.rows import GuestNic
 
@@ -15,6 +16,9 @@ CHECKS = ("hairpin-reflection", "dad-reflection")
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.:-]{1,15}")
 """A device's name that means nothing to nft or a shell; the kernel would take almost any."""
+
+
+_BRIDGED = re.compile(r"/sys/class/net/([A-Za-z0-9_.:-]{1,15})/brif/[^/]+/hairpin_mode")
 
 
 class Target(Struct, frozen=True):
@@ -49,6 +53,20 @@ def target_of(network: Network, finding: Finding) -> Target | None:
     if hairpin is None or not hairpin.value:
         return None
     return behind(network, port, bridge.id, mac)
+
+
+def told_target(network: Network, finding: Finding) -> Target | None:
+    """The port that only the text's advice names: no table shows it, so nothing can be tried."""
+    details = finding.details
+    if finding.check != "dad-reflection" or details["why"] != "advised":
+        return None
+    port = DevId(details["port_host"], details["port_netns"], details["port"])
+    named = _BRIDGED.fullmatch(details["hairpin_file"] or "")
+    if named is None or network.bridge_of(port) is not None or not _PLAIN.fullmatch(port.name):
+        return None
+    macs = (mac_in(address) for address in details["addresses"])
+    mac = next((mac for mac in macs if mac is not None), None)
+    return Target(port, port._replace(name=named[1]), mac)
 
 
 def behind(network: Network, port: DevId, bridge: DevId, mac: Mac | None) -> Target:
