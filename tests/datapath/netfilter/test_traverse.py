@@ -77,6 +77,31 @@ def test_each_base_chain_is_asked_by_priority_and_one_drop_is_enough() -> None:
     assert outcome.chain == "bridge t then"
 
 
+def test_of_one_priority_the_chain_made_last_is_asked_first() -> None:
+    marks = chain("marks", [Mangle("meta mark", 1)], hook="forward")
+    drops = chain("drops", [when("meta mark", 1), DROP], hook="forward")
+    assert not is_dropped(marks, drops)
+    assert is_dropped(drops, marks)
+
+
+def test_legacy_tables_have_the_priorities_that_the_kernel_gives_them() -> None:
+    told: dict[str, Any] = {"family": "ip", "backend": "legacy", "priority": None}
+    rules = ruleset(
+        chain("FORWARD", hook="forward", table="filter", **told),
+        chain("FORWARD", hook="forward", table="mangle", **told),
+        chain("PREROUTING", hook="prerouting", table="nat", kind="nat", **told),
+        chain("POSTROUTING", hook="postrouting", table="nat", kind="nat", **told),
+        chain("OUTPUT", hook="output", table="filter", **{**told, "family": "bridge"}),
+    )
+    found = {at: [chain.place[0] for chain in chains] for at, chains in rules.hooks.items()}
+    assert found == {
+        ("ip", "forward"): [-150, 0],
+        ("ip", "prerouting"): [-100],
+        ("ip", "postrouting"): [100],
+        ("bridge", "output"): [200],
+    }
+
+
 def test_other_hooks_and_families_are_not_asked() -> None:
     rules = ruleset(
         chain("c", [DROP], hook="input"), chain("d", [DROP], hook="forward", family="ip")

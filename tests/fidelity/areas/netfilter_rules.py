@@ -27,7 +27,7 @@ _RULES_MAX = 6
 _NUMBERED = ("ip protocol", "ip6 nexthdr", "meta l4proto")
 _IN_TRANSPORT = re.compile(r"\b(?:th|tcp|udp|icmp|icmpv6) |@th")
 """nft forgets to list a protocol's number before a field of what follows it."""
-_BESIDE_TYPE = ("ether type", "ether saddr ", "ether daddr ", "meta mark", "meta pkttype")
+_BESIDE_TYPE = ("ether ", "vlan ", "meta mark", "meta pkttype")
 """And a type before other words of it."""
 _USER_CHAINS = 3
 
@@ -76,8 +76,9 @@ class Tables:
         """Matches and a statement, two blanks between them."""
         self._begin()
         found = [self._match() for _ in range(self.chance.choice((0, 1, 1, 1, 2, 2, 3)))]
-        if any(match.startswith("ether type") for match in found):
-            found = [match for match in found if match.startswith(_BESIDE_TYPE)]
+        if any(match.startswith(("ether type", "vlan type")) for match in found):
+            found = [m for m in found if m.startswith(_BESIDE_TYPE) and " . " not in m]
+            found.sort(key=lambda match: match.startswith("vlan"))
             return "  ".join([*found, self._verdict(users)])
         if any(match.startswith(_NUMBERED) for match in found):
             found = [match for match in found if not _IN_TRANSPORT.search(match)]
