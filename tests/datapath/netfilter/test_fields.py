@@ -114,6 +114,8 @@ def test_several_unequal_side_by_side_are_asked_about_where_it_matters() -> None
     assert isinstance(bridged(rules, segment, {outcome.question: "no"}), Passed)
     reverse: list[Step] = [steps[1], steps[0], DROP]
     assert isinstance(bridged(ruleset(chain("c", reverse, hook="forward")), segment), Ask)
+    apart: list[Step] = [steps[0], when("meta mark", 0), steps[1], DROP]
+    assert isinstance(bridged(ruleset(chain("c", apart, hook="forward")), segment), Ask)
     wide: list[Step] = [when("ip saddr", 1, op="!="), when("ip daddr", 0xC0000202, op="!="), DROP]
     assert isinstance(bridged(ruleset(chain("c", wide, hook="forward")), segment), Passed)
     neither = ipv4(Tcp(21, 81), protocol=tcp.PROTOCOL)

@@ -25,6 +25,7 @@ from hopback.frames.udp import Udp
 from hopback.network.facts import Ref
 from hopback.snapshot.model import Builder
 from hopback.snapshot.rows import (
+    Choice,
     Connection,
     Field,
     Hook,
@@ -187,6 +188,18 @@ def test_without_a_rule_that_asks_nothing_is_tracked() -> None:
     router = Router(base("forward", [Match((Field("ip ttl"),), ((1,),)), DROP], kind="filter"))
     assert router.route(sent(Udp(1, 2), GUEST, OUTSIDE)) is not None
     assert router.skb.connection is None
+
+
+def test_a_map_of_states_asks_for_connections_too() -> None:
+    verdicts = ((("new",), DROP), (("established",), Verdict("accept")))
+    step = Choice((Field("ct state"),), verdicts)
+    router = Router(base("forward", [step], kind="filter"))
+    assert router.route(sent(Udp(1, 2), GUEST, OUTSIDE)) is None
+
+
+def test_a_chain_of_nat_that_translates_nothing_sees_nothing() -> None:
+    router = Router(base("postrouting", [DROP]))
+    assert router.route(sent(Udp(1, 2), GUEST, OUTSIDE)) is not None
 
 
 def test_notrack_before_connections_are_looked_at() -> None:

@@ -15,6 +15,7 @@ from hopback.network.facts import DevId
 from tests.fidelity.mutants import Mutation, Spot, faithful
 from tests.kernel.rig import checked
 
+_UP_TO_CONNTRACK = range(-(2**31), -199)
 _NOWHERE = DevId("", "", "")
 
 
@@ -52,14 +53,20 @@ class Calls:
         if isinstance(found, Stopped) and found.rule == "nat-other-device":
             self._forget(seen)
         if not isinstance(found, Passed):
+            self._note(traverse(self._rules, self._world, seen, _UP_TO_CONNTRACK), leaving=False)
             return found
         done = {why.rule for why in found.done}
         self.fired |= done
         if any(self._is_wrong(rule, seen) for rule in done):
             found = Passed(seen.frame, seen.skb)
-        if seen.hook in ("input", "postrouting") and found.skb.connection is not None:
-            self._rules = self._rules.knowing(found.skb.connection)
+        self._note(found, leaving=seen.hook in ("input", "postrouting"))
         return found
+
+    def _note(self, found: Outcome, *, leaving: bool) -> None:
+        """A new connection is entered on the way out; of a known one whatever changes, at once."""
+        connection = found.skb.connection if isinstance(found, Passed) else None
+        if connection and (leaving or connection.original in self._rules.connections):
+            self._rules = self._rules.knowing(connection)
 
     def _forget(self, seen: Seen) -> None:
         """The kernel's entry is gone, so that what comes next begins another."""

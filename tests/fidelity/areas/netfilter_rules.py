@@ -53,6 +53,8 @@ class Tables:
             head = f"type {self.kind} hook {self.hook} priority {self._priority()};"
             policy = "drop" if self.chance.random() < 0.15 and self.kind == "filter" else "accept"
             rules = self._rules(users)
+            if self.kind == "nat":  # else it depends on earlier rulesets whether it is called
+                rules = (*rules, "ct mark 0x77  accept")
             chains.append(ChainText(f"b{number}", f"{head} policy {policy};", rules))
         self.hook, self.kind = "", "filter"
         for number, user in enumerate(users):

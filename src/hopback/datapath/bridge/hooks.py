@@ -55,12 +55,20 @@ class Hooks(Struct, frozen=True):
         typed = self._typed(port, frame, skb)
         if self.nf is None:
             return self._call("prerouting", frame, typed, indev=port)
-        passed = self._call("prerouting", frame, typed, indev=port, priorities=_BEFORE_NF)
-        if isinstance(passed, Passed):
-            passed = self.nf.prerouting(port, passed)
+        first = self._call("prerouting", frame, typed, indev=port, priorities=_BEFORE_NF)
+        if not isinstance(first, Passed):
+            return first
+        passed = self.nf.prerouting(port, first)
         if not isinstance(passed, Passed):
             return passed
-        last = self._call("prerouting", passed.frame, passed.skb, indev=port, priorities=_AFTER_NF)
+        to = passed.frame.dst
+        # Sent back to this bridge, it gets the neighbour's address when all have seen it
+        # (br_nf_pre_routing_finish_bridge); else the bridge's at once.
+        sent_back = passed.skb.dnatted and to != self.state.mac
+        shown = replace(passed.frame, dst=first.frame.dst) if sent_back else passed.frame
+        last = self._call("prerouting", shown, passed.skb, indev=port, priorities=_AFTER_NF)
+        if sent_back and isinstance(last, Passed):
+            last = replace(last, frame=replace(last.frame, dst=to))
         return _after(passed, last)
 
     def local_in(self, source: PortConfig, up: Deliver) -> Effect:

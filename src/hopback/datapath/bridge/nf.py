@@ -76,6 +76,8 @@ class BridgeNf(Struct, frozen=True):
             return Blind("NAT of a bridged packet, and no listing of the routes", refs)
         bridge = self.state.id.name
         way = route_input(self.ip.host, self.world, *addresses(packet), bridge)
+        if isinstance(way, Drop) and way.why.rule == "ip-no-route":
+            return self._routed(passed, refs)  # where nothing comes of it (ip_error)
         if isinstance(way, Drop):
             return Drop(Why(way.why.rule, merge_refs(refs, way.why.refs)))
         if not isinstance(way, Way):

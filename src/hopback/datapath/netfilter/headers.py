@@ -89,9 +89,9 @@ def _walked(raw: bytes, found: Headers) -> Headers:
     at = found.network
     protocol, place = raw[at + 6], at + _V6_SIZE
     while protocol in _WALKED:
-        found = found._replace(extensions=(*found.extensions, protocol))
-        if place + 4 > found.end:
+        if place + (4 if protocol == FRAGMENT else 2) > found.end:
             return found
+        found = found._replace(extensions=(*found.extensions, protocol))
         following, size = raw[place], (raw[place + 1] + 1) * 8
         if protocol == FRAGMENT:
             word, size = _u16(raw, place + 2), 8

@@ -17,6 +17,7 @@ from hopback.datapath.skb import Connection, Tuple
 from hopback.network.facts import DevId, Ref
 from hopback.snapshot.model import Snapshot
 from hopback.snapshot.rows import (
+    Choice,
     Element,
     FilterBackend,
     FilterChain,
@@ -27,7 +28,9 @@ from hopback.snapshot.rows import (
     Mangle,
     Match,
     Nat,
+    Opaque,
     Span,
+    Step,
 )
 
 _LEGACY_IP = {"raw": -300, "mangle": -150, "filter": 0, "security": 50}
@@ -149,7 +152,12 @@ def ruleset_of(snapshot: Snapshot, netns: str, listed: Listed) -> Ruleset:
             {_key(row): _lookup(row, Ref(snapshot.host, row.cite)) for row in listed.sets}
         ),
         unseen=tuple(_unseen(snapshot, netns, listed)),
-        tracked=frozenset(f for row, rule in rows if _tracks(row, rule) for f in _families(row)),
+        tracked=frozenset(
+            family
+            for row, rule in rows
+            if any(map(_asks_for_connection, rule.steps))
+            for family in _families(row)
+        ),
         natted=MappingProxyType(_natted(chains.values())),
         connections=connections_of(snapshot, netns),
         addresses=_addresses(snapshot, netns),
@@ -216,19 +224,18 @@ def _is_range(value: int | str | Span) -> bool:
     return isinstance(value, Span) or (isinstance(value, str) and value.endswith("*"))
 
 
-def _tracks(row: FilterChain, rule: FilterRule) -> bool:
-    """Whether the rule makes the kernel follow connections (nf_ct_netns_get)."""
-    return row.kind == "nat" or any(_asks_for_connection(step) for step in rule.steps)
+def _asks_for_connection(step: Step) -> bool:
+    """Whether it makes the kernel follow connections (nf_ct_netns_get).
 
-
-def _asks_for_connection(step: object) -> bool:
+    A chain of NAT alone does not; what was not understood may.
+    """
     match step:
-        case Match(fields=fields):
+        case Match(fields=fields) | Choice(fields=fields):
             return any(field.key.startswith("ct ") for field in fields)
         case Mangle(key=key, source=source):
             return key.startswith("ct ") or source.startswith("ct ")
         case _:
-            return isinstance(step, Nat)
+            return isinstance(step, Nat | Opaque)
 
 
 def _unseen(snapshot: Snapshot, netns: str, listed: Listed) -> Iterator[Unseen]:
