@@ -301,6 +301,8 @@ class Tables:
         if self.kind == "nat" and self.chance.random() < 0.75:
             return self._nat()
         kind = self.chance.random()
+        if self.kind == "nat":  # of a flooded packet it sees one copy alone, so let it change none
+            return [self._verdict(users)]
         if kind < 0.25:
             return [*self._changed(), *([self._verdict(users)] if kind < 0.1 else [])]
         if kind < 0.37:
