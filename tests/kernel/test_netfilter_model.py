@@ -14,7 +14,7 @@ pytestmark = [
     pytest.mark.skipif(AREA.refusal() is not None, reason=str(AREA.refusal())),
 ]
 
-CASES = 60
+CASES = 140
 
 
 def test_random_rulesets_agree_and_every_mutant_is_caught() -> None:
