@@ -7,6 +7,7 @@ from random import Random
 
 from hopback.frames.build import echo_request
 from hopback.frames.codec import encode
+from hopback.frames.ethernet import Frame
 from hopback.snapshot.rows import Opaque
 from tests.build import listing, pasted
 from tests.fidelity.areas.netfilter_frames import Answer, Arrival, Input, bridged, routed
@@ -82,10 +83,14 @@ def _floating(*, hairpin: bool, calls: bool) -> NetfilterCase:
     return NetfilterCase((TableText("ip", "t", (), nat),), (), inputs, hairpin, calls)
 
 
+def _routed_ping() -> Frame:
+    ends = ip_address("10.1.0.2"), ip_address("10.2.0.2")
+    return echo_request(STATIONS["10.1.0.2"][1], MACS["lr0"], *ends)
+
+
 def _rejected() -> NetfilterCase:
     chain = ChainText("c", "type filter hook forward priority 0;", ("ip ttl 63  reject",))
-    ends = ip_address("10.1.0.2"), ip_address("10.2.0.2")
-    ping = echo_request(STATIONS["10.1.0.2"][1], MACS["lr0"], *ends)
+    ping = _routed_ping()
     table = TableText("inet", "t", (), (chain,))
     return NetfilterCase((table,), routed=(Arrival("lr0", encode(ping)),))
 
@@ -103,7 +108,18 @@ def _moved() -> NetfilterCase:
     return NetfilterCase((TableText("ip6", "t", (), (chain,)),), (), inputs, calls=True)
 
 
+def _marked() -> NetfilterCase:
+    """What is marked on its way in is dropped on its way on."""
+    chains = (
+        ChainText("a", "type filter hook prerouting priority 0;", ("meta mark set 0x1",)),
+        ChainText("b", "type filter hook forward priority 0;", ("meta mark 0x1  drop",)),
+    )
+    table = TableText("ip", "t", (), chains)
+    return NetfilterCase((table,), routed=(Arrival("lr0", encode(_routed_ping())),))
+
+
 ENUMERATED = (
+    _marked(),
     _moved(),
     _rejected(),
     *(
