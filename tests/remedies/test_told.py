@@ -29,3 +29,18 @@ def test_a_port_that_a_table_shows_without_hairpin_has_none() -> None:
     shown = ADVICE + "\n    $ cat /sys/class/net/br0/brif/vnet0/hairpin_mode\n    0\n"
     mended = with_remedies(pasted(shown), report(shown))
     assert not any(finding.fixes for finding in mended.findings)
+
+
+def test_a_port_of_that_name_that_one_host_has_is_the_one_meant() -> None:
+    shown = (
+        ADVICE
+        + """
+    root@kvm1:~# cat /sys/class/net/br0/brif/vnet0/hairpin_mode
+    1
+    """
+    )
+    mended = with_remedies(pasted(shown), report(shown))
+    causes = {f.check: f for f in mended.findings if f.group == "comes-back"}
+    assert {f.confidence for f in causes.values()} == {"certain"}
+    assert causes["hairpin-reflection"].host == "kvm1"
+    assert any(fix.proved for fix in causes["hairpin-reflection"].fixes)

@@ -41,16 +41,28 @@ def returned(case: Case, failure: Failure) -> Iterator[Returned]:
         yield from _traced(case, failure, station.port, station.mac, station.refs)
         return
     mac = next(iter(failure.own), None)
-    for device, row in advised_ports(case):
+    for device, _, ref in advised_ports(case):
         if mac is not None and case.network.bridge_of(device) is not None:
-            yield from _traced(case, failure, device, mac, (Ref(device.host, row.cite),))
+            yield from _traced(case, failure, device, mac, (ref,))
 
 
-def advised_ports(case: Case) -> Iterator[tuple[DevId, HairpinAdvice]]:
-    """The ports whose hairpin a text sets in a command that it recommends."""
+def advised_ports(case: Case) -> Iterator[tuple[DevId, HairpinAdvice, Ref]]:
+    """The ports whose hairpin a text sets in a command that it recommends.
+
+    A text says which port, seldom of which host: a port of that name that only one host has is it.
+    """
     for host, snapshot in case.network.snapshots.items():
         for row in snapshot.hairpin_advice.rows:
-            yield DevId(host, row.netns, row.name), row
+            ref = Ref(host, row.cite)
+            here = DevId(host, row.netns, row.name)
+            elsewhere = [] if case.network.bridge_of(here) else list(_called(case, row))
+            yield elsewhere[0] if len(elsewhere) == 1 else here, row, ref
+
+
+def _called(case: Case, advice: HairpinAdvice) -> Iterator[DevId]:
+    for bridge in case.network.bridges.values():
+        if advice.bridge in (None, bridge.id.name):
+            yield from (port for port in bridge.ports if port.name == advice.name)
 
 
 def hairpin_of(case: Case, port: DevId) -> Fact[bool] | None:

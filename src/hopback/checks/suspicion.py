@@ -75,10 +75,10 @@ def _undecided(case: Case, failed: Sequence[Failure]) -> Suspicion:
     if station is not None:
         port, refs = station.port, station.refs
     else:
-        advised = [(d, r) for d, r in advised_ports(case) if hairpin_of(case, d) is not None]
+        advised = [(d, ref) for d, _, ref in advised_ports(case) if hairpin_of(case, d) is not None]
         if not advised:
             return Suspicion("undecided", "possible", passed)
-        port, refs = advised[0][0], (Ref(advised[0][0].host, advised[0][1].cite),)
+        port, refs = advised[0][0], (advised[0][1],)
     hairpin = hairpin_of(case, port)
     return Suspicion(
         "undecided",
@@ -212,11 +212,10 @@ def _own_mac(case: Case, failed: Sequence[Failure]) -> Iterator[Suspicion]:
 
 def _advised(case: Case) -> Iterator[Suspicion]:
     """The text holds the hairpin of a port for it, and nothing tells how that is set."""
-    for device, row in advised_ports(case):
+    for device, row, ref in advised_ports(case):
         if hairpin_of(case, device) is None:
-            refs = (Ref(device.host, row.cite),)
             file = hairpin_file(row.name, row.bridge)
-            yield Suspicion("advised", "likely", refs, port=device, hairpin_file=file)
+            yield Suspicion("advised", "likely", (ref,), port=device, hairpin_file=file)
 
 
 def _all_ports(case: Case, device: DevId) -> Iterator[Suspicion]:
