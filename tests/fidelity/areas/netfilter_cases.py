@@ -149,12 +149,14 @@ def random_case(chance: Random) -> NetfilterCase:
 def random_inputs(chance: Random) -> tuple[Input, ...]:
     """Packets of new connections, and answers to what has left before."""
     inputs: list[Input] = []
+    # What waits for a neighbour keeps its connection, and that its mapping, into later cases.
+    ports = chance.randrange(10_000, 60_000)
     for number in range(_ROUTED):
         if number > 3 and chance.random() < 0.55:
             to = chance.randint(max(0, number - 12), number - 1)
             inputs.append(Answer(to, error=chance.random() < 0.15))
         else:
-            inputs.append(routed(chance, number))
+            inputs.append(routed(chance, number, ports))
     return tuple(inputs)
 
 

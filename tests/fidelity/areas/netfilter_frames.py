@@ -150,10 +150,10 @@ def _message(chance: Random, number: int, *, six: bool) -> tuple[int, Transport]
     return 2 if not six else 99, body
 
 
-def routed(chance: Random, number: int) -> Arrival:
+def routed(chance: Random, number: int, ports: int) -> Arrival:
     """A packet from somebody behind a tap of the router, mostly the first of a connection.
 
-    No two have the same source port or identifier.
+    No two have the same source port or identifier: they count from ``ports`` on.
     """
     source, (tap, mac) = chance.choice(list(STATIONS.items()))
     six = ":" in source
@@ -165,7 +165,7 @@ def routed(chance: Random, number: int) -> Arrival:
     to = ROUTER_MACS[up]
     if target in STATIONS and STATIONS[target][0] != tap and chance.random() < 0.6:
         to = STATIONS[target][1]
-    protocol, message = _first(chance, number, six=six)
+    protocol, message = _first(chance, number, ports + number, six=six)
     payload: Ipv4 | Ipv6
     if six:
         payload = Ipv6(
@@ -194,19 +194,19 @@ def routed(chance: Random, number: int) -> Arrival:
     return Arrival(tap, raw)
 
 
-def _first(chance: Random, number: int, *, six: bool) -> tuple[int, Transport]:
+def _first(chance: Random, number: int, port: int, *, six: bool) -> tuple[int, Transport]:
     """What may begin a connection, and sometimes what may not."""
     body = Raw(number.to_bytes(4, "big"))
-    sport, dport = 2000 + number, int(chance.choice(PORTS))
+    dport = int(chance.choice(PORTS))
     kind = chance.random()
     if kind < 0.4:
-        return udp.PROTOCOL, Udp(sport, dport, body)
+        return udp.PROTOCOL, Udp(port, dport, body)
     if kind < 0.75:
         flags = SYN if chance.random() < 0.8 else chance.choice((ACK, SYN | ACK, RST, FIN | ACK, 0))
-        return tcp.PROTOCOL, Tcp(sport, dport, 1000, 0, flags)
+        return tcp.PROTOCOL, Tcp(port, dport, 1000, 0, flags)
     echo, reply = (128, 129) if six else (8, 0)
     type_ = echo if chance.random() < 0.9 else reply
-    word = (3000 + number) << 16 | 1
+    word = port << 16 | 1
     if six:
         return icmp.PROTOCOL_V6, Icmpv6(type_, 0, word, body)
     return icmp.PROTOCOL, Icmp(type_, 0, word, body)

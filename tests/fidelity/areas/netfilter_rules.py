@@ -27,7 +27,8 @@ _RULES_MAX = 6
 _NUMBERED = ("ip protocol", "ip6 nexthdr", "meta l4proto")
 _IN_TRANSPORT = re.compile(r"\b(?:th|tcp|udp|icmp|icmpv6) |@th")
 """nft forgets to list a protocol's number before a field of what follows it."""
-_BESIDE_TYPE = ("ether ", "vlan ", "meta mark", "meta pkttype")
+_TYPES = ("ether type", "vlan type", "meta protocol")
+_BESIDE_TYPE = ("ether ", "vlan ", "meta mark", "meta pkttype", "meta protocol")
 """And a type before other words of it."""
 _USER_CHAINS = 3
 
@@ -78,7 +79,7 @@ class Tables:
         """Matches and a statement, two blanks between them."""
         self._begin()
         found = [self._match() for _ in range(self.chance.choice((0, 1, 1, 1, 2, 2, 3)))]
-        if any(match.startswith(("ether type", "vlan type")) for match in found):
+        if any(match.startswith(_TYPES) for match in found):
             found = [m for m in found if m.startswith(_BESIDE_TYPE) and " . " not in m]
             found.sort(key=lambda match: match.startswith("vlan"))
             return "  ".join([*found, self._verdict(users)])
@@ -392,5 +393,5 @@ class Tables:
         elif self.hook == "postrouting":
             kinds += ["masquerade"] * 3
         if not six:
-            kinds.append(f"{word} to {V4[0]}-{V4[2]}")
+            kinds.append(f"{word} to {V4[0]}-{V4[2] if source else V4[1]}")
         return self.chance.choice(kinds).split("  ")

@@ -155,7 +155,7 @@ class Table:
             return [
                 f"-j DNAT --to-destination {one}",
                 f"-j DNAT --to-destination {ported}",
-                f"-j DNAT --to-destination {self.pool[0]}-{self.pool[2]}",
+                f"-j DNAT --to-destination {self.pool[0]}-{self.pool[1]}",
                 "-j REDIRECT",
                 f"-j REDIRECT --to-ports {port}",
             ]
