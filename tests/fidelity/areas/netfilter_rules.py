@@ -3,7 +3,6 @@
 Their values are those of the frames of ``netfilter_frames``, so that much of it fits.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from random import Random
 
@@ -16,6 +15,7 @@ from tests.fidelity.areas.netfilter_frames import (
     V4,
     V6,
 )
+from tests.fidelity.areas.netfilter_sayable import names_type, sayable
 from tests.fidelity.areas.netfilter_text import ChainText, TableText
 
 _BASES = {
@@ -24,12 +24,6 @@ _BASES = {
 }
 _PRIORITIES = (-300, -250, -150, -50, 0, 0, 10, 50, 90, 150, 300)
 _RULES_MAX = 6
-_NUMBERED = ("ip protocol", "ip6 nexthdr", "meta l4proto")
-_IN_TRANSPORT = re.compile(r"\b(?:th|tcp|udp|icmp|icmpv6) |@th")
-"""nft forgets to list a protocol's number before a field of what follows it."""
-_TYPES = ("ether type", "vlan type", "meta protocol")
-_BESIDE_TYPE = ("ether ", "vlan ", "meta mark", "meta pkttype", "meta protocol")
-"""And a type before other words of it."""
 _USER_CHAINS = 3
 
 
@@ -78,20 +72,10 @@ class Tables:
     def rule(self, users: Sequence[str]) -> str:
         """Matches and a statement, two blanks between them."""
         self._begin()
-        found = [self._match() for _ in range(self.chance.choice((0, 1, 1, 1, 2, 2, 3)))]
-        if any(match.startswith(_TYPES) for match in found):
-            found = [m for m in found if m.startswith(_BESIDE_TYPE) and " . " not in m]
-            found.sort(key=lambda match: match.startswith("vlan"))
-            return "  ".join([*found, self._verdict(users)])
-        if any(match.startswith(_NUMBERED) for match in found):
-            found = [match for match in found if not _IN_TRANSPORT.search(match)]
-        inside = [match for match in found if _IN_TRANSPORT.search(match)]
-        if self.family == "bridge" and len(inside) > 1:  # how much is loaded matters in fragments
-            found = [match for match in found if match not in inside[1:]]
-        # nft 1.0.6 lists addresses of the frame wrongly behind a match on its VLAN.
-        found.sort(key=lambda match: match.startswith("vlan"))
+        drawn = [self._match() for _ in range(self.chance.choice((0, 1, 1, 1, 2, 2, 3)))]
+        found = sayable(drawn, bridged=self.family == "bridge")
         self.tagged = any(match.startswith("vlan") for match in found)
-        found += self._statement(users)
+        found += [self._verdict(users)] if names_type(found) else self._statement(users)
         return "  ".join(found)
 
     def _begin(self) -> None:
