@@ -125,4 +125,17 @@ class Leave(Struct, frozen=True):
     why: Why
 
 
-Effect = Send | Cross | Leave | Deliver | Drop | Learn | Snoop | Log | Ask | Blind
+class Tell(Struct, frozen=True):
+    """The host tells the sender of a packet by ICMP: its own ``frame`` leaves by ``dev``.
+
+    What becomes of it is another packet's journey. The kernel limits how many it sends
+    (net/ipv4/icmp.c:icmp_global_allow, icmpv4_xrlim_allow), so its absence proves nothing.
+    """
+
+    dev: DevId
+    frame: Frame
+    why: Why
+    skb: Skb = FRESH
+
+
+Effect = Send | Cross | Leave | Deliver | Drop | Tell | Learn | Snoop | Log | Ask | Blind

@@ -48,7 +48,9 @@ def step(
         effects = _bridged(model, world, place, frame, skb, state, hooks)
     if skb.packet_type is None or place.way == "out":
         effects = tuple(e for effect in effects for e in _above(model, world, effect))
-    return tuple(_up(model, world, place, e) for e in effects) if model.hosts else effects
+    if not model.hosts:
+        return effects
+    return tuple(e for effect in effects for e in _up(model, world, place, effect))
 
 
 def _hooks(model: Model, world: World, state: BridgeState, filters: Netfilter) -> Hooks:
@@ -68,17 +70,17 @@ def ip_layer(model: Model, world: World, dev: DevId) -> IpLayer | None:
     return IpLayer(host, model.network, world, model.netfilter.get(dev[:2]), model.inside)
 
 
-def _up(model: Model, world: World, place: Place, effect: Effect) -> Effect:
+def _up(model: Model, world: World, place: Place, effect: Effect) -> tuple[Effect, ...]:
     """A packet goes up to the IP layer of its namespace, if that is known."""
     if not isinstance(effect, Deliver) or effect.packet_type == "otherhost":
-        return effect
+        return (effect,)
     layer = ip_layer(model, world, effect.dev)
     if layer is None or effect.dev not in model.network.devices or not layer.takes(effect.frame):
-        return effect
+        return (effect,)
     if effect.dev == place.dev and place.way == "in":
         return layer.receive(effect)
     skb = replace(effect.skb, packet_type=effect.packet_type)
-    return Cross(effect.dev, effect.frame, effect.why, skb)
+    return (Cross(effect.dev, effect.frame, effect.why, skb),)
 
 
 def _plain(model: Model, world: World, place: Place, frame: Frame, skb: Skb) -> tuple[Effect, ...]:

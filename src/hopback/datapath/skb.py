@@ -50,7 +50,8 @@ class Skb(Struct, frozen=True):
     ``reply`` tells the direction that the packet has in its ``connection``, ``related`` that it is
     an error about it. ``untracked``: a rule said notrack. ``physin``: the port by which a bridged
     packet came in, while br_netfilter has it (``nf_bridge_info``); ``dnatted``: there it was routed
-    anew, after DNAT. ``packet_type`` is None where the frame's destination still tells it.
+    anew, after DNAT. ``ipvs``: IPVS has sent it on, and looks at it no more (``ipvs_property``).
+    ``packet_type`` is None where the frame's destination still tells it.
     """
 
     mark: int = 0
@@ -60,6 +61,7 @@ class Skb(Struct, frozen=True):
     untracked: bool = False
     physin: str = ""
     dnatted: bool = False
+    ipvs: bool = False
     packet_type: PacketType | None = None
 
 

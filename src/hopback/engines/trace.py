@@ -23,6 +23,7 @@ from hopback.datapath.effects import (
     Place,
     Question,
     Send,
+    Tell,
     Why,
     World,
 )
@@ -65,6 +66,13 @@ class End(Struct, frozen=True):
     skb: Skb = FRESH
 
 
+class Told(Struct, frozen=True):
+    """At ``hop`` a host sent this ICMP message about the packet; it is not followed here."""
+
+    hop: int
+    message: Tell
+
+
 class Trace(Struct, frozen=True):
     """One frame's journey in one world."""
 
@@ -73,6 +81,7 @@ class Trace(Struct, frozen=True):
     learnt: tuple[Learn, ...] = ()
     logs: tuple[Log, ...] = ()
     world: Mapping[Question, str] = {}
+    told: tuple[Told, ...] = ()
 
     def path(self, hop: int | None) -> tuple[Hop, ...]:
         """The hops from the origin to ``hop``."""
@@ -141,11 +150,17 @@ class _Run:
         self.ends: list[End] = []
         self.learnt: list[Learn] = []
         self.logs: list[Log] = []
+        self.told: list[Told] = []
         self.crumbs: list[frozenset[object]] = [frozenset({(first.place, identity(first.frame))})]
 
     def result(self) -> Trace:
         return Trace(
-            tuple(self.hops), tuple(self.ends), tuple(self.learnt), tuple(self.logs), self.world
+            tuple(self.hops),
+            tuple(self.ends),
+            tuple(self.learnt),
+            tuple(self.logs),
+            self.world,
+            tuple(self.told),
         )
 
     def go(self, *, may_ask: bool) -> Question | None:
@@ -183,6 +198,8 @@ class _Run:
                 self.learnt.append(effect)
             case Log():
                 self.logs.append(effect)
+            case Tell():
+                self.told.append(Told(number, effect))
         return None
 
     def _move(self, number: int, place: Place, moved: Send | Cross) -> int | None:

@@ -14,6 +14,12 @@ from hopback.snapshot.rows import (
     FilterSet,
     Guest,
     GuestNic,
+    IpvsConnection,
+    IpvsCount,
+    IpvsDaemon,
+    IpvsServer,
+    IpvsService,
+    KernelCounter,
     Lease,
     Mdb,
     Neighbour,
@@ -28,10 +34,14 @@ from hopback.snapshot.rows import (
     Rule,
     Sandbox,
     Sysctl,
+    Tunnel,
+    Vrf,
+    WireguardPeer,
 )
 from hopback.snapshot.table import Cite
 
 _NOWHERE = Cite(-1, 0)
+_SERVICE = ("protocol", "family", "address", "port", "mark")
 
 _FIELDS: dict[type[Row], tuple[str, ...]] = {
     Fdb: ("bridge", "vlan", "mac", "on_device"),
@@ -55,6 +65,23 @@ _FIELDS: dict[type[Row], tuple[str, ...]] = {
     Lease: ("address",),
     Sandbox: ("id",),
     Sysctl: ("key",),
+    IpvsService: (*_SERVICE, "configured"),
+    IpvsServer: (*_SERVICE, "server", "server_port", "configured"),
+    IpvsConnection: (
+        "protocol",
+        "client",
+        "client_port",
+        "virtual",
+        "virtual_port",
+        "server",
+        "server_port",
+    ),
+    IpvsCount: (*_SERVICE, "server", "server_port"),
+    IpvsDaemon: ("state",),
+    KernelCounter: ("name",),
+    Tunnel: ("dev",),
+    WireguardPeer: ("dev", "peer"),
+    Vrf: ("dev",),
 }
 _DEVICE = ("name",)
 

@@ -16,6 +16,7 @@ from hopback.snapshot.rows import (
     Bridge,
     BridgePort,
     Connection,
+    CpuShare,
     DadEvent,
     DhcpMessage,
     EvpnMac,
@@ -28,7 +29,13 @@ from hopback.snapshot.rows import (
     GuestNic,
     HairpinAdvice,
     HostIdentity,
+    IpvsConnection,
+    IpvsCount,
+    IpvsDaemon,
+    IpvsServer,
+    IpvsService,
     Kernel,
+    KernelCounter,
     Lease,
     Link,
     LogLine,
@@ -53,9 +60,14 @@ from hopback.snapshot.rows import (
     Sandbox,
     Sighting,
     Sysctl,
+    Tunnel,
     Unread,
     VlanDevice,
+    Vrf,
+    VrrpEvent,
+    VrrpInstance,
     Vxlan,
+    WireguardPeer,
 )
 from hopback.snapshot.table import Extent, Missing, Problem, Rows, Source
 
@@ -106,6 +118,18 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     nw_bindings: Rows[NwBinding] | Missing = _missing("virsh nwfilter-binding-list")
     connections: Rows[Connection] | Missing = _missing("conntrack -L")
     sysctls: Rows[Sysctl] | Missing = _missing("sysctl -a")
+    tunnels: Rows[Tunnel] | Missing = _missing("ip -d link show")
+    wireguard_peers: Rows[WireguardPeer] | Missing = _missing("wg show")
+    vrfs: Rows[Vrf] | Missing = _missing("ip -d link show type vrf")
+    ipvs_services: Rows[IpvsService] | Missing = _missing("ipvsadm -Sn")
+    ipvs_servers: Rows[IpvsServer] | Missing = _missing("ipvsadm -Sn")
+    ipvs_connections: Rows[IpvsConnection] | Missing = _missing("ipvsadm -Lnc")
+    ipvs_counts: Rows[IpvsCount] | Missing = _missing("ipvsadm -Ln --stats")
+    ipvs_daemons: Rows[IpvsDaemon] | Missing = _missing("ipvsadm -L --daemon")
+    vrrp_instances: Rows[VrrpInstance] | Missing = _missing("cat /etc/keepalived/keepalived.conf")
+    vrrp_events: Rows[VrrpEvent] | Missing = _missing("journalctl -u keepalived")
+    counters: Rows[KernelCounter] | Missing = _missing("nstat -az")
+    cpu_shares: Rows[CpuShare] | Missing = _missing("mpstat -P ALL 1 5")
     kernels: Rows[Kernel] | Missing = _missing("uname -r")
     identities: Rows[HostIdentity] | Missing = _missing("hostnamectl")
     own_sources: Rows[OwnSource] | Missing = _missing("dmesg")
@@ -167,6 +191,18 @@ TABLES: MappingProxyType[type[Row], str] = MappingProxyType(
         NwBinding: "nw_bindings",
         Connection: "connections",
         Sysctl: "sysctls",
+        Tunnel: "tunnels",
+        WireguardPeer: "wireguard_peers",
+        Vrf: "vrfs",
+        IpvsService: "ipvs_services",
+        IpvsServer: "ipvs_servers",
+        IpvsConnection: "ipvs_connections",
+        IpvsCount: "ipvs_counts",
+        IpvsDaemon: "ipvs_daemons",
+        VrrpInstance: "vrrp_instances",
+        VrrpEvent: "vrrp_events",
+        KernelCounter: "counters",
+        CpuShare: "cpu_shares",
         Kernel: "kernels",
         HostIdentity: "identities",
         OwnSource: "own_sources",

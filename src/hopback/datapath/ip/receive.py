@@ -52,23 +52,23 @@ class IpLayer(Struct, frozen=True):
         packet = packet_of(frame)
         return packet is not None and packet.src.version in self.host.families
 
-    def receive(self, up: Deliver) -> Effect:
+    def receive(self, up: Deliver) -> tuple[Effect, ...]:
         """What becomes of a packet that came up on ``up.dev`` (ip_rcv, ipv6_rcv)."""
         if up.packet_type == "otherhost" or not self.takes(up.frame):
-            return up
+            return (up,)
         if is_invalid(up.frame):
-            return Drop(Why("ip-invalid"))
+            return (Drop(Why("ip-invalid")),)
         entered = self._prerouting(up)
         if not isinstance(entered, Passed):
-            return entered
+            return (entered,)
         up = replace(up, frame=entered.frame, skb=entered.skb, why=_with(up.why, entered.refs))
         packet = packet_of(up.frame)
         if packet is None:
-            return up
+            return (up,)
         way = route_input(self.host, self.world, *addresses(packet), up.dev.name)
         if not isinstance(way, Way):
-            return _because(way, entered.refs)
-        return self._forward(up, packet, way) if way.kind == "out" else self._local(up, way)
+            return (_because(way, entered.refs),)
+        return (self._forward(up, packet, way) if way.kind == "out" else self._local(up, way),)
 
     def _prerouting(self, up: Deliver) -> Passed | Stop:
         """br_netfilter_hooks.c:ip_sabotage_in: not once more after a bridge has called it."""

@@ -164,3 +164,39 @@ class Blind(Row, frozen=True, kw_only=True, omit_defaults=True):
 
     dev: str
     what: str
+
+
+TunnelKind = Literal["ipip", "sit", "gre", "gretap", "ip6tnl", "ip6gre", "ip6gretap", "wireguard"]
+
+
+class Tunnel(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A device that wraps packets (``ip -d link``, ``ip tunnel``); vxlans have rows of their own.
+
+    ``remote`` is None where each packet's route or peer decides. ``ttl`` 0 takes the inner one's.
+    """
+
+    dev: str
+    kind: TunnelKind
+    local: str | None = None
+    remote: str | None = None
+    lower: str | None = None  # the device it is bound to
+    ttl: int | None = None
+    key: int | None = None
+    mark: int | None = None  # of the outer packets
+
+
+class WireguardPeer(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A peer of a WireGuard device (``wg show``): what goes to ``allowed`` goes to ``endpoint``."""
+
+    dev: str
+    peer: str  # its public key
+    endpoint: str | None = None  # address without port
+    port: int | None = None
+    allowed: tuple[str, ...] = ()
+
+
+class Vrf(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """A VRF device and its routing table; what is enslaved to it is routed by that table."""
+
+    dev: str
+    table: str
