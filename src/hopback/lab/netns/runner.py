@@ -26,7 +26,13 @@ class NetnsRunner:
         if self._keep:
             plan = replace(plan, seconds=KEEP_SECONDS)
         argv = [sys.executable, "-m", "hopback.lab.netns", *(["--keep"] if self._keep else [])]
-        self._child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        # An interrupt at the terminal is ours: a shell alone has to be in the foreground with us.
+        self._child = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=not self._keep,
+        )
         try:
             told = self._talk(self._child, encode_plan(plan))
         except BaseException:
