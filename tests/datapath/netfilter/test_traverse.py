@@ -250,6 +250,19 @@ def test_a_listing_that_lacks_chains_or_rules_is_not_taken_for_a_fuller_one() ->
     assert is_dropped(full, one, cut)
 
 
+@pytest.mark.parametrize(
+    "step", [Mangle("ip6 hoplimit", xor=9), when("ip6 hoplimit", 9)], ids=["set", "compared"]
+)
+def test_a_field_of_the_other_family_is_not_guessed_at(step: Step) -> None:
+    """nft 1.0.6 adds no check of its own to a rule that names both families."""
+    seen = Seen("ip", "forward", ipv4(), indev="eth0", outdev="eth1")
+    both = Match((Field("meta nfproto"),), (("ipv4",), ("ipv6",)))
+    rules = ruleset(chain("c", [both, step, DROP], family="inet", hook="forward"))
+    assert isinstance(traverse(rules, {}, seen), Blind)
+    single = ruleset(chain("c", [step, DROP], family="inet", hook="forward"))
+    assert isinstance(traverse(single, {}, seen), Passed)
+
+
 def test_marks_and_rewrites_are_done_and_named() -> None:
     steps = [Mangle("meta mark", 5), Mangle("ether saddr", A + 1)]
     outcome = bridged(ruleset(chain("c", steps, hook="forward")), ipv4())

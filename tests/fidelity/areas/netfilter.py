@@ -59,7 +59,7 @@ class NetfilterArea:
         "the windows of TCP, and connections that end or time out",
         "packets that the host itself sends (hook output of IP), and fragments with connections",
         "NAT where the source port is taken, and the kernel picks any other",
-        "`meta nfproto { ipv4, ipv6 } ip6 hoplimit set 9`: the kernel writes into IPv4 as well",
+        "fields of one family in packets of the other, after `meta nfproto { ipv4, ipv6 }`",
         "reject with a TCP reset, queues, limits, helpers, zones, tproxy",
     )
 

@@ -47,6 +47,9 @@ _ASKED = "its protocol"
 _NAMING = frozenset(("ether type", "meta protocol", "vlan type", _ASKED))
 """Fields by which a rule says itself which network protocol it is about; nft asks once."""
 
+_EITHER = "either family"
+"""What a rule is about after ``meta nfproto { ipv4, ipv6 }``: nft 1.0.6 asks no more then."""
+
 YES, NO = "yes", "no"
 
 LOOKS_INTO_VLANS = "do its bridge filters on IP addresses look into frames with a VLAN tag?"
@@ -162,6 +165,8 @@ class Steps:
         if matches and any(field.key.startswith("ct ") for field in step.fields):
             connection = self._packet.skb.connection
             self.used += connection.refs if connection else ()
+        if len(step.values) > 1 and any(field.key == "meta nfproto" for field in step.fields):
+            self._told.add(_EITHER)
         if step.op == "==" and len(step.values) == len(step.fields) == 1:
             self._tell(step.fields[0].key, step.values[0][0])
         return matches
@@ -189,9 +194,18 @@ class Steps:
         if hidden and not self._asks_nft(LOOKS_INTO_VLANS, YES):
             return False
         has = self._packet.has_protocol(needs, told=told)
+        if not has:
+            self._refuse_foreign(field.key)
         if has and needs.ethertype is not None:
             self._told.add(_ASKED)
         return has
+
+    def _refuse_foreign(self, key: str) -> None:
+        """The kernel may look for a field of one family in a packet of the other: not modelled."""
+        needs = needs_of(key)
+        loose = _EITHER in self._told and needs.ethertype in (IPV4, IPV6)
+        if loose and self._packet.has_protocol(needs, told=True):
+            raise self._unknown(f"{key} of another family's packet")
 
     def _is_hidden(self, told: bool) -> bool:
         """Whether the packet has a VLAN tag, and the rule says nothing of VLANs or protocols."""
@@ -250,6 +264,7 @@ class Steps:
         try:
             rule = mangle(self._packet, step)
         except Lacking:
+            self._refuse_foreign(step.key)
             return False
         except Undecided:
             raise self._unknown(f"sets {step.key}") from None
