@@ -76,7 +76,7 @@ def read(builder: Builder, parser: Parser, listing: Listing) -> Outcome:
     builder.open(listing.source(_end(listing, max(span.stop, _last_problem(parsed, listing)))))
     builder.add(parsed.rows, parsed.problems)
     whole = not parsed.problems and not any(map(is_cut, listing.lines[: span.stop + 2]))
-    for kind in parser.FILLS:
+    for kind in parser.FILLS if parsed.fills is None else parsed.fills:
         scope = scope_of(command, kind) if command else PART
         extent = Extent(number, listing.netns, scope.dev, scope.complete and whole)
         builder.add((), fills=(kind,), extent=extent)

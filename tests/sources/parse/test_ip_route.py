@@ -4,6 +4,7 @@ import pytest
 
 from hopback.snapshot.rows import NextHop, Route
 from hopback.sources.parse import ip_route
+from hopback.sources.parse.base import Parsed
 from tests.sources.parse.given import facts, listing, pasted, recorded, rows
 
 
@@ -105,7 +106,7 @@ def test_prose_is_passed_over_and_a_decision_is_no_route() -> None:
         10.5.0.1 via 10.0.0.3 dev br0 src 10.0.0.1 uid 0
             cache
     """
-    assert ip_route.parse(pasted(text)) == ([], [])
+    assert ip_route.parse(pasted(text)) == Parsed([], [])
     (problem,) = ip_route.parse(listing(text, "ip route get 10.5.0.1")).problems
     assert problem.line == 1
 

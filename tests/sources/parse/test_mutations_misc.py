@@ -74,6 +74,11 @@ RECORDED: tuple[tuple[ModuleType, str], ...] = (
     (conntrack, "conntrack/conntrack-L.txt"),
     (conntrack, "conntrack/proc-net-nf_conntrack.txt"),
     (ipvs, "vm61-director-a/ipvsadm-Ln.txt"),
+    (ipvs, "vm61-director-a/ipvsadm-Sn.txt"),
+    (ipvs, "vm61-director-a/ipvsadm-Lnc.txt"),
+    (ipvs, "vm61-director-a/ipvsadm-Ln-stats.txt"),
+    (ipvs, "vm61-director-a/proc-net-ip_vs.txt"),
+    (ipvs, "vm61-director-a/proc-net-ip_vs_conn.txt"),
 )
 RECORDED_PARSERS = dict.fromkeys(parser for parser, _ in RECORDED)
 PARSERS = (

@@ -1,6 +1,7 @@
 """IPVS: what a director forwards to whom; VRRP: who is to hold which address.
 
-``family`` is that of the service; a mark of the firewall may stand for either.
+``family`` is that of the service; a mark of the firewall may stand for either. Where a listing was
+made without ``-n``, names stand where addresses do.
 """
 
 from typing import Literal
@@ -25,22 +26,23 @@ class _OfService(Row, frozen=True, kw_only=True, omit_defaults=True):
 class IpvsService(_OfService, frozen=True, kw_only=True, omit_defaults=True):
     """A virtual service (``ipvsadm -Sn``, /proc/net/ip_vs).
 
-    ``persistent`` is how long a client keeps its server, in seconds; 0 where it does not.
+    ``persistent`` is how long a client keeps its server, in seconds; 0 where it does not. The flag
+    "persistent" stands for a time in ticks of unknown length (/proc/net/ip_vs).
     ``configured``: so says keepalived's configuration, and not the kernel's table.
     """
 
     scheduler: str | None = None
     persistent: int | None = None
     netmask: str | None = None  # how much of a client's address persistence looks at
-    flags: tuple[str, ...] = ()  # ops, sh-port, sh-fallback, mh-port …
+    flags: tuple[str, ...] = ()  # ops, persistent, sh-port, sh-fallback, mh-port …
     configured: bool = False
 
 
 class IpvsServer(_OfService, frozen=True, kw_only=True, omit_defaults=True):
     """A real server (destination) of the service. ``tunnel`` is the kind: ipip, gue or gre.
 
-    The kernel prints "local" for a server that is an address of its own when it was asked
-    (``method``), and then does not tell by which method it was entered.
+    Up to 2.6.36 a server that is an address of the director's own is kept as "local", whatever
+    method it was entered with (``__ip_vs_update_dest``); ``ipvsadm -S`` then prints ``-g``.
     """
 
     server: str

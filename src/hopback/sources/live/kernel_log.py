@@ -36,7 +36,7 @@ def read(reading: Reading) -> None:
         return
     origin = reading.open("dmesg", "\n".join(lines))
     listing = Text(origin.source, "dmesg", lines, command=("dmesg",), netns=reading.netns)
-    rows, problems = log.parse(listing)
+    rows, problems, _ = log.parse(listing)
     # the ring forgets, and only its newest lines are read
     extent = reading.extent(origin, whole=False)
     reading.builder.add(rows, problems, log.FILLS, extent)

@@ -85,7 +85,7 @@ def _read_file(reading: Reading, folder: Folder, file: Path) -> None:
         return
     words = ("virsh", folder.verb, file.stem)
     origin = reading.open(" ".join(words), text)
-    rows, problems = registry.parser("virsh_xml").parse(
+    rows, problems, _ = registry.parser("virsh_xml").parse(
         Text(origin.source, file.name, text.splitlines(), command=words, netns=reading.netns)
     )
     # a binding tells of an interface too, but its guest's own file tells more

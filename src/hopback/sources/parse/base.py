@@ -58,10 +58,15 @@ class Text(NamedTuple):
 
 
 class Parsed(NamedTuple):
-    """What a parser made of a listing."""
+    """What a parser made of a listing.
+
+    ``fills`` are the tables that this listing shows, where the parser reads several kinds of
+    listings and none shows all of its ``FILLS``.
+    """
 
     rows: Sequence[Row]
     problems: Sequence[Problem] = ()
+    fills: Sequence[type[Row]] | None = None
 
 
 class Parser(Protocol):

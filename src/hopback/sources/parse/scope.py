@@ -46,6 +46,11 @@ _ONE_KIND: dict[str, tuple[type[Row], ...]] = {
 _FILTERED = (PacketFilter, FilterChain, FilterRule, FilterSet)
 # Words after ``show`` that leave out devices by a property.
 _FILTERS = frozenset({"up", "master", "vrf", "scope", "to", "label", "dynamic", "permanent"})
+_WHOLE_FILES = frozenset(
+    f"/proc/net/{name}" for name in ("vlan/config", "nf_conntrack", "ip_vs", "ip_vs_conn")
+)
+# Options with which ipvsadm shows one service.
+_OF_SERVICE = ("-t", "-u", "-f", "--tcp-service", "--udp-service", "--sctp-service")
 _FAMILIES = ("-4", "-6", "-0")
 
 
@@ -113,7 +118,7 @@ def _file(path: str) -> Scope:
     bond = path.removeprefix("/proc/net/bonding/")
     if bond != path:
         return ALL if bond == "*" else Scope(bond)
-    return ALL if path in ("/proc/net/vlan/config", "/proc/net/nf_conntrack") else PART
+    return ALL if path in _WHOLE_FILES else PART
 
 
 def _other(command: Command, kind: type[Row]) -> Scope:
@@ -126,6 +131,8 @@ def _other(command: Command, kind: type[Row]) -> Scope:
     if plain[:1] == ("ifconfig",):
         whole = command.option("-a") and len(plain) == 1
         return ALL if whole else Scope(plain[1]) if len(plain) == 2 else PART
+    if plain[:1] == ("ipvsadm",):
+        return PART if command.option(*_OF_SERVICE, "--fwmark-service") else ALL
     if plain[:1] in (("dmesg",), ("journalctl",), ("uname",), ("hostnamectl",)):
         return ALL
     if plain[:2] == ("virsh", "list"):
