@@ -32,6 +32,7 @@ from hopback.frames.mac import Mac
 from hopback.network.facts import DevId, Fact, Ref, merge_refs
 from hopback.network.lookups import looked_up
 from hopback.network.model import BridgeView, Listing, Network, Port, Station
+from hopback.network.segments import Segments, segments_of
 
 _FLAGS = (
     "hairpin",
@@ -53,7 +54,7 @@ class Model(Struct, frozen=True):
     """All that ``path.step`` needs.
 
     ``netfilter`` has the packet filters by host and namespace, ``hosts`` the IP layers that are
-    known. ``inside`` are devices whose other end is in sight.
+    known. ``inside`` are devices whose other end is in sight, ``segments`` what joins the hosts.
     """
 
     network: Network
@@ -69,6 +70,7 @@ class Model(Struct, frozen=True):
     bridge_nf: Mapping[DevId, NfState] = MappingProxyType({})
     hosts: Mapping[tuple[str, str], Host] = MappingProxyType({})
     inside: frozenset[DevId] = frozenset()
+    segments: Segments = Segments()
 
     def entry_of(self, station: Station) -> FdbEntry | None:
         """Where the station's bridge has it, in the VLAN of what it sends untagged."""
@@ -108,6 +110,7 @@ def model_of(network: Network) -> Model:
         ),
         hosts=hosts_of(network),
         inside=_inside(network, vlans, macvlans),
+        segments=segments_of(network),
     )
 
 

@@ -28,6 +28,7 @@ from hopback.frames.ethernet import Frame
 from hopback.frames.mac import BROADCAST, format_mac, is_group
 from hopback.network.facts import DevId
 from hopback.network.model import Station
+from hopback.network.segments import Reached, Unclear
 
 
 def step(
@@ -216,13 +217,30 @@ def _tunnelled(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Ef
 
 def _beyond(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Effect, ...]:
     """Out of what we see; perhaps it comes back, by the same cable or by a bond's others."""
-    left = Leave(dev, Why("beyond"))
+    left = _on_the_segment(model, dev, frame)
     returns = world.get(uplink_question(outlet(model, dev))) == "returns"
     again = (Cross(dev, frame, Why("beyond-returns")),) if returns else ()
     master = model.bond_of.get(dev)
     if master is None:
-        return (left, *again)
-    return (left, *again, *bond.beyond(model.bonds[master], world, dev, frame))
+        return (*left, *again)
+    return (*left, *again, *bond.beyond(model.bonds[master], world, dev, frame))
+
+
+def _on_the_segment(model: Model, dev: DevId, frame: Frame) -> tuple[Effect, ...]:
+    """To the other hosts that are given, as far as one can tell; the rest is beyond."""
+    left = Leave(dev, Why("beyond"))
+    if is_group(frame.dst):
+        heard = (_crossed(model, frame, found) for found in model.segments.group(dev))
+        return (left, *heard)
+    found = model.segments.unicast(dev, frame.dst)
+    if isinstance(found, Unclear):
+        return (Leave(dev, Why("segment-unclear", found.refs)),)
+    return (left if found is None else _crossed(model, frame, found),)
+
+
+def _crossed(model: Model, frame: Frame, found: Reached) -> Cross:
+    place, frame = entrance(model, found.dev, frame)
+    return Cross(place.dev, frame, Why("segment", found.refs))
 
 
 def entrance(model: Model, dev: DevId, frame: Frame) -> tuple[Place, Frame]:

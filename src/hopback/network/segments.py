@@ -1,0 +1,181 @@
+"""Which given device gets a frame that leaves another given host.
+
+Nothing lists what a cable joins. A device is taken to be on the other end where it, and no other
+given one, has the frame's destination for its address, and both hosts tell that they share a
+segment: by a subnet that both are in, or by the sender's neighbour table.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import suppress
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_interface,
+)
+from types import MappingProxyType
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from hopback.frames.mac import ZERO, Mac
+from hopback.network.facts import DevId, Ref, merge_refs
+from hopback.network.model import Network
+from hopback.network.stacks import Refs, Stacks, stacks_of
+
+Ip = IPv4Address | IPv6Address
+Subnet = IPv4Network | IPv6Network
+
+
+class Reached(NamedTuple):
+    """The frame comes in at ``dev``, a NIC or a whole bond. ``refs`` tell that it does."""
+
+    dev: DevId
+    refs: Refs
+
+
+class Unclear(NamedTuple):
+    """Several given devices may be meant: ``refs`` are the rows that speak of them."""
+
+    refs: Refs
+
+
+class End(Struct, frozen=True):
+    """A NIC or a bond by which frames leave its host.
+
+    ``subnets`` are those of the addresses on top of it, ``neighbours`` the addresses that the
+    neighbour tables there have, by MAC.
+    """
+
+    dev: DevId
+    subnets: Mapping[Subnet, Refs]
+    neighbours: Mapping[Mac, Mapping[Ip, Refs]]
+
+
+class Segments(Struct, frozen=True):
+    """The ends of all hosts: by themselves and their legs, by MAC, by subnet.
+
+    Empty where only one namespace of one host is given.
+    """
+
+    ends: Mapping[DevId, End] = MappingProxyType({})
+    by_mac: Mapping[Mac, Mapping[DevId, Refs]] = MappingProxyType({})
+    by_subnet: Mapping[Subnet, tuple[DevId, ...]] = MappingProxyType({})
+    addresses: Mapping[tuple[str, str], frozenset[Ip]] = MappingProxyType({})
+
+    def unicast(self, dev: DevId, mac: Mac) -> Reached | Unclear | None:
+        """Who gets a frame for ``mac`` that leaves by ``dev``; None: nobody who is given."""
+        end, found = self.ends.get(dev), self.by_mac.get(mac)
+        if end is None or found is None or all(d[:2] == dev[:2] for d in found):
+            return None
+        if len(found) > 1:
+            return Unclear(merge_refs(*found.values()))
+        ((target, refs),) = found.items()
+        shared = self._shared(end, self.ends[target]) or self._known(end, target, mac)
+        return Reached(target, merge_refs(refs, shared)) if shared else None
+
+    def group(self, dev: DevId) -> tuple[Reached, ...]:
+        """Who else hears a frame for a group that leaves by ``dev``."""
+        end = self.ends.get(dev)
+        if end is None:
+            return ()
+        others = dict.fromkeys(o for net in end.subnets for o in self.by_subnet[net])
+        near = (self.ends[other] for other in others if other[:2] != dev[:2])
+        return tuple(Reached(e.dev, refs) for e in near if (refs := self._shared(end, e)))
+
+    def _shared(self, one: End, other: End) -> Refs:
+        """The rows of a subnet that both are in, and of their namespaces no other end."""
+        for subnet in one.subnets:
+            here = [d for d in self.by_subnet[subnet] if d[:2] in (one.dev[:2], other.dev[:2])]
+            if subnet in other.subnets and len(here) == len({one.dev, other.dev}):
+                return merge_refs(one.subnets[subnet], other.subnets[subnet])
+        return ()
+
+    def _known(self, end: End, target: DevId, mac: Mac) -> Refs:
+        """The row by which the sender knows the other host at that MAC."""
+        theirs = self.addresses.get(target[:2], frozenset())
+        known = end.neighbours.get(mac, {})
+        return next((refs for address, refs in known.items() if address in theirs), ())
+
+
+def segments_of(network: Network) -> Segments:
+    """The ends of all namespaces, if there are several."""
+    if len({id_[:2] for id_ in network.devices}) < 2:
+        return Segments()
+    stacks = stacks_of(network)
+    own, neighbours = _own(network), _neighbours(network)
+    ends = {d: _end(stacks, d, own, neighbours) for d in network.devices if stacks.is_end(d)}
+    by_subnet: dict[Subnet, list[DevId]] = defaultdict(list)
+    for end in ends.values():
+        for subnet in end.subnets:
+            by_subnet[subnet].append(end.dev)
+    spaces: dict[tuple[str, str], set[Ip]] = defaultdict(set)
+    for id_, found in own.items():
+        spaces[id_[:2]].update(address for _, address, _ in found)
+    legs = {leg: ends[d] for d in ends for leg, _ in stacks.below.get(d, ())}
+    return Segments(
+        MappingProxyType(ends | legs),
+        MappingProxyType(_by_mac(network, stacks)),
+        MappingProxyType({subnet: tuple(found) for subnet, found in by_subnet.items()}),
+        MappingProxyType({space: frozenset(found) for space, found in spaces.items()}),
+    )
+
+
+_Own = Mapping[DevId, list[tuple[Subnet, Ip, Ref]]]
+_Neighbours = Mapping[DevId, list[tuple[Mac, Ip, Ref]]]
+
+
+def _end(stacks: Stacks, dev: DevId, own: _Own, neighbours: _Neighbours) -> End:
+    subnets: dict[Subnet, Refs] = {}
+    known: dict[Mac, dict[Ip, Refs]] = defaultdict(dict)
+    for upper, way in stacks.over(dev).items():
+        for subnet, _, ref in own.get(upper, ()):
+            if subnet.num_addresses > 1 and not subnet.is_link_local:
+                subnets.setdefault(subnet, merge_refs(way, (ref,)))
+        for mac, address, ref in neighbours.get(upper, ()):
+            known[mac].setdefault(address, merge_refs(way, (ref,)))
+    return End(dev, MappingProxyType(subnets), MappingProxyType(known))
+
+
+def _own(network: Network) -> _Own:
+    found: dict[DevId, list[tuple[Subnet, Ip, Ref]]] = defaultdict(list)
+    for host, snapshot in network.snapshots.items():
+        for row in snapshot.addresses.rows:
+            with suppress(ValueError):
+                at = ip_interface(f"{row.address}/{row.prefix_len}")
+                entry = at.network, at.ip, Ref(host, row.cite)
+                found[DevId(host, row.netns, row.dev)].append(entry)
+    return found
+
+
+def _neighbours(network: Network) -> _Neighbours:
+    found: dict[DevId, list[tuple[Mac, Ip, Ref]]] = defaultdict(list)
+    for host, snapshot in network.snapshots.items():
+        for row in snapshot.neighbours.rows:
+            with suppress(ValueError):
+                if row.mac is not None and not row.proxy:
+                    entry = row.mac, ip_address(row.address), Ref(host, row.cite)
+                    found[DevId(host, row.netns, row.dev)].append(entry)
+    return found
+
+
+def _by_mac(network: Network, stacks: Stacks) -> dict[Mac, Mapping[DevId, Refs]]:
+    """The ends that take frames for a MAC: those that have it, else those below who has it."""
+    having: dict[Mac, list[DevId]] = defaultdict(list)
+    for id_, device in network.devices.items():
+        if device.mac is not None and device.mac.value != ZERO:
+            having[device.mac.value].append(id_)
+    found: dict[Mac, Mapping[DevId, Refs]] = {}
+    for mac, devices in having.items():
+        lowest = [d for d in devices if stacks.is_end(d)] or devices
+        ends: dict[DevId, Refs] = {}
+        for id_ in lowest:
+            fact = network.devices[id_].mac
+            for end, way in stacks.ends(id_).items():
+                ends.setdefault(end, merge_refs(fact.refs if fact else (), way))
+        if ends:
+            found[mac] = MappingProxyType(ends)
+    return found

@@ -1,0 +1,65 @@
+"""A frame that leaves one given host for another, in the stages."""
+
+from msgspec.structs import replace
+
+from hopback.datapath.effects import Cross, Leave, Place
+from hopback.datapath.path import step
+from hopback.engines.trace import trace
+from hopback.frames.ethernet import Frame, Vlan
+from hopback.frames.mac import BROADCAST, Mac, parse_mac
+from hopback.frames.raw import Raw
+from tests.build import dev, link, links, model
+from tests.network.test_segments import BOTH, B, C, addressed, nic
+
+MODEL = model(BOTH)
+OUT = Place(dev("eth0", "lb1"), "out")
+
+
+def to(mac: Mac) -> Frame:
+    return Frame(mac, Mac(0x0200_0000_000A), (), 0x88B5, Raw(bytes(46)))
+
+
+def test_it_crosses_to_the_host_whose_address_it_has() -> None:
+    (effect,) = step(MODEL, {}, OUT, to(parse_mac(B)))
+    assert isinstance(effect, Cross)
+    assert (effect.dev, effect.why.rule) == (dev("eth0", "lb2"), "segment")
+    (journey,) = trace(MODEL, OUT, to(parse_mac(B)))
+    assert journey.delivered_to(dev("eth0", "lb2"))
+
+
+def test_a_stranger_s_leaves_what_the_tables_show() -> None:
+    (effect,) = step(MODEL, {}, OUT, to(parse_mac(C)))
+    assert isinstance(effect, Leave)
+    assert effect.why.rule == "beyond"
+
+
+def test_a_group_also_leaves() -> None:
+    effects = step(MODEL, {}, OUT, to(BROADCAST))
+    assert [type(effect) for effect in effects] == [Leave, Cross]
+
+
+def test_that_it_is_unclear_is_said() -> None:
+    (effect,) = step(model(BOTH + nic("lb3", B, "192.0.2.3/24")), {}, OUT, to(parse_mac(B)))
+    assert isinstance(effect, Leave)
+    assert effect.why.rule == "segment-unclear"
+
+
+def test_a_tag_stays_on_the_wire_and_a_bond_takes_it_by_one_leg() -> None:
+    vlan = "vlan protocol 802.1Q id 7 <REORDER_HDR>"
+    there = links(
+        link(2, "eno1", B, "bond_slave state BACKUP mii_status UP", master="bond0"),
+        link(3, "eno2", B, "bond_slave state ACTIVE mii_status UP", master="bond0"),
+        link(4, "bond0", B, "bond mode active-backup miimon 100 active_slave eno2"),
+        link(5, "bond0.7@bond0", B, vlan),
+        host="lb2",
+    )
+    tagging = model(
+        nic("lb1", "02:00:00:00:00:0a", "192.0.2.1/24")
+        + there
+        + addressed("lb2", "bond0.7 192.0.2.2/24")
+    )
+    frame = replace(to(parse_mac(B)), tags=(Vlan(7),))
+    (effect,) = step(tagging, {}, OUT, frame)
+    assert isinstance(effect, Cross)
+    assert (effect.dev, effect.frame.tags) == (dev("eno2", "lb2"), frame.tags)
+    assert trace(tagging, OUT, frame)[0].delivered_to(dev("bond0.7", "lb2"))
