@@ -6,6 +6,7 @@ about every rule but those marked ``assumed``, and notices if the model does the
 
 from types import MappingProxyType
 
+from hopback.datapath.assumed import ASSUMED_RULES
 from hopback.datapath.ip.rules import IP_RULES
 from hopback.datapath.nd.rules import ND_RULES
 from hopback.datapath.rule import RuleInfo
@@ -370,34 +371,11 @@ RULES = MappingProxyType(
         ),
         **ND_RULES,
         **IP_RULES,
-        "blind": RuleInfo("", "what happens here is not in the model", "assumed"),
         "aged": RuleInfo(
             f"{_FDB}:br_fdb_cleanup",
             "no frame with this source came in for ageing_time: the entry is removed",
             "time",
         ),
-        "story": RuleInfo("", "assumed: what is simulated begins with it", "assumed"),
-        "dhcp": RuleInfo("RFC 2131 3.1", "assumed: a client asks until it has a lease", "assumed"),
-        "beyond": RuleInfo("", "what lies beyond the uplink is not in the tables", "assumed"),
-        "segment": RuleInfo(
-            "",
-            "a given host has the destination's address, and both are in one subnet or know each"
-            " other: assumed to share a segment, the frame comes in there",
-            "assumed",
-        ),
-        "segment-unclear": RuleInfo(
-            "",
-            "several given devices have the destination's address: nothing tells which gets it",
-            "assumed",
-        ),
-        "beyond-returns": RuleInfo(
-            "", "assumed: the uplink's far side returns what it gets", "assumed"
-        ),
-        "bond-separate": RuleInfo(
-            "",
-            "assumed: the switch does not know that the legs are one link, and floods from one"
-            " to the others",
-            "assumed",
-        ),
+        **ASSUMED_RULES,
     }
 )
