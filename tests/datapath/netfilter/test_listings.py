@@ -20,11 +20,11 @@ def listed(*names: str, cut: str = "") -> Snapshot:
         number = builder.open(Source(name))
         lines = text.lines[:-20] if name == cut else text.lines
         parser = xtables if name.startswith("eb") else nft
-        rows, problems = parser.parse(
+        parsed = parser.parse(
             Text(number, name, lines, command=text.command, strict=False, filtered=name == cut)
         )
         extent = Extent(number, complete=parser is nft)
-        builder.add(rows, problems, parser.FILLS, extent)
+        builder.add(parsed.rows, parsed.problems, parser.FILLS, extent)
     return builder.build()
 
 

@@ -34,8 +34,17 @@ def hops_left(packet: Ipv4 | Ipv6) -> int:
 def one_hop_less(frame: Frame, packet: Ipv4 | Ipv6) -> Frame:
     """The frame as a router sends its ``packet`` on."""
     if isinstance(packet, Ipv4):
-        return replace(frame, payload=replace(packet, ttl=packet.ttl - 1, checksum=None))
+        checksum = _decreased(packet.checksum)
+        return replace(frame, payload=replace(packet, ttl=packet.ttl - 1, checksum=checksum))
     return replace(frame, payload=replace(packet, hop_limit=packet.hop_limit - 1))
+
+
+def _decreased(checksum: int | None) -> int | None:
+    """include/net/ip.h:ip_decrease_ttl: one that a filter has made wrong stays wrong."""
+    if checksum is None:
+        return None
+    total = checksum + 0x0100
+    return total + (total >= 0xFFFF) & 0xFFFF
 
 
 def size_of(packet: Ipv4 | Ipv6) -> int:

@@ -9,6 +9,9 @@ from hopback.datapath.netfilter.rewrite import Cut, sealed
 from hopback.snapshot.rows import Mangle
 
 _OF_NO_ACCOUNT = frozenset(("meta nftrace", "meta priority", "meta secmark", "ct label"))
+_UNSUMMED = ("@", "th ")
+"""What nft takes for bytes of any protocol: it asks the kernel for no checksum (csum_type 0)."""
+
 _WORD = 0xFFFF_FFFF
 
 
@@ -40,7 +43,8 @@ def mangle(packet: Packet, step: Mangle) -> str | None:
     if raw is None:
         raise Lacking
     try:
-        new = raw if place.base == "link" else sealed(packet.raw, raw, packet.headers)
+        plain = place.base == "link" or step.key.startswith(_UNSUMMED)
+        new = raw if plain else sealed(packet.raw, raw, packet.headers)
     except Cut:
         raise Lacking from None
     if new == packet.raw:
