@@ -48,6 +48,7 @@ _AREAS = {
     "filter": "What packet filters do where the kernel calls them.",
     "bridge-nf": "br_netfilter: bridged packets meet the filters of IP and ARP.",
     "ip": "IP forwarding, as far as the main routing table goes.",
+    "ipvs": "IPVS: what a director does with what is for its virtual services.",
     "assumed": "What no table tells: it is assumed, and the output says so.",
 }
 _KERNELS = {"host": "running kernel", "uml": "user-mode kernel"}

@@ -35,6 +35,10 @@ class Behaviour(Struct, frozen=True):
     ``dad_all``: accept_dad and optimistic_dad of ``all`` count, too (4.14, 35e015e1f577).
     ``logs_prefixed``: IPv6's lines begin with "IPv6: " (3.5). ``logs_name_mac``: they name who has
     the duplicate (4.15, da13c59b9936).
+    ``ipvs_ttl``: IPVS takes one from the TTL of what it sends to another host (4.10,
+    8d8e20e2d7bb). ``ipvs_backup_only``: a backup may leave everything alone (3.9, 0c12582fbcdea),
+    ``ipvs_ignore_tunneled``: and a director what comes out of a tunnel (4.3, 4e478098acfb).
+    ``ipvs_conn_reuse``: a SYN takes the place of a connection that is over (4.1, d752c3645717).
     """
 
     lldp_forwardable: bool = True
@@ -58,6 +62,10 @@ class Behaviour(Struct, frozen=True):
     dad_all: bool = True
     logs_prefixed: bool = True
     logs_name_mac: bool = True
+    ipvs_ttl: bool = True
+    ipvs_backup_only: bool = True
+    ipvs_ignore_tunneled: bool = True
+    ipvs_conn_reuse: bool = True
 
 
 CURRENT = Behaviour()
@@ -92,4 +100,8 @@ def behaviour_of(release: str | None) -> Behaviour:
         dad_all=version >= (4, 14),
         logs_prefixed=version >= (3, 5),
         logs_name_mac=version >= (4, 15),
+        ipvs_ttl=version >= (4, 10),
+        ipvs_backup_only=version >= (3, 9),
+        ipvs_ignore_tunneled=version >= (4, 3),
+        ipvs_conn_reuse=version >= (4, 1),
     )

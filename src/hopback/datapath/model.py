@@ -21,6 +21,8 @@ from hopback.datapath.groups import snooping_of
 from hopback.datapath.hosts import hosts_listed
 from hopback.datapath.hosts import hosts_of as bridge_hosts_of
 from hopback.datapath.ip.host import Host, hosts_of
+from hopback.datapath.ipvs.build import directors_of
+from hopback.datapath.ipvs.state import Director
 from hopback.datapath.kernel import Behaviour, behaviour_of
 from hopback.datapath.macvlan import Macvlans, macvlans_of
 from hopback.datapath.netfilter.hooks import Netfilter, netfilter_of
@@ -54,7 +56,8 @@ class Model(Struct, frozen=True):
     """All that ``path.step`` needs.
 
     ``netfilter`` has the packet filters by host and namespace, ``hosts`` the IP layers that are
-    known. ``inside`` are devices whose other end is in sight, ``segments`` what joins the hosts.
+    known, ``directors`` those that have IPVS. ``inside`` are devices whose other end is in sight,
+    ``segments`` what joins the hosts.
     """
 
     network: Network
@@ -69,6 +72,7 @@ class Model(Struct, frozen=True):
     netfilter: Mapping[tuple[str, str], Netfilter] = MappingProxyType({})
     bridge_nf: Mapping[DevId, NfState] = MappingProxyType({})
     hosts: Mapping[tuple[str, str], Host] = MappingProxyType({})
+    directors: Mapping[tuple[str, str], Director] = MappingProxyType({})
     inside: frozenset[DevId] = frozenset()
     segments: Segments = Segments()
 
@@ -109,6 +113,7 @@ def model_of(network: Network) -> Model:
             {id_: nf_state(network.snapshots[id_.host], b) for id_, b in network.bridges.items()}
         ),
         hosts=hosts_of(network),
+        directors=directors_of(network),
         inside=_inside(network, vlans, macvlans),
         segments=segments_of(network),
     )

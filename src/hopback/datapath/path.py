@@ -20,6 +20,8 @@ from hopback.datapath.effects import (
     World,
 )
 from hopback.datapath.ip.receive import IpLayer
+from hopback.datapath.ipvs.hooks import Ipvs
+from hopback.datapath.ipvs.packet import Layer
 from hopback.datapath.model import Model
 from hopback.datapath.netfilter.hooks import Netfilter
 from hopback.datapath.netfilter.packet import Passed, Seen
@@ -68,7 +70,9 @@ def ip_layer(model: Model, world: World, dev: DevId) -> IpLayer | None:
     host = model.hosts.get(dev[:2])
     if host is None:
         return None
-    return IpLayer(host, model.network, world, model.netfilter.get(dev[:2]), model.inside)
+    director = model.directors.get(dev[:2])
+    ipvs = Ipvs(Layer(director, host, model.network, world)) if director else None
+    return IpLayer(host, model.network, world, model.netfilter.get(dev[:2]), model.inside, ipvs)
 
 
 def _up(model: Model, world: World, place: Place, effect: Effect) -> tuple[Effect, ...]:

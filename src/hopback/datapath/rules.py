@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from hopback.datapath.assumed import ASSUMED_RULES
 from hopback.datapath.ip.rules import IP_RULES
+from hopback.datapath.ipvs.rules import IPVS_RULES
 from hopback.datapath.nd.rules import ND_RULES
 from hopback.datapath.rule import RuleInfo
 
@@ -371,6 +372,7 @@ RULES = MappingProxyType(
         ),
         **ND_RULES,
         **IP_RULES,
+        **IPVS_RULES,
         "aged": RuleInfo(
             f"{_FDB}:br_fdb_cleanup",
             "no frame with this source came in for ageing_time: the entry is removed",

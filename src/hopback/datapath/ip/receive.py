@@ -21,8 +21,11 @@ from hopback.datapath.ip.packet import (
     size_of,
 )
 from hopback.datapath.ip.route import Way, lookup
+from hopback.datapath.ipvs.hooks import Ipvs
+from hopback.datapath.ipvs.packet import Out, Refusal, Told
 from hopback.datapath.netfilter.hooks import Netfilter
 from hopback.datapath.netfilter.packet import ChainFamily, Passed, Seen
+from hopback.datapath.netfilter.traverse import ANY_PRIORITY
 from hopback.datapath.skb import FRESH, Ip, Skb
 from hopback.frames.ethernet import Frame
 from hopback.frames.ipv4 import Ipv4
@@ -34,9 +37,13 @@ from hopback.snapshot.rows import Hook
 
 Stop = Drop | Ask | Blind
 
+_IPVS = 98  # NF_IP_PRI_NAT_SRC - 2
+_BEFORE_IPVS = range(ANY_PRIORITY.start, _IPVS)
+_AFTER_IPVS = range(_IPVS, ANY_PRIORITY.stop)
+
 
 class IpLayer(Struct, frozen=True):
-    """The IP layer of ``host``, and the filters of its namespace if there are any.
+    """The IP layer of ``host``, and the filters and the IPVS of its namespace if there are any.
 
     ``inside`` are devices whose other end is in sight: a bridge, a veth.
     """
@@ -46,6 +53,7 @@ class IpLayer(Struct, frozen=True):
     world: World
     netfilter: Netfilter | None = None
     inside: frozenset[DevId] = frozenset()
+    ipvs: Ipvs | None = None
 
     def takes(self, frame: Frame) -> bool:
         """Whether it is a packet of a family whose addresses and routes are known."""
@@ -68,7 +76,9 @@ class IpLayer(Struct, frozen=True):
         way = route_input(self.host, self.world, *addresses(packet), up.dev.name)
         if not isinstance(way, Way):
             return (_because(way, entered.refs),)
-        return (self._forward(up, packet, way) if way.kind == "out" else self._local(up, way),)
+        if way.kind != "out":
+            return self._local(up, way)
+        return (self._forward(up, packet, way),)
 
     def _prerouting(self, up: Deliver) -> Passed | Stop:
         """br_netfilter_hooks.c:ip_sabotage_in: not once more after a bridge has called it."""
@@ -76,13 +86,44 @@ class IpLayer(Struct, frozen=True):
             return Passed(up.frame, up.skb)
         return self._call("prerouting", up.frame, up.skb, indev=up.dev.name)
 
-    def _local(self, up: Deliver, way: Way) -> Effect:
-        passed = self._call("input", up.frame, up.skb, indev=up.dev.name)
+    def _local(self, up: Deliver, way: Way) -> tuple[Effect, ...]:
+        """ip_local_deliver: IPVS stands between the filters and NAT."""
+        before = self._call("input", up.frame, up.skb, indev=up.dev.name, priorities=_BEFORE_IPVS)
+        if not isinstance(before, Passed):
+            return (before,)
+        if self.ipvs is not None and up.packet_type == "host":
+            decision = self.ipvs.input(before.frame, before.skb)
+            if not isinstance(decision, Passed):
+                return self._handed_on(decision, merge_refs(way.refs, before.refs))
+            refs = merge_refs(before.refs, decision.refs)
+            before = replace(decision, refs=refs)
+        passed = self._call(
+            "input", before.frame, before.skb, indev=up.dev.name, priorities=_AFTER_IPVS
+        )
         if not isinstance(passed, Passed):
-            return passed
+            return (_because(passed, before.refs),)
         skb = replace(passed.skb, physin="", dnatted=False, packet_type=None)
-        why = _with(up.why, way.refs + passed.refs)
-        return Deliver(up.dev, passed.frame, up.packet_type, why, skb)
+        why = _with(up.why, way.refs + before.refs + passed.refs)
+        return (Deliver(up.dev, passed.frame, up.packet_type, why, skb),)
+
+    def _handed_on(self, decision: Out | Refusal, refs: tuple[Ref, ...]) -> tuple[Effect, ...]:
+        """What IPVS does not leave to the host's own stack."""
+        if isinstance(decision, Told):
+            return (Drop(_with(decision.why, refs)),)
+        if not isinstance(decision, Out):
+            return (_because(decision, refs),)
+        why = _with(decision.why, refs)
+        sent = self._leave(Passed(decision.frame, decision.skb), decision.way, why)
+        return (sent,)
+
+    def _leave(self, sent: Passed, way: Way, why: Why) -> Effect:
+        """From LOCAL_OUT on (ip_local_out), the way being settled."""
+        for hook in ("output", "postrouting"):
+            passed = self._call(hook, sent.frame, sent.skb, outdev=way.dev, nexthop=way.nexthop)
+            if not isinstance(passed, Passed):
+                return _because(passed, why.refs)
+            sent, why = passed, _with(why, passed.refs)
+        return self._out(self.host.id._replace(name=way.dev), sent, way, why)
 
     def _forward(self, up: Deliver, packet: Ipv4 | Ipv6, way: Way) -> Effect:
         """ip_forward.c:ip_forward, ip6_output.c:ip6_forward."""
@@ -192,12 +233,13 @@ class IpLayer(Struct, frozen=True):
         indev: str = "",
         outdev: str = "",
         nexthop: Ip | None = None,
+        priorities: range = ANY_PRIORITY,
     ) -> Passed | Stop:
         if self.netfilter is None:
             return Passed(frame, skb)
         family: ChainFamily = "ip" if isinstance(frame.payload, Ipv4) else "ip6"
         seen = Seen(family, hook, frame, skb, indev, outdev, skb.physin, nexthop=nexthop)
-        return self.netfilter.call(self.world, seen)
+        return self.netfilter.call(self.world, seen, priorities=priorities)
 
 
 def _with(why: Why, refs: tuple[Ref, ...]) -> Why:

@@ -132,12 +132,12 @@ def translate(packet: Packet) -> Iterator[Why]:
     raw, headers = packet.raw, packet.headers
     if packet.skb.related and is_error(raw, headers):
         raw = _requoted(raw, headers, inverse(like), "target" if end == "source" else "source")
-    raw = _readdressed(raw, headers, like, end)
+    raw = readdressed(raw, headers, like, end)
     packet.rewrite(raw)
     yield Why(f"nat-{end}", connection.refs)
 
 
-def _readdressed(
+def readdressed(
     raw: bytes, headers: Headers, like: Tuple, end: End, *, quoted: bool = False
 ) -> bytes:
     """One end of the packet as in ``like`` (nf_nat_manip_pkt)."""
@@ -161,6 +161,6 @@ def _requoted(raw: bytes, headers: Headers, like: Tuple, end: End) -> bytes:
     quoted = quote_of(raw, headers)
     if quoted is None:
         return raw
-    inner = _readdressed(*quoted, like, end, quoted=True)[14:]
+    inner = readdressed(*quoted, like, end, quoted=True)[14:]
     new = put(raw, headers.transport + 8, inner)
     return sealed(raw, new, headers)

@@ -53,6 +53,7 @@ class IpvsServer(_OfService, frozen=True, kw_only=True, omit_defaults=True):
     tunnel_port: int | None = None
     active: int | None = None
     inactive: int | None = None
+    upper: int | None = None  # with so many connections it gets no new ones; 0: no such limit
     configured: bool = False
 
 
