@@ -21,6 +21,7 @@ from hopback.sources.open import open_source
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SOURCES = (
+    "announced-pool/paste.txt",
     "cloned-guests/paste.txt",
     "incident-b/paste.txt",
     "libvirt",

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from shlex import quote
 
 from hopback.checks.address_advice import for_addresses
+from hopback.checks.round_advice import for_rounds
 from hopback.findings import Finding, Gap, NextStep, Verdict
 from hopback.network.facts import DevId
 from hopback.network.model import Network
@@ -93,7 +94,7 @@ def _for_finding(network: Network, finding: Finding) -> Iterator[NextStep]:
                 "shows the frames that come back: which ones, and how soon after they left",
             )
         case _:
-            for inside, step in for_addresses(finding):
+            for inside, step in (*for_addresses(finding), *for_rounds(finding)):
                 yield NextStep(step.host, _in(inside, step.command), step.why)
 
 

@@ -6,6 +6,7 @@ from hopback.checks.advice import next_steps
 from hopback.checks.case import Case
 from hopback.checks.open_ends import gaps_of
 from hopback.checks.registry import run
+from hopback.checks.round_signs import is_reached, traces
 from hopback.findings import Finding, Gap, Group, Report, Verdict
 from hopback.network.build import build
 from hopback.network.model import Network
@@ -91,10 +92,12 @@ def _explains(fault: Finding, symptom: Finding) -> bool:
 
 
 def _shows_traffic(network: Network) -> bool:
-    """Whether something given tells of frames, not of wiring alone: a table, flags, a log."""
+    """Whether something given tells of packets, not of wiring alone: a table, a log, a trace."""
     flags = any("hairpin" in p.flags for b in network.bridges.values() for p in b.ports.values())
     return flags or any(
-        s.port_events.rows or any(not e.on_device for e in s.fdb.rows)
+        s.port_events.rows
+        or any(not e.on_device for e in s.fdb.rows)
+        or any(map(is_reached, traces(s)))
         for s in network.snapshots.values()
     )
 

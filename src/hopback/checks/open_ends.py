@@ -5,6 +5,7 @@ Each is a gap. A gap that could hide a return turns ``clear`` into ``undecided``
 
 from collections.abc import Iterator
 
+from hopback.checks.round_signs import is_limited, is_reached, traces
 from hopback.checks.unclear import unclear_of
 from hopback.findings import Finding, Gap
 from hopback.network.facts import DevId
@@ -30,6 +31,8 @@ def gaps_of(network: Network, findings: tuple[Finding, ...]) -> tuple[Gap, ...]:
                 *_filters(network, snapshot),
                 *_not_understood(snapshot),
                 *_signs(snapshot, findings),
+                *_expiries(snapshot, findings),
+                *_traces(snapshot, findings),
                 *_bridges(network, snapshot),
             )
         )
@@ -78,7 +81,6 @@ def _not_understood(snapshot: Snapshot) -> Iterator[Gap]:
 _SIGNS: dict[PingSignKind, str] = {
     "duplicate": "ping got a reply more than once (DUP!)",
     "ttl-exceeded": "a packet's time to live ran out on the way",
-    "router-again": "traceroute met a router twice",
     "unreachable": "ping was told that the target is unreachable",
     "no-reply": "ping got no reply",
 }
@@ -91,14 +93,44 @@ def _signs(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Iterator[Gap]:
     """
     explained = {f.details.get("sign") for f in findings if f.check == "expected-duplicate"}
     unanswered = {f.details["asked"] for f in findings if f.check == "hairpin-missing"}
+    circling = {f.subject for f in findings if f.check in ("routing-loop", "ipvs-loop")}
     redirected = any(row.kind == "redirect" for row in snapshot.ping_signs.rows)
     for row in snapshot.ping_signs.rows:
         if row.kind in explained or (row.kind == "unreachable" and redirected):
             continue
         if row.kind == "no-reply" and row.target in unanswered:
             continue
+        if (row.target or "") in circling or (row.kind == "ttl-exceeded" and is_limited(row)):
+            continue
         who = f" ({row.peer or row.target})" if row.peer or row.target else ""
         yield Gap(snapshot.host, "ping_signs", f"{_SIGNS[row.kind]}{who}: not explained")
+
+
+def _expiries(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Iterator[Gap]:
+    """Time exceeded in a capture, where no trace and no ping with a small TTL asks for it."""
+    signs = (row for row in snapshot.ping_signs.rows if row.kind == "ttl-exceeded")
+    asked = snapshot.trace_hops.rows or any(map(is_limited, signs))
+    if asked or any(f.check in ("routing-loop", "ipvs-loop") for f in findings):
+        return
+    for row in snapshot.sightings.rows:
+        if "time exceeded in-transit" in row.key:
+            who = f" ({row.source})" if row.source else ""
+            reason = f"a router says that a packet's time to live ran out{who}: not explained"
+            yield Gap(snapshot.host, "sightings", reason)
+            return
+
+
+def _traces(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Iterator[Gap]:
+    """Traces that do not come to what they trace."""
+    circling = {f.subject for f in findings if f.check == "routing-loop"}
+    for hops in traces(snapshot):
+        last = hops[-1]
+        if is_reached(hops) or (last.target or "") in circling:
+            continue
+        refused = f", which refused the packet ({last.sign})" if last.sign else ""
+        what = f" to {last.target}" if last.target else ""
+        reason = f"the trace{what} ends at {last.address}{refused}: not explained"
+        yield Gap(snapshot.host, "trace_hops", reason)
 
 
 def _bridges(network: Network, snapshot: Snapshot) -> Iterator[Gap]:

@@ -60,6 +60,7 @@ from hopback.snapshot.rows import (
     Sandbox,
     Sighting,
     Sysctl,
+    TraceHop,
     Tunnel,
     Unread,
     VlanDevice,
@@ -145,6 +146,7 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     log: Rows[LogLine] | Missing = _missing("dmesg")
     sightings: Rows[Sighting] | Missing = _missing("tcpdump -e -n -i DEV")
     ping_signs: Rows[PingSign] | Missing = _missing("ping -c 3 TARGET")
+    trace_hops: Rows[TraceHop] | Missing = _missing("traceroute -n TARGET")
     unread: Rows[Unread] | Missing = _missing("")
 
     def table(self, kind: type[AnyRow]) -> "Rows[AnyRow] | Missing":
@@ -218,6 +220,7 @@ TABLES: MappingProxyType[type[Row], str] = MappingProxyType(
         LogLine: "log",
         Sighting: "sightings",
         PingSign: "ping_signs",
+        TraceHop: "trace_hops",
         Unread: "unread",
     }
 )

@@ -43,31 +43,28 @@ def test_target_is_what_ping_says(command: str) -> None:
     assert (row.kind, row.target) == ("duplicate", "ff02::2")
 
 
-def test_router_that_answers_twice() -> None:
-    parsed = ping.parse(
-        listing(
-            """
-            traceroute to 198.51.100.7 (198.51.100.7), 30 hops max, 60 byte packets
-             1  192.0.2.1 (192.0.2.1)  0.4 ms  0.3 ms  0.3 ms
-             2  192.0.2.5 (192.0.2.5)  0.4 ms  0.4 ms  0.5 ms
-             3  192.0.2.1 (192.0.2.1)  0.7 ms *  0.7 ms
-             4  192.0.2.5 (192.0.2.5)  0.9 ms  0.9 ms  0.9 ms
-             5  192.0.2.1 (192.0.2.1)  1.1 ms  1.1 ms  1.1 ms
-            """,
-            "traceroute 198.51.100.7",
-        )
-    )
-    assert [(row.kind, row.peer, row.cite.line) for row in rows(parsed, PingSign)] == [
-        ("router-again", "192.0.2.1", 4),
-        ("router-again", "192.0.2.5", 5),
-    ]
+@pytest.mark.parametrize(
+    ("command", "reply", "ttl"),
+    [
+        ("ping 192.0.2.1", "From 192.0.2.9 icmp_seq=1 Time to live exceeded", 0),
+        ("ping -c 1 -t 3 192.0.2.1", "From 192.0.2.9 icmp_seq=1 Time to live exceeded", 3),
+        ("ping -t3 192.0.2.1", "From 192.0.2.9 icmp_seq=1 Time to live exceeded", 3),
+        ("ping -i 4 192.0.2.1", "From 192.0.2.9 icmp_seq=1 Time to live exceeded", 0),
+        ("ping -m 5 192.0.2.1", "92 bytes from 192.0.2.9: Time to live exceeded", 5),
+        ("ping -i 4 192.0.2.1", "Reply from 192.0.2.9: TTL expired in transit.", 4),
+        ("ping -t 192.0.2.1", "Reply from 192.0.2.9: TTL expired in transit.", 0),
+        ("", "From 192.0.2.9 icmp_seq=1 Time to live exceeded", None),
+    ],
+)
+def test_the_ttl_that_ping_was_told(command: str, reply: str, ttl: int | None) -> None:
+    (row,) = rows(ping.parse(pasted(reply, command)), PingSign)
+    assert (row.kind, row.peer, row.ttl) == ("ttl-exceeded", "192.0.2.9", ttl)
 
 
-def test_tracepath_repeats_a_hop_by_design() -> None:
-    text = " 1?: [LOCALHOST]  pmtu 1500\n 1:  192.0.2.9  1.1ms\n 1:  192.0.2.9  2.1ms"
-    assert not ping.parse(listing(text, "tracepath 198.51.100.7")).rows
-
-
-def test_replies_are_no_hops() -> None:
-    text = "64 bytes from 192.0.2.1: icmp_seq=1 ttl=64\n65 bytes from 192.0.2.1: icmp_seq=2 ttl=64"
-    assert not ping.parse(listing(text, "ping 192.0.2.1")).rows
+def test_windows_says_whom_it_pings() -> None:
+    text = """
+        Pinging web.example [192.0.2.1] with 32 bytes of data:
+        Reply from 192.0.2.9: TTL expired in transit.
+        """
+    (row,) = rows(ping.parse(listing(text)), PingSign)
+    assert row.target == "192.0.2.1"

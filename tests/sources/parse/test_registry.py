@@ -65,6 +65,8 @@ def test_unknown_name() -> None:
         ("journalctl -k", "kernel_log"),
         ("tcpdump -eni br0", "tcpdump"),
         ("ping 10.0.0.1", "ping"),
+        ("tracepath -n 10.0.0.1", "traceroute"),
+        ("mtr -r 10.0.0.1", "traceroute"),
         ("arping -D -I eth0 10.0.0.1", "arping"),
         ("crictl pods | grep web", "crictl_pods"),
         ("cat /var/lib/misc/dnsmasq.leases", "dhcp_leases"),

@@ -106,6 +106,7 @@ from hopback.snapshot.rows.system import (
     PortEvent,
     Sighting,
     Sysctl,
+    TraceHop,
     Unread,
 )
 
@@ -186,6 +187,7 @@ __all__ = [
     "Span",
     "Step",
     "Sysctl",
+    "TraceHop",
     "Tunnel",
     "TunnelKind",
     "Unread",

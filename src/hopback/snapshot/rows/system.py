@@ -91,21 +91,34 @@ class Sighting(Row, frozen=True, kw_only=True, omit_defaults=True):
     key: str = ""
 
 
-PingSignKind = Literal[
-    "duplicate", "redirect", "ttl-exceeded", "unreachable", "no-reply", "router-again"
-]
+PingSignKind = Literal["duplicate", "redirect", "ttl-exceeded", "unreachable", "no-reply"]
 
 
 class PingSign(Row, frozen=True, kw_only=True, omit_defaults=True):
-    """Something other than plain replies that ping or traceroute printed, once for each kind.
+    """Something other than plain replies that ping printed, once for each kind.
 
-    ``target`` is what was pinged, ``peer`` who answered so, where the text tells. router-again: a
-    router that traceroute met at two distances.
+    ``target`` is what was pinged, ``peer`` who answered so, where the text tells. ``ttl`` is what
+    ping was told to send with, 0 if it was told nothing, None if its command is not shown.
     """
 
     kind: PingSignKind
     target: str | None = None
     peer: str | None = None
+    ttl: int | None = None
+
+
+class TraceHop(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """Who answered at one distance of a traceroute, tracepath or mtr; one row for each.
+
+    ``address`` is the router's name where no address is printed. ``sign`` is why it refused the
+    packet ("!H", "!N", "!X" …), ``reached`` whether it is what was traced.
+    """
+
+    target: str | None = None
+    distance: int
+    address: str
+    sign: str = ""
+    reached: bool = False
 
 
 class Unread(Row, frozen=True, kw_only=True, omit_defaults=True):

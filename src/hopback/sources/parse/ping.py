@@ -1,52 +1,52 @@
-"""ping, traceroute and tracepath: what they print beside plain replies."""
+"""ping: what it prints beside plain replies."""
 
 import re
 
 from hopback.snapshot.rows import PingSign, PingSignKind, Row
 from hopback.sources.parse.base import Parsed, Text
+from hopback.sources.parse.listing import number
 
-COMMANDS: tuple[tuple[str, ...], ...] = (
-    ("ping|ping6",),
-    ("traceroute|traceroute6|tracepath|tracepath6",),
-)
+COMMANDS: tuple[tuple[str, ...], ...] = (("ping|ping6",),)
 SHAPE: re.Pattern[str] | None = re.compile(
     r"\s*(?:\d+ bytes from \S+: icmp_(?:seq|req)=\d|PING \S+ ?\(|From \S+:? icmp_seq=\d"
-    r"|traceroute6? to \S+)"
+    r"|Pinging \S+ |Reply from \S+: (?:bytes=|TTL expired))"
 )
 FILLS: tuple[type[Row], ...] = (PingSign,)
 
 _SIGNS: tuple[tuple[re.Pattern[str], PingSignKind], ...] = (
     (re.compile(r"\(DUP!\)|\+\d+ duplicates"), "duplicate"),
     (re.compile(r"\bRedirect (?:Host|Network)"), "redirect"),
-    (re.compile(r"Time to live exceeded|Time exceeded: Hop limit"), "ttl-exceeded"),
-    (re.compile(r"[Uu]nreachable|No route to host|!H\b|!N\b"), "unreachable"),
+    (
+        re.compile(r"Time to live exceeded|Time exceeded: Hop limit|TTL expired in transit"),
+        "ttl-exceeded",
+    ),
+    (re.compile(r"[Uu]nreachable|No route to host"), "unreachable"),
     (re.compile(r"\b100% packet loss"), "no-reply"),
 )
-_PINGED = re.compile(r"\s*PING \S+? ?\((?P<target>[0-9A-Fa-f:.]+)")
+_PINGED = re.compile(r"\s*(?:PING|Pinging) (?:\S+? ?[(\[])?(?P<target>[0-9A-Fa-f:.]+)")
 _PEER = re.compile(r"\b[Ff]rom (?P<peer>[0-9A-Fa-f][\w.:%]*[\w%])")
-_HOP = re.compile(r"\s*(?P<hop>\d{1,3})(?::|\?:)?\s+(?P<answers>\S.*)")
-_ROUTER = re.compile(r"(?<![\w.:(])(\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]*:[0-9a-f:]+)(?![\w.:%])")
+_WINDOWS = re.compile(r"\s*(?:Pinging |Reply from )")
 
 
 def parse(text: Text) -> Parsed:
-    """One row for each kind of sign (and router), at the line that first shows it."""
-    found: dict[tuple[PingSignKind, str | None], int] = {}
-    told: set[PingSignKind] = set()
-    traced = not text.command or text.command[0].startswith("trace")
-    first_hop: dict[str, str] = {}
+    """One row for each kind of sign, at the line that first shows it."""
+    found: dict[PingSignKind, tuple[str | None, int]] = {}
     for index, line in text.numbered():
         for pattern, kind in _SIGNS:
-            if kind not in told and pattern.search(line):
-                told.add(kind)
-                found[kind, _peer(line)] = index
-        for router in _met_again(line, first_hop) if traced else ():
-            if router not in text.command:
-                found.setdefault(("router-again", router), index)
-    target = _target(text)
+            if kind not in found and pattern.search(line):
+                found[kind] = _peer(line), index
+    target, ttl = _target(text), _ttl(text)
     return Parsed(
         [
-            PingSign(cite=text.cite(index), netns=text.netns, kind=kind, target=target, peer=peer)
-            for (kind, peer), index in found.items()
+            PingSign(
+                cite=text.cite(index),
+                netns=text.netns,
+                kind=kind,
+                target=target,
+                peer=peer,
+                ttl=ttl,
+            )
+            for kind, (peer, index) in found.items()
         ]
     )
 
@@ -65,10 +65,14 @@ def _target(text: Text) -> str | None:
     return words[-1] if words else None
 
 
-def _met_again(line: str, first_hop: dict[str, str]) -> list[str]:
-    """The routers of this line of a traceroute that were met at another distance before."""
-    hop = _HOP.match(line)
-    if hop is None:
-        return []
-    routers = dict.fromkeys(_ROUTER.findall(hop["answers"]))
-    return [r for r in routers if first_hop.setdefault(r, hop["hop"]) != hop["hop"]]
+def _ttl(text: Text) -> int | None:
+    """The TTL that the command sets: iputils ``-t``, BSD ``-m``, Windows ``-i``."""
+    if not text.command:
+        return None
+    windows = any(_WINDOWS.match(line) for line in text.lines)
+    for option in ("-i",) if windows else ("-t", "-m"):
+        for word, following in zip(text.command, (*text.command[1:], ""), strict=True):
+            value = following if word == option else word.removeprefix(option)
+            if word.startswith(option) and (ttl := number(value)):
+                return ttl
+    return 0

@@ -45,6 +45,7 @@ NAMES: tuple[str, ...] = (
     "evpn",
     "arping",
     "ping",
+    "traceroute",
     "tcpdump",
     "hostnamectl",
     "uname",

@@ -1,0 +1,186 @@
+"""routing-loop: IP hops return to a router already passed."""
+
+import pytest
+
+from hopback.findings import Finding, Report
+from tests.build import listing, of, only, report
+
+NAME = "routing-loop"
+TARGET = "198.51.100.30"
+A, B, C, D = "192.0.2.1", "192.0.2.5", "192.0.2.9", "192.0.2.13"
+
+
+def trace(*hops: str, command: str = f"traceroute -n {TARGET}") -> str:
+    """A trace in which the routers of each word answer; ``*`` stands for silence."""
+    lines = []
+    for distance, word in enumerate(hops, 1):
+        answers = ["*" if r == "*" else f"{r}  0.4 ms" for r in word.split()]
+        lines.append(f" {distance}  {'  '.join(answers)}")
+    return listing(command, lines, "client")
+
+
+def found(*hops: str) -> Finding:
+    return only(report(trace(*hops)), NAME)
+
+
+def test_a_router_met_again() -> None:
+    given = report(trace(A, B, A, "*"))
+    finding = only(given, NAME)
+    assert given.verdict == "comes-back"
+    assert (finding.evidence, finding.confidence) == ("reported", "likely")
+    assert (finding.subject, finding.host) == (TARGET, "client")
+    told = finding.details
+    assert (told["kind"], told["ring"], told["period"]) == ("trace", [A, B], 2)
+    assert told["distances"] == [1, 3]
+    assert any("ip route get" in step.command and A in step.host for step in given.next)
+
+
+def test_two_whole_rounds_leave_no_doubt() -> None:
+    finding = found(D, A, B, C, A, B, C, A)
+    assert finding.confidence == "certain"
+    assert finding.details["ring"] == [A, B, C]
+    assert finding.details["period"] == 3
+    assert not finding.alternatives
+
+
+def test_one_router_of_two_addresses_does_not_hide_the_ring() -> None:
+    assert found(D, A, B, C, A, B, D + "0", A).details["period"] == 3
+
+
+def test_several_nodes_in_turn_behind_one_router() -> None:
+    finding = found(D, A, B, f"* {A}", "*", f"{C} *", f"* {A}", D)
+    assert finding.details["ring"][:2] == [A, B]
+
+
+@pytest.mark.parametrize(
+    "hops",
+    [
+        (A, A, B, C),  # asked twice, or a load shared among ways of unequal length
+        (A, f"{A} {B}", B, C),
+        (A, B, A, C, D, D + "0"),  # it went on: the ways differ from packet to packet
+        (A, B, A, TARGET),
+        (A, B, "*", "*"),
+        ("169.254.1.1", A, "169.254.1.1"),  # many have it
+    ],
+)
+def test_what_is_no_round(hops: tuple[str, ...]) -> None:
+    given = report(trace(*hops))
+    assert not of(given, NAME)
+    assert given.verdict == ("clear" if TARGET in hops else "undecided")
+
+
+@pytest.mark.parametrize("hops", [(A, A), (A, "*", A, "*"), (D, A, A, A)])
+def test_one_router_at_the_end_may_pass_to_itself(hops: tuple[str, ...]) -> None:
+    given = report(trace(*hops))
+    finding = only(given, NAME)
+    assert (given.verdict, finding.confidence) == ("undecided", "possible")
+    assert any("tcpdump" in step.command for step in given.next)
+
+
+def test_two_traces_are_told_apart() -> None:
+    text = trace(A, B) + trace(B, A)
+    assert not of(report(text), NAME)
+
+
+def test_the_same_target_once_by_its_best_evidence() -> None:
+    ping = listing(f"ping -c 1 {TARGET}", [f"From {B} icmp_seq=1 Time to live exceeded"], "client")
+    given = report(ping + trace(A, B, A, B, A, B))
+    assert only(given, NAME).details["kind"] == "trace"
+    assert not given.gaps
+
+
+def pinged(command: str) -> Report:
+    return report(listing(command, [f"From {B} icmp_seq=1 Time to live exceeded"], "client"))
+
+
+def test_an_ordinary_ping_whose_time_runs_out() -> None:
+    given = pinged(f"ping {TARGET}")
+    finding = only(given, NAME)
+    assert given.verdict == "comes-back"
+    assert (finding.details["kind"], finding.details["ring"]) == ("ping", [B])
+    assert any(step.command == f"traceroute -n {TARGET}" for step in given.next)
+    assert not given.gaps
+
+
+def test_a_ping_with_a_small_ttl_is_a_trace_by_hand() -> None:
+    given = pinged(f"ping -t 2 {TARGET}")
+    assert not of(given, NAME)
+    assert not given.gaps
+
+
+def test_a_reply_without_the_command_does_not_decide() -> None:
+    given = report(f"From {B} icmp_seq=1 Time to live exceeded\n")
+    assert given.verdict == "undecided"
+    assert only(given, NAME).confidence == "possible"
+
+
+MAC_A, MAC_B = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
+
+
+def packet(ttl: int, way: str = "", *, ident: int = 20154, dev: str = "") -> str:
+    source, target = (MAC_A, MAC_B) if way == ">" else (MAC_B, MAC_A)
+    macs = f"{source} > {target}, ethertype IPv4 (0x0800), length 98: " if way else "IP "
+    head = f"17:27:21.98{9200 - ttl} {dev}{macs}(tos 0x0, ttl {ttl}, id {ident}, offset 0,"
+    return (
+        f"{head} flags [DF], proto ICMP (1), length 84)\n"
+        f"    192.0.2.10 > {TARGET}: ICMP echo request, id 1, seq 1, length 64"
+    )
+
+
+def captured(*packets: str, command: str = "tcpdump -e -n -v -i eth0") -> Report:
+    return report(listing(command, packets, "node"))
+
+
+def test_one_packet_at_one_link_with_falling_ttls() -> None:
+    given = captured(*(packet(ttl, ">") for ttl in (63, 61, 59, 29)))
+    finding = only(given, NAME)
+    assert given.verdict == "comes-back"
+    assert (finding.evidence, finding.confidence) == ("observed", "certain")
+    assert finding.details["ttls"] == [63, 61, 59, 29]
+    assert (finding.details["period"], finding.details["source"]) == (2, "192.0.2.10")
+    commands = [step.command for step in given.next]
+    assert f"ip route get {TARGET} from 192.0.2.10 iif eth0" in commands
+
+
+def test_two_directions_of_one_link_are_told_apart() -> None:
+    finding = only(captured(*(packet(t, "><"[t % 2]) for t in range(63, 55, -1))), NAME)
+    assert finding.details["period"] == 2
+    assert len(set(finding.details["ttls"])) == 4
+
+
+@pytest.mark.parametrize(
+    ("command", "ttls", "loops"),
+    [
+        ("tcpdump -n -v -i eth0", (63, 62), False),  # a router that sends it out where it came in
+        ("tcpdump -n -v -i eth0", (63, 62, 61), True),
+        ("tcpdump -n -v -i any", (64, 63, 62), False),  # in here, out there, and a namespace
+        ("tcpdump -n -v -i any", (64, 63, 62, 61), True),
+        ("tcpdump -n -v -i eth0", (1, 2, 3, 4), False),
+    ],
+)
+def test_without_macs_it_takes_more(command: str, ttls: tuple[int, ...], loops: bool) -> None:
+    given = captured(*(packet(ttl) for ttl in ttls), command=command)
+    assert bool(of(given, NAME)) == loops
+
+
+def test_step_one_may_be_two_directors() -> None:
+    finding = only(captured(*map(packet, (63, 62, 61))), NAME)
+    assert any("ipvs-loop" in text for text in finding.alternatives)
+
+
+def test_different_packets_are_no_round() -> None:
+    given = captured(*(packet(ttl, ">", ident=ttl) for ttl in (63, 61, 59)))
+    assert not of(given, NAME)
+
+
+EXPIRED = f"17:27:21.989120 IP {B} > 192.0.2.10: ICMP time exceeded in-transit, length 88"
+
+
+def test_time_exceeded_of_a_trace_is_by_design() -> None:
+    given = report(listing("tcpdump -n icmp", [EXPIRED], "client") + trace(B, "*", TARGET))
+    assert given.verdict == "clear"
+
+
+def test_time_exceeded_that_nobody_asked_for_stays_open() -> None:
+    given = report(listing("tcpdump -n icmp", [EXPIRED], "client"))
+    assert any("ran out" in gap.reason for gap in given.gaps)
