@@ -38,7 +38,7 @@ from scapy.layers.inet6 import (
     PadN,
     RouterAlert,
 )
-from scapy.layers.l2 import ARP, LLC, STP, Dot1AD, Dot1Q, Dot3, Ether
+from scapy.layers.l2 import ARP, GRE, LLC, STP, Dot1AD, Dot1Q, Dot3, Ether
 from scapy.packet import Packet
 
 A, B = "fa:16:3e:56:ea:fa", "52:54:00:00:00:02"
@@ -162,6 +162,21 @@ PACKETS: dict[str, Packet] = {
             ),
         ]
     ),
+    "ipip": V4 / IP(src="10.0.0.1", dst="10.0.0.2", ttl=9) / UDP(sport=1, dport=2) / b"x",
+    "ip6-in-ip4": V4 / IPv6(src="2001:db8::1", dst="2001:db8::2") / UDP(sport=1, dport=2),
+    "ip4-in-ip6": V6
+    / IPv6ExtHdrDestOpt(options=[PadN(optdata=bytes(4))])
+    / IP(src="10.0.0.1", dst="10.0.0.2")
+    / ICMP(type=8, id=17, seq=3),
+    "gre": V4 / GRE() / IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=1, dport=2) / b"odd",
+    "gre-all": V4
+    / GRE(chksum_present=1, key_present=1, key=7, seqnum_present=1, sequence_number=9)
+    / IP(src="10.0.0.1", dst="10.0.0.2")
+    / UDP(sport=1, dport=2)
+    / b"odd",
+    "gre-frame": V6 / GRE(proto=0x6558, key_present=1, key=7) / ETHER / ARP(psrc="10.0.0.2"),
+    "gre-pptp": V4 / GRE(version=1, proto=0x880B) / b"12345678",
+    "nested": V4 / IP(src="10.0.0.1", dst="10.0.0.2") / GRE() / IPv6(src="::1", dst="::2") / TCP(),
 }
 
 WIRE: dict[str, bytes] = {name: bytes(packet) for name, packet in PACKETS.items()}

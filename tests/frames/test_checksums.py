@@ -21,7 +21,9 @@ from hopback.frames.udp import Udp
 from tests.frames.samples import ETHER, V4, WIRE
 
 SUMLESS = {"arp-request", "arp-reply-padded", "rarp", "vlan-arp", "stp", "lldp", "udp-no-checksum"}
+SUMLESS |= {"ipip", "ip6-in-ip4", "ip4-in-ip6", "gre", "gre-frame", "nested"}
 UNKNOWN = {"ipv4-fragment", "ipv4-last-fragment", "ipv4-unknown", "ipv6-unknown", "ipv6-fragment"}
+UNKNOWN |= {"gre-pptp"}
 
 
 def test_example_of_the_rfc() -> None:

@@ -31,6 +31,8 @@ LINES = {
     "igmpv3-report": "IGMPv3 report 192.0.2.1 > 224.0.0.22 to-exclude 239.1.1.1 allow 239.1.1.2",
     "dhcp-discover": "DHCP DISCOVER fa:16:3e:56:ea:fa > ff:ff:ff:ff:ff:ff wants 10.0.0.5",
     "dhcp-offer": "DHCP OFFER fa:16:3e:56:ea:fa > 52:54:00:00:00:02 yiaddr 10.0.0.5",
+    "ipip": "IP in IP 192.0.2.1 > 198.51.100.2 [UDP 10.0.0.1:1 > 10.0.0.2:2 1 bytes]",
+    "gre-frame": "GRE 2001:db8::1 > 2001:db8::2 [ARP who-has 0.0.0.0 tell 10.0.0.2]",
     "udp6": "UDP [2001:db8::1]:546 > [2001:db8::2]:547 3 bytes",
     "time-exceeded6": "ICMPv6 time exceeded 2001:db8::1 > 2001:db8::2 code 0",
     "ipv6-fragment": "IPv6 fragment 2001:db8::1 > 2001:db8::2 protocol 17 id 99 at 1480",

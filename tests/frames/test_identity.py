@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
-from scapy.layers.l2 import ARP, Dot1Q, Ether
+from scapy.layers.l2 import ARP, GRE, Dot1Q, Ether
 from scapy.packet import Packet
 from scapy.utils import RawPcapReader
 
@@ -20,6 +20,8 @@ from hopback.frames.identity import identity, payload_identity
 from hopback.frames.integrity import network_checksum, transport_checksum
 from hopback.frames.ipv4 import Ipv4
 from hopback.frames.mac import Mac
+from hopback.frames.tunnel import Sealed
+from hopback.frames.udp import Udp
 from tests.frames.samples import WIRE, A, B
 
 DIRECTORS = Path(__file__).parents[1] / "fixtures/vm61-capture/ipvs-dr4-loop-eB.pcap"
@@ -114,6 +116,37 @@ def test_a_nonce_tells_two_stations_solicitations_apart() -> None:
     mine = build.dad_ns(Mac(1), target, nonce=b"mine!!")
     assert payload_identity(replace(mine, src=Mac(9))) == payload_identity(decode(encode(mine)))
     assert payload_identity(mine) != payload_identity(build.dad_ns(Mac(2), target, nonce=b"theirs"))
+
+
+def test_outer_headers_do_not_matter_to_a_return() -> None:
+    inner = udp()[IP]
+    plain = frame(udp(ttl=3))
+    head = Ether(src=A, dst=B) / IP(src="192.0.2.1", dst="192.0.2.2")
+    wrapped = [
+        frame(head / inner),
+        frame(head / GRE(key_present=1, key=5) / inner),
+        frame(head / GRE(proto=0x6558) / udp()),
+        frame(Ether(src=A, dst=B) / IPv6(src="::1", dst="::2") / inner),
+    ]
+    assert {payload_identity(one) for one in (plain, *wrapped)} == {payload_identity(plain)}
+    assert len({identity(one) for one in (plain, *wrapped)}) == 5
+
+
+def test_what_hosts_change_in_a_wrapped_packet_does_not_matter_to_a_cycle() -> None:
+    def wrapped(outer: int, inner: int, sequence: int) -> Frame:
+        head = Ether(src=A, dst=B) / IP(src="192.0.2.1", dst="192.0.2.2", ttl=outer)
+        return frame(head / GRE(seqnum_present=1, sequence_number=sequence) / udp(ttl=inner)[IP])
+
+    assert identity(wrapped(64, 9, 1)) == identity(wrapped(60, 8, 1))
+    assert payload_identity(wrapped(64, 9, 1)) == payload_identity(wrapped(60, 8, 7))
+
+
+def test_only_the_model_sees_into_a_sealed_packet() -> None:
+    packet = frame(udp()).payload
+    assert isinstance(packet, Ipv4)
+    sealed = replace(frame(udp()), payload=replace(packet, payload=Udp(7, 7, Sealed(packet))))
+    assert payload_identity(sealed) == payload_identity(frame(udp()))
+    assert payload_identity(decode(encode(sealed))) != payload_identity(frame(udp()))
 
 
 def test_one_datagram_between_two_directors() -> None:

@@ -17,6 +17,7 @@ from hopback.frames.dhcp import Dhcp
 from hopback.frames.ethernet import Vlan
 from hopback.frames.icmp import Icmp, Icmpv6
 from hopback.frames.igmp import Igmp, IgmpV3Query, IgmpV3Report
+from hopback.frames.integrity import transport_checksum
 from hopback.frames.ipv4 import Ipv4
 from hopback.frames.ipv6 import Fragment, Ipv6
 from hopback.frames.mac import parse_mac
@@ -25,6 +26,7 @@ from hopback.frames.mld import Mld, MldV2Query, MldV2Report
 from hopback.frames.nd import Na, Ns, Prefix, Ra, Rs
 from hopback.frames.raw import Raw
 from hopback.frames.tcp import Tcp
+from hopback.frames.tunnel import Gre, Inner
 from hopback.frames.udp import Udp
 from tests.frames.samples import WIRE, A, B
 
@@ -206,6 +208,24 @@ def test_igmp() -> None:
         Record(TO_EXCLUDE, group),
         Record(5, IPv4Address("239.1.1.2"), (IPv4Address("10.0.0.7"),)),
     )
+
+
+def test_packets_in_packets() -> None:
+    inside = message("ipip")
+    assert isinstance(inside, Inner)
+    assert isinstance(inside.packet, Ipv4)
+    assert (str(inside.packet.dst), inside.packet.ttl) == ("10.0.0.2", 9)
+    assert isinstance(inside.packet.payload, Udp)
+    summed = message("gre-all")
+    assert isinstance(summed, Gre)
+    assert (summed.protocol, summed.key, summed.sequence) == (ethernet.IPV4, 7, 9)
+    assert summed.checksum is not None
+    assert transport_checksum(decode(WIRE["gre-all"])) == "right"
+    frame = message("gre-frame")
+    assert isinstance(frame, Gre)
+    assert isinstance(frame.payload, ethernet.Frame)
+    assert frame.payload.ethertype == ethernet.ARP
+    assert isinstance(message("gre-pptp"), Raw)
 
 
 def dhcp_in(raw: bytes) -> Dhcp:

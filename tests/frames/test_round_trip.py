@@ -35,7 +35,7 @@ def test_arbitrary_bytes_under_a_known_ethertype(ethertype: int, body: bytes) ->
 
 
 @given(
-    st.sampled_from([1, 2, 6, 17]),
+    st.sampled_from([1, 2, 4, 6, 17, 41, 47]),
     st.binary(max_size=120),
 )
 def test_arbitrary_bytes_in_ipv4(protocol: int, body: bytes) -> None:
@@ -46,7 +46,9 @@ def test_arbitrary_bytes_in_ipv4(protocol: int, body: bytes) -> None:
 icmpv6_types = st.sampled_from([1, 128, *range(130, 138), 143])
 
 
-@given(st.sampled_from([0, 6, 17, 43, 44, 58, 60]), icmpv6_types, st.binary(max_size=120))
+@given(
+    st.sampled_from([0, 4, 6, 17, 41, 43, 44, 47, 58, 60]), icmpv6_types, st.binary(max_size=120)
+)
 def test_arbitrary_bytes_in_ipv6(protocol: int, first: int, body: bytes) -> None:
     header = bytes((0x60, 0, 0, 0, 0, len(body) + 1, protocol, 1)) + bytes(32)
     use_every_way(bytes(12) + b"\x86\xdd" + header + bytes((first,)) + body)
@@ -150,3 +152,11 @@ def test_a_query_of_no_version_is_named() -> None:
     assert longer("igmpv2-query", 17) == ("igmp query: neither 8 bytes nor at least 12",)
     assert longer("mldv1-query", 19) == ("mld query: neither 24 bytes nor at least 28",)
     assert longer("igmpv2-report", 17) == ()
+
+
+def test_packets_nested_without_end_are_decoded_to_a_bound() -> None:
+    packet = b""
+    for _ in range(3000):
+        size = (20 + len(packet)).to_bytes(2, "big")
+        packet = b"\x45\0" + size + bytes(4) + b"\x40\x04\0\0" + bytes(8) + packet
+    use_every_way(bytes(12) + b"\x08\x00" + packet)

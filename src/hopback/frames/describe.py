@@ -12,9 +12,10 @@ from hopback.frames.ipv6 import Ipv6
 from hopback.frames.mac import format_mac
 from hopback.frames.mld import Mld, MldV2Query, MldV2Report
 from hopback.frames.nd import Na, Nd, Ns, Ra, Rs
-from hopback.frames.raw import Malformed, Raw
+from hopback.frames.raw import Malformed, Raw, Rest
 from hopback.frames.tcp import Tcp
 from hopback.frames.transport import Transport
+from hopback.frames.tunnel import Gre, Inner, Sealed
 from hopback.frames.udp import Udp
 
 _ETHERTYPES = {
@@ -132,6 +133,8 @@ def _ip(packet: Ipv4 | Ipv6) -> str:
             where = f"id {part.ident} at {part.offset * 8}"
             return f"IPv6 fragment {ends} protocol {packet.protocol} {where}"
     match packet.payload:
+        case Udp(sport, dport, Sealed(inside)):
+            return f"WireGuard {_sockets(packet, sport, dport)} [{_ip(inside)}]"
         case Udp(sport, dport, payload):
             size = "" if isinstance(payload, Dhcp) else f" {len(payload.raw)} bytes"
             return f"UDP {_sockets(packet, sport, dport)}{size}"
@@ -167,8 +170,22 @@ def _message(message: Transport, ends: str, protocol: int) -> str:
             return f"{_version(message)} query {ends} group {group}"
         case MldV2Report(records) | IgmpV3Report(records):
             return f"{_version(message)} report {ends}{_records(records)}"
+        case Inner(inside):
+            return f"IP in IP {ends} [{_inside(inside)}]"
+        case Gre(protocol=carried, payload=inside):
+            return f"GRE {ends} [{_inside(inside, carried)}]"
         case _:
             return f"IP protocol {protocol} {ends}"
+
+
+def _inside(inside: Frame | Ipv4 | Ipv6 | Rest, ethertype: int = 0) -> str:
+    match inside:
+        case Frame():
+            return describe(inside)
+        case Ipv4() | Ipv6():
+            return _ip(inside)
+        case _:
+            return _ethertype(ethertype, inside.raw)
 
 
 def _version(message: MldV2Query | MldV2Report | IgmpV3Query | IgmpV3Report) -> str:

@@ -4,6 +4,7 @@ import struct
 
 from msgspec import Struct
 
+from hopback.frames import arp, ipv4, ipv6
 from hopback.frames.arp import Arp
 from hopback.frames.ipv4 import Ipv4
 from hopback.frames.ipv6 import Ipv6
@@ -71,13 +72,27 @@ def split(raw: bytes) -> tuple[Mac, Mac, tuple[Vlan, ...], int, bytes] | None:
     return mac_from_bytes(dst), mac_from_bytes(src), tuple(tags), ethertype, raw[at:]
 
 
-def join(frame: Frame, body: bytes) -> bytes:
-    """The frame's header and tags, ``body`` and the padding."""
+def encode(frame: Frame) -> bytes:
+    """The frame's header and tags, its payload and the padding."""
+    body = encode_payload(frame.payload)
     if frame.ethertype == NO_ETHERTYPE:
         return body
     numbers = b"".join(_encode_tag(tag) for tag in frame.tags)
     header = mac_to_bytes(frame.dst) + mac_to_bytes(frame.src) + numbers
     return header + frame.ethertype.to_bytes(2, "big") + body + frame.padding
+
+
+def encode_payload(payload: Payload) -> bytes:
+    """What follows the EtherType."""
+    match payload:
+        case Arp():
+            return arp.encode(payload)
+        case Ipv4():
+            return ipv4.encode(payload)
+        case Ipv6():
+            return ipv6.encode(payload)
+        case _:
+            return payload.raw
 
 
 def _encode_tag(tag: Vlan) -> bytes:

@@ -16,8 +16,9 @@ from hopback.frames.icmp import Icmp
 from hopback.frames.igmp import Igmp, IgmpV3Query, IgmpV3Report
 from hopback.frames.ipv4 import Ipv4
 from hopback.frames.ipv6 import Ipv6
-from hopback.frames.raw import Malformed, Raw
+from hopback.frames.raw import Encapsulated, Malformed, Raw
 from hopback.frames.tcp import Tcp
+from hopback.frames.tunnel import Gre
 from hopback.frames.udp import Udp
 
 ChecksumState = Literal["right", "wrong", "partial", "absent", "unknown"]
@@ -44,7 +45,7 @@ def network_checksum(frame: Frame) -> ChecksumState:
 
 
 def transport_checksum(frame: Frame) -> ChecksumState:
-    """The checksum of the UDP, TCP, ICMP or IGMP message.
+    """The checksum of the UDP, TCP, ICMP, IGMP or GRE message.
 
     ``absent`` where there is none (UDP may go without), ``unknown`` where it covers bytes or
     addresses that are not here: fragments, cut packets, routing headers with stops still to come.
@@ -55,6 +56,8 @@ def transport_checksum(frame: Frame) -> ChecksumState:
     message = packet.payload
     if isinstance(message, Raw | Malformed) or _is_incomplete(packet):
         return "unknown"
+    if isinstance(message, Encapsulated):
+        return _gre_checksum(message)
     if message.checksum is None:
         return "right"
     if isinstance(message, Udp) and message.checksum == 0:
@@ -73,6 +76,13 @@ def transport_checksum(frame: Frame) -> ChecksumState:
     if isinstance(message, Udp | Tcp) and message.checksum == ones_sum(pseudo):
         return "partial"
     return "wrong"
+
+
+def _gre_checksum(message: Encapsulated) -> ChecksumState:
+    """IP in IP has none (RFC 2003), GRE may have one."""
+    if not isinstance(message, Gre) or not message.summed:
+        return "absent"
+    return "right" if ones_sum(message.raw) == 0xFFFF else "wrong"
 
 
 def _is_incomplete(packet: Ipv4 | Ipv6) -> bool:

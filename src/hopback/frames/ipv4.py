@@ -8,7 +8,7 @@ from msgspec import Struct
 from hopback.frames import transport
 from hopback.frames.checksum import fill
 from hopback.frames.raw import Malformed, cut
-from hopback.frames.transport import Transport
+from hopback.frames.transport import Decoders, Transport
 
 DONT_FRAGMENT = 0b010
 MORE_FRAGMENTS = 0b001
@@ -38,8 +38,8 @@ class Ipv4(Struct, frozen=True, gc=False):
         return bool(self.flags & MORE_FRAGMENTS or self.offset)
 
 
-def decode(raw: bytes) -> tuple[Ipv4 | Malformed, bytes]:
-    """The packet at the start of ``raw`` and the padding after it."""
+def decode(raw: bytes, table: Decoders = transport.V4) -> tuple[Ipv4 | Malformed, bytes]:
+    """The packet at the start of ``raw`` and the padding after it; ``table``: what it carries."""
     if len(raw) < _HEADER.size:
         return cut("ipv4", raw, _HEADER.size), b""
     first, tos, length, ident, fragment, ttl, protocol, checksum, src, dst = _HEADER.unpack_from(
@@ -52,7 +52,8 @@ def decode(raw: bytes) -> tuple[Ipv4 | Malformed, bytes]:
         return Malformed(f"ipv4: header length {size}, below 20", raw), b""
     if size > len(raw):
         return cut("ipv4 header", raw, size), b""
-    payload, padding = _decode_payload(raw, size, length, protocol, bool(fragment & 0x3FFF))
+    known = {} if fragment & 0x3FFF else table
+    payload, padding = _decode_payload(raw, size, length, protocol, known)
     packet = Ipv4(
         IPv4Address(src),
         IPv4Address(dst),
@@ -71,13 +72,12 @@ def decode(raw: bytes) -> tuple[Ipv4 | Malformed, bytes]:
 
 
 def _decode_payload(
-    raw: bytes, size: int, length: int, protocol: int, is_fragment: bool
+    raw: bytes, size: int, length: int, protocol: int, table: Decoders
 ) -> tuple[Transport, bytes]:
     if length < size:
         return Malformed(f"ipv4: total length {length}, below its header's {size}", raw[size:]), b""
     body, padding = raw[size:length], raw[length:]
     missing = max(0, length - len(raw))
-    table = {} if is_fragment else transport.V4
     return transport.decode(table, protocol, body, missing), padding
 
 

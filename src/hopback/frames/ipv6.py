@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from hopback.frames import transport
 from hopback.frames.raw import Malformed, cut
-from hopback.frames.transport import Transport
+from hopback.frames.transport import Decoders, Transport
 
 HOP_BY_HOP = 0
 ROUTING = 43
@@ -78,8 +78,8 @@ class Ipv6(Struct, frozen=True, gc=False):
         return max((body[1] for body in bodies), default=0)
 
 
-def decode(raw: bytes) -> tuple[Ipv6 | Malformed, bytes]:
-    """The packet at the start of ``raw`` and the padding after it."""
+def decode(raw: bytes, table: Decoders = transport.V6) -> tuple[Ipv6 | Malformed, bytes]:
+    """The packet at the start of ``raw`` and the padding after it; ``table``: what it carries."""
     if len(raw) < _HEADER.size:
         return cut("ipv6", raw, _HEADER.size), b""
     word, length, protocol, hop_limit, src, dst = _HEADER.unpack_from(raw)
@@ -87,7 +87,7 @@ def decode(raw: bytes) -> tuple[Ipv6 | Malformed, bytes]:
         return Malformed(f"ipv6: version {word >> 28}", raw), b""
     end = _HEADER.size + length
     missing = max(0, end - len(raw))
-    extensions, protocol, payload = _decode_chain(protocol, raw[_HEADER.size : end], missing)
+    extensions, protocol, payload = _decode_chain(protocol, raw[_HEADER.size : end], missing, table)
     packet = Ipv6(
         IPv6Address(src),
         IPv6Address(dst),
@@ -103,7 +103,7 @@ def decode(raw: bytes) -> tuple[Ipv6 | Malformed, bytes]:
 
 
 def _decode_chain(
-    protocol: int, raw: bytes, missing: int
+    protocol: int, raw: bytes, missing: int, table: Decoders
 ) -> tuple[tuple[Extension | Fragment, ...], int, Transport]:
     found: list[Extension | Fragment] = []
     at = 0
@@ -118,7 +118,7 @@ def _decode_chain(
         found.append(extension)
         if isinstance(extension, Fragment) and not _is_atomic(extension):
             return tuple(found), protocol, transport.decode({}, protocol, raw[at:], missing)
-    return tuple(found), protocol, transport.decode(transport.V6, protocol, raw[at:], missing)
+    return tuple(found), protocol, transport.decode(table, protocol, raw[at:], missing)
 
 
 def _decode_extension(kind: int, raw: bytes, at: int) -> tuple[Extension | Fragment, int] | int:

@@ -23,6 +23,15 @@ class Malformed(Struct, frozen=True, gc=False):
 Rest = Raw | Malformed
 
 
+class Encapsulated(Struct, frozen=True, gc=False):
+    """A packet or a frame that another one carries; ``tunnel`` has the kinds."""
+
+    @property
+    def raw(self) -> bytes:
+        """Its bytes, with the tunnel's own header."""
+        raise NotImplementedError
+
+
 def rest(what: str, raw: bytes, missing: int) -> Rest:
     """The bytes that end layer ``what``, of which ``missing`` more were announced than are here."""
     if missing:

@@ -1,17 +1,17 @@
 """What an IP packet carries: the tables that lead from a protocol number to its module."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from hopback.frames import icmp, igmp, mld, nd, tcp, udp
 from hopback.frames.icmp import Icmp, Icmpv6
 from hopback.frames.igmp import AnyIgmp, Igmp, IgmpV3Query, IgmpV3Report
 from hopback.frames.mld import AnyMld, Mld, MldV2Query, MldV2Report
 from hopback.frames.nd import Na, Nd, Ns, Ra, Rs
-from hopback.frames.raw import Rest, rest
+from hopback.frames.raw import Encapsulated, Rest, rest
 from hopback.frames.tcp import Tcp
 from hopback.frames.udp import Udp
 
-Transport = Udp | Tcp | Icmp | Icmpv6 | Nd | AnyMld | AnyIgmp | Rest
+Transport = Udp | Tcp | Icmp | Icmpv6 | Nd | AnyMld | AnyIgmp | Encapsulated | Rest
 
 Decoder = Callable[[bytes, int], Transport]
 
@@ -32,20 +32,22 @@ def _decode_icmpv6(raw: bytes, missing: int) -> Transport:
     return decoder(raw, missing)
 
 
-V4: dict[int, Decoder] = {
+Decoders = Mapping[int, Decoder]
+
+V4: Decoders = {
     icmp.PROTOCOL: icmp.decode,
     igmp.PROTOCOL: igmp.decode,
     tcp.PROTOCOL: tcp.decode,
     udp.PROTOCOL: udp.decode,
 }
-V6: dict[int, Decoder] = {
+V6: Decoders = {
     tcp.PROTOCOL: tcp.decode,
     udp.PROTOCOL: udp.decode,
     icmp.PROTOCOL_V6: _decode_icmpv6,
 }
 
 
-def decode(table: dict[int, Decoder], protocol: int, raw: bytes, missing: int) -> Transport:
+def decode(table: Decoders, protocol: int, raw: bytes, missing: int) -> Transport:
     """The payload of protocol number ``protocol``; ``missing`` bytes at its end are not here."""
     decoder = table.get(protocol)
     return decoder(raw, missing) if decoder else rest(f"protocol {protocol}", raw, missing)

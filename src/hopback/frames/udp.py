@@ -7,7 +7,7 @@ from msgspec import Struct
 from hopback.frames import dhcp
 from hopback.frames.checksum import fill, pseudo_header
 from hopback.frames.dhcp import Dhcp
-from hopback.frames.raw import Malformed, Raw, Rest, cut, rest
+from hopback.frames.raw import Encapsulated, Malformed, Raw, Rest, cut, rest
 
 PROTOCOL = 17
 
@@ -23,7 +23,7 @@ class Udp(Struct, frozen=True, gc=False):
 
     sport: int
     dport: int
-    payload: Dhcp | Rest = Raw()
+    payload: Dhcp | Encapsulated | Rest = Raw()
     length: int | None = None
     surplus: Rest = Raw()
     checksum: int | None = None
