@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from shlex import quote
 
 from hopback.checks.address_advice import for_addresses
+from hopback.checks.director_advice import for_directors
 from hopback.checks.round_advice import for_rounds
 from hopback.findings import Finding, Gap, NextStep, Verdict
 from hopback.network.facts import DevId
@@ -57,6 +58,8 @@ def _for_finding(network: Network, finding: Finding) -> Iterator[NextStep]:
                 _in(netns, f"bridge fdb show dev {finding.subject}; ip -br addr show"),
                 "shows which remotes are addresses of the host itself",
             )
+        case "ipvs-loop":
+            yield from for_directors(finding)
         case "double-delivery" if finding.details["kind"] == "ping":
             yield NextStep(
                 finding.host,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from functools import cached_property
 
+from hopback.checks.handovers import Directors
 from hopback.checks.unclear import unclear_filters
 from hopback.datapath.model import Model, model_of
 from hopback.datapath.netfilter.unclear import Unclear
@@ -41,6 +42,11 @@ class Case:
         )
 
     @cached_property
+    def directors(self) -> Directors:
+        """What the rows tell of IPVS."""
+        return Directors(self.network)
+
+    @cached_property
     def tunnels(self) -> bool:
         """Whether there is any VXLAN device: a model of a big table need not be made for none."""
         devices = self.network.devices.values()
@@ -50,7 +56,7 @@ class Case:
     def with_found(self, found: tuple[Finding, ...]) -> "Case":
         """The same case for a later check, which may explain what was found so far."""
         case = Case(self.network, found)
-        for known in ("model", "unclear_filters"):
+        for known in ("model", "unclear_filters", "directors"):
             if known in self.__dict__:
                 case.__dict__[known] = self.__dict__[known]
         return case

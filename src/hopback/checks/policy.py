@@ -99,6 +99,7 @@ POLICY: MappingProxyType[str, Policy] = MappingProxyType(
             "comes-back",
             "a tunnel's flood list or FDB names its own endpoint, so what is flooded returns",
         ),
+        "ipvs-loop": Policy("comes-back", "IPVS directors forward the same packet to each other"),
         "routing-loop": Policy("comes-back", "IP hops return to a router already passed"),
         "double-delivery": Policy(
             "other-fault", "a packet arrives twice by two paths and does not return"
