@@ -174,7 +174,7 @@ def test_saved_services(line: str, told: dict[str, Any]) -> None:
         ("-a -t 10.0.0.1:80 -r 10.0.0.2 -g -w 0", {"server_port": 80, "weight": 0}),
         ("-a -f 100 -r S1:0 -g -w 100", {"server": "S1", "server_port": 0, "mark": 100}),
         ("-a -f 7 -6 -r [fd00::2]:0 -g -w 1", {"family": 6, "server": "fd00::2"}),
-        ("-a -t 10.0.0.1:80 -r 10.0.0.2:80 -m -w 1 -x 10 -y 5", {"method": "masq"}),
+        ("-a -t 10.0.0.1:80 -r 10.0.0.2:80 -m -w 1 -x 10 -y 5", {"method": "masq", "upper": 10}),
         (
             "-a -t 10.0.0.1:80 -r 10.0.0.2:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum",
             {"method": "tunnel", "tunnel": "gue", "tunnel_port": 6080},

@@ -20,6 +20,7 @@ from hopback.sources.parse import (
     hostnamectl,
     ipset,
     ipvs,
+    keepalived,
     kernel_log,
     mac_flap,
     nft,
@@ -83,6 +84,7 @@ RECORDED: tuple[tuple[ModuleType, str], ...] = (
     (ipvs, "vm61-director-a/ipvsadm-Ln-stats.txt"),
     (ipvs, "vm61-director-a/proc-net-ip_vs.txt"),
     (ipvs, "vm61-director-a/proc-net-ip_vs_conn.txt"),
+    (keepalived, "keepalived/keepalived.conf"),
 )
 RECORDED_PARSERS = dict.fromkeys(parser for parser, _ in RECORDED)
 PARSERS = (

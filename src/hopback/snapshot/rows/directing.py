@@ -43,6 +43,7 @@ class IpvsServer(_OfService, frozen=True, kw_only=True, omit_defaults=True):
 
     Up to 2.6.36 a server that is an address of the director's own is kept as "local", whatever
     method it was entered with (``__ip_vs_update_dest``); ``ipvsadm -S`` then prints ``-g``.
+    ``sorry``: keepalived enters it when no other server of the service is alive.
     """
 
     server: str
@@ -54,6 +55,7 @@ class IpvsServer(_OfService, frozen=True, kw_only=True, omit_defaults=True):
     active: int | None = None
     inactive: int | None = None
     upper: int | None = None  # with so many connections it gets no new ones; 0: no such limit
+    sorry: bool = False
     configured: bool = False
 
 
@@ -93,7 +95,11 @@ class IpvsDaemon(Row, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class VrrpInstance(Row, frozen=True, kw_only=True, omit_defaults=True):
-    """A VRRP instance as keepalived is configured. ``state`` is the one it begins with."""
+    """A VRRP instance as keepalived is configured. ``state`` is the one it begins with.
+
+    The instances of a ``group`` change their states together. ``notify`` are programs that
+    keepalived then runs: what they change is not told.
+    """
 
     name: str
     dev: str
@@ -102,13 +108,20 @@ class VrrpInstance(Row, frozen=True, kw_only=True, omit_defaults=True):
     state: VrrpState = "backup"
     addresses: tuple[str, ...] = ()
     nopreempt: bool = False
+    group: str = ""
+    notify: tuple[str, ...] = ()
 
 
 class VrrpEvent(Row, frozen=True, kw_only=True, omit_defaults=True):
-    """keepalived says that an instance has entered a state."""
+    """keepalived says that an instance has entered a state, or what it hears in it.
+
+    ``heard``: another one says at that moment that it is master; its address, "" where the message
+    does not name it.
+    """
 
     name: str
     state: VrrpState
+    heard: str | None = None
     at: int | None = None
 
 

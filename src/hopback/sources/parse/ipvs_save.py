@@ -13,7 +13,7 @@ _LONG = {
     "--tcp-service": "-t", "--udp-service": "-u", "--fwmark-service": "-f", "--ipv6": "-6",
     "--scheduler": "-s", "--persistent": "-p", "--netmask": "-M", "--real-server": "-r",
     "--gatewaying": "-g", "--ipip": "-i", "--masquerading": "-m", "--weight": "-w",
-    "--ops": "-o", "--sched-flags": "-b",
+    "--ops": "-o", "--sched-flags": "-b", "--u-threshold": "-x",
 }  # fmt: skip
 _SERVICE, _SERVER = frozenset({"-A", "-E"}), frozenset({"-a", "-e"})
 _KINDS = {"-t": "tcp", "-u": "udp", "--sctp-service": "sctp"}
@@ -48,6 +48,7 @@ def save_row(words: Sequence[str], cite: Cite, netns: str = "") -> Row | None:
         weight=int_or_none(options.get("-w", "1")),
         tunnel=options.get("--tun-type", "ipip") if method == "tunnel" else None,
         tunnel_port=int_or_none(options.get("--tun-port")),
+        upper=int_or_none(options.get("-x")),
     )
 
 

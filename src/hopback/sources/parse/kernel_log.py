@@ -1,4 +1,4 @@
-"""Kernel messages about the network: dmesg, journalctl -k, syslog, a guest's console, or a quote.
+"""Messages about the network: dmesg, journalctl, syslog, a guest's console, keepalived, or a quote.
 
 The messages are looked for anywhere in a line, because everybody puts something else in front of
 them (levels, dates, host and daemon, bullets). All lines of a log are not of one shape, so what is
@@ -21,11 +21,13 @@ from hopback.sources.parse.base import Parsed, Text
 from hopback.sources.parse.conflict_messages import Dialects
 from hopback.sources.parse.fields import int_or_none, mac_or_none, unnamed
 from hopback.sources.parse.log_time import log_time
+from hopback.sources.parse.vrrp_messages import VRRP, vrrp_event
 
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("dmesg",),
     ("journalctl",),
     ("guest", "console"),
+    ("keepalived",),
     ("cat|tail|head|zcat", "/var/log/"),
 )
 # A bound, because it is searched for in lines of any length. Only a format string in source code
@@ -68,7 +70,7 @@ _DMESG = (
 _STAMPED = re.compile(rf"{_DMESG}|.{{0,80}}\bkernel: ")
 
 SHAPE: re.Pattern[str] | None = re.compile(
-    rf".*?(?:{unnamed(_OWN_SOURCE)}|{unnamed(_PORT)}|{_CONFLICTS.shape}|{unnamed(_CHECKSUMS)})"
+    rf".*?(?:{unnamed(_OWN_SOURCE)}|{unnamed(_PORT)}|{_CONFLICTS.shape}|{unnamed(_CHECKSUMS)}|{VRRP})"
     rf"|{_DMESG}"
     r"|(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ kernel: "
 )
@@ -87,6 +89,7 @@ def parse(text: Text) -> Parsed:
         row = _own_source(text, index, line) or _port(text, index, line)
         row = row or _martian(text, index, line)
         row = row or _conflict(text, index, line) or _checksums(text, index, line)
+        row = row or vrrp_event(text, index, line)
         if row is None and (log or _STAMPED.match(line)) and (match := _OTHER.search(line)):
             at = log_time(line[: match.start()])
             row = LogLine(cite=text.cite(index), netns=text.netns, text=line.strip(), at=at)

@@ -42,6 +42,7 @@ NAMES: tuple[str, ...] = (
     "ipset",
     "conntrack",
     "ipvs",
+    "keepalived",
     "evpn",
     "arping",
     "ping",
