@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from hopback.datapath.bridge.learn import applied
 from hopback.datapath.effects import Ask, Blind, Cross, Deliver, Drop, Effect, Learn, Place, Send
+from hopback.datapath.ip.output import send
 from hopback.datapath.model import Model
 from hopback.datapath.path import ip_layer, step
 from hopback.datapath.skb import FRESH, Skb
@@ -43,7 +44,7 @@ class Walk:
         layer = ip_layer(self._model, {}, dev(""))
         assert layer is not None, "its addresses and routes are known"
         frame = decode(raw)
-        effect = layer.send(frame)
+        effect = send(layer, frame)
         self._fired.update(filter(None, [rule_of(effect)]))
         for made in self._mutation([effect], Spot(dev(""), None, frame)):
             self._follow(made, _HOPS_MAX)

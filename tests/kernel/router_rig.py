@@ -48,6 +48,7 @@ ADDRESSES = {
 ROUTES = (
     "10.8.0.0/16 via 10.0.0.4",
     "blackhole 10.9.0.0/16",
+    "prohibit 10.7.0.0/16",
     "10.6.0.0/16 via 10.1.0.9",
     "fd08::/64 via fd00::4",
     "unreachable fd09::/64",

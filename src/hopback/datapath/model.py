@@ -20,7 +20,8 @@ from hopback.datapath.effects import Question
 from hopback.datapath.groups import snooping_of
 from hopback.datapath.hosts import hosts_listed
 from hopback.datapath.hosts import hosts_of as bridge_hosts_of
-from hopback.datapath.ip.host import Host, hosts_of
+from hopback.datapath.ip.host import Host
+from hopback.datapath.ip.hosts import hosts_of
 from hopback.datapath.ipvs.build import directors_of
 from hopback.datapath.ipvs.state import Director
 from hopback.datapath.kernel import Behaviour, behaviour_of

@@ -19,7 +19,8 @@ from hopback.datapath.effects import (
     Why,
     World,
 )
-from hopback.datapath.ip.receive import IpLayer
+from hopback.datapath.ip.layer import IpLayer
+from hopback.datapath.ip.receive import receive
 from hopback.datapath.ipvs.hooks import Ipvs
 from hopback.datapath.ipvs.packet import Layer
 from hopback.datapath.model import Model
@@ -83,7 +84,7 @@ def _up(model: Model, world: World, place: Place, effect: Effect) -> tuple[Effec
     if layer is None or effect.dev not in model.network.devices or not layer.takes(effect.frame):
         return (effect,)
     if effect.dev == place.dev and place.way == "in":
-        return layer.receive(effect)
+        return receive(layer, effect)
     skb = replace(effect.skb, packet_type=effect.packet_type)
     return (Cross(effect.dev, effect.frame, effect.why, skb),)
 

@@ -11,8 +11,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hopback.datapath.effects import Ask, Blind, Drop, Effect, Place, Question, Send, Why, World
+from hopback.datapath.ip.layer import IpLayer
+from hopback.datapath.ip.output import send
 from hopback.datapath.ip.packet import packet_of
-from hopback.datapath.ip.receive import IpLayer
 from hopback.datapath.model import Model
 from hopback.datapath.path import ip_layer, nic_of
 from hopback.datapath.skb import FRESH, Connection, Ip, Skb
@@ -151,7 +152,7 @@ def _leg(
 def _own(layer: IpLayer, frame: Frame) -> tuple[Effect, World]:
     """The packet as its host's IP layer sends it, questions answered by their defaults."""
     for _ in range(MAX_QUESTIONS):
-        effect = layer.send(frame)
+        effect = send(layer, frame)
         if not isinstance(effect, Ask):
             return effect, layer.world
         default = {effect.question: effect.question.default}

@@ -13,13 +13,17 @@ from msgspec.structs import replace
 
 from hopback.datapath.bridge.state import NeighbourEntry
 from hopback.datapath.effects import Ask
-from hopback.datapath.ip.host import Host, Own, Route
+from hopback.datapath.ip.fib import Hop, Route, table_of
+from hopback.datapath.ip.host import Host, Own
 from hopback.datapath.ip.input import forwards
+from hopback.datapath.ip.local import local_routes
+from hopback.datapath.ip.policy import USUAL, is_usual
 from hopback.datapath.model import Model
 from hopback.datapath.netfilter.addresses import Addresses
 from hopback.datapath.netfilter.addresses import Own as OwnAddress
 from hopback.datapath.netfilter.listings import Listed, chosen
 from hopback.datapath.rules import RULES
+from hopback.datapath.skb import Ip
 from hopback.engines.flow import Flow, FlowEnd, follow
 from hopback.frames.build import echo_request
 from hopback.frames.codec import encode
@@ -91,7 +95,7 @@ def floating_of(model: Model, segment: Segment) -> tuple[Floating | None, str]:
     host = model.hosts.get(here[:2])
     if host is None or 4 not in host.families:
         return None, "its host's addresses and routes were not all listed"
-    if host.odd_rules:
+    if host.unsure or not is_usual(host.policies[4], 4):
         return None, "its host has policy routing"
     if segment.mac is None or segment.name != here.name:
         return None, f"nothing tells the address of {here.name}"
@@ -145,14 +149,19 @@ def _host(
     told = forwards(host, {}, bridge, 4)
     on = told.question.default == "yes" if isinstance(told, Ask) else isinstance(told, Fact)
     checks = [_setting(host, f"ipv4.conf.{name}.rp_filter") for name in ("all", bridge)]
+    own: dict[Ip, Own] = {
+        gateway.ip: Own(bridge, gateway),
+        **{address: Own(_LOOPBACK, IPv4Interface(address)) for address in held},
+    }
     return replace(
         host,
         families=frozenset({4}),
-        addresses={
-            gateway.ip: Own(bridge, gateway),
-            **{address: Own(_LOOPBACK, IPv4Interface(address)) for address in held},
+        addresses=own,
+        tables={
+            (4, "local"): table_of(local_routes(own.values(), 4, {})),
+            (4, "main"): table_of([Route(IPv4Network(gateway.network), hops=(Hop(bridge),))]),
         },
-        routes=(Route(IPv4Network(gateway.network), dev=bridge),),
+        policies=USUAL,
         neighbours={(bridge, fixed): NeighbourEntry(segment.station.mac)},
         failed={},
         settings={

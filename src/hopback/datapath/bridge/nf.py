@@ -11,9 +11,9 @@ from hopback.datapath.bridge.state import BridgeState, NeighbourEntry, PortConfi
 from hopback.datapath.bridge.vlan import Admitted
 from hopback.datapath.effects import Ask, Blind, Drop, Why, World
 from hopback.datapath.ip.input import route_input
-from hopback.datapath.ip.packet import addresses, is_invalid, may_be_cut, size_of
-from hopback.datapath.ip.receive import IpLayer
-from hopback.datapath.ip.route import Way
+from hopback.datapath.ip.layer import IpLayer
+from hopback.datapath.ip.packet import is_invalid, may_be_cut, size_of
+from hopback.datapath.ip.route import REFUSED, Way
 from hopback.datapath.netfilter.hooks import Netfilter, Stop
 from hopback.datapath.netfilter.packet import ChainFamily, Passed, Seen
 from hopback.datapath.skb import Skb
@@ -75,8 +75,8 @@ class BridgeNf(Struct, frozen=True):
         if self.ip is None or packet.src.version not in self.ip.host.families:
             return Blind("NAT of a bridged packet, and no listing of the routes", refs)
         bridge = self.state.id.name
-        way = route_input(self.ip.host, self.world, *addresses(packet), bridge)
-        if isinstance(way, Drop) and way.why.rule == "ip-no-route":
+        way = route_input(self.ip.host, self.world, packet, passed.skb, bridge)
+        if isinstance(way, Drop) and way.why.rule in REFUSED:
             return self._routed(passed, refs)  # where nothing comes of it (ip_error)
         if isinstance(way, Drop):
             return Drop(Why(way.why.rule, merge_refs(refs, way.why.refs)))

@@ -1,48 +1,63 @@
 """What a packet that came in is to this host (ip_route_input_slow, ip6_route_input; 6.12)."""
 
-from ipaddress import IPv4Address
+from msgspec.structs import replace
 
 from hopback.datapath.effects import Ask, Blind, Drop, Question, Why, World
 from hopback.datapath.ip.host import Family, Host
-from hopback.datapath.ip.route import Way, lookup
+from hopback.datapath.ip.key import Key, key_of
+from hopback.datapath.ip.route import ALL, Found, Refusal, Way, find, lookup, way_of
 from hopback.datapath.ip.source import martian, validate
-from hopback.datapath.skb import Ip
+from hopback.datapath.skb import Skb
+from hopback.frames.ipv4 import Ipv4
+from hopback.frames.ipv6 import Ipv6
 from hopback.network.facts import Fact, merge_refs
 
-Refusal = Drop | Ask | Blind
 
-
-def route_input(host: Host, world: World, source: Ip, target: Ip, dev: str) -> Way | Refusal:
+def route_input(host: Host, world: World, packet: Ipv4 | Ipv6, skb: Skb, dev: str) -> Way | Refusal:
     """Where a packet goes that came in by ``dev``, or why it goes nowhere.
 
     For IPv4 that includes whether the host forwards at all; IPv6 asks later (ip6_forward).
     """
-    if isinstance(source, IPv4Address) and isinstance(target, IPv4Address):
-        return _route4(host, world, source, target, dev)
-    return _lookup(host, target, dev)
+    key = key_of(packet, mark=skb.mark, iif=dev)
+    if isinstance(packet, Ipv4):
+        return _route4(host, world, packet, key)
+    return lookup(host, world, key)
 
 
-def _lookup(host: Host, target: Ip, dev: str) -> Way | Drop | Blind:
-    """Groups are taken to be heard: which ones the host has joined is in no table."""
-    return Way("broadcast", dev, target) if target.is_multicast else lookup(host, target)
-
-
-def _route4(
-    host: Host, world: World, source: IPv4Address, target: IPv4Address, dev: str
-) -> Way | Refusal:
-    odd = martian(source, target)
+def _route4(host: Host, world: World, packet: Ipv4, key: Key) -> Way | Refusal:
+    odd = martian(host, packet, key.iif)
     if odd is not None:
         return odd
-    way: Way | Refusal = _lookup(host, target, dev)
-    if isinstance(way, Drop) or (isinstance(way, Way) and way.kind == "out"):
-        told = forwards(host, world, dev, 4)
-        if not isinstance(told, Fact):
-            return told  # nobody asks what the route would have been
-        if isinstance(way, Way):
-            way = Way(way.kind, way.dev, way.nexthop, merge_refs(told.refs, way.refs))
+    if packet.dst.is_multicast or packet.dst == ALL or int(packet.src) == int(packet.dst) == 0:
+        way: Way | Refusal = Way("broadcast", key.iif, packet.dst)
+    else:
+        way = _unicast4(host, world, key)
     if not isinstance(way, Way):
         return way
-    return validate(host, world, source, dev) or way
+    return validate(host, world, key, way) or way
+
+
+def _unicast4(host: Host, world: World, key: Key) -> Way | Refusal:
+    """What is for others needs a host that forwards, before anybody asks for the next hop."""
+    found = find(host, key)
+    told: Fact[bool] | Drop | Ask = Fact(True, ())
+    if isinstance(found, Drop) or (isinstance(found, Found) and found.is_for_others):
+        told = forwards(host, world, key.iif, 4)
+    if not isinstance(told, Fact):
+        return told
+    if not isinstance(found, Found):
+        return found
+    if found.route.kind == "broadcast" and (sent_on := _sends_on_broadcasts(host, key.iif)):
+        return Blind("broadcasts that the host sends on (bc_forwarding)", sent_on.refs)
+    way = way_of(host, world, key, found)
+    return replace(way, refs=merge_refs(told.refs, way.refs)) if isinstance(way, Way) else way
+
+
+def _sends_on_broadcasts(host: Host, dev: str) -> Fact[int] | None:
+    """IN_DEV_BFORWARD: set for all devices and for this one."""
+    key = dev.replace(".", "/")
+    told = [host.settings.get(f"ipv4.conf.{place}.bc_forwarding") for place in ("all", key)]
+    return told[1] if all(fact and fact.value for fact in told) else None
 
 
 def forwards(host: Host, world: World, dev: str, version: Family) -> Fact[bool] | Drop | Ask:

@@ -2,7 +2,6 @@
 
 from msgspec.structs import replace
 
-from hopback.datapath.skb import Ip
 from hopback.frames import ipv4, ipv6
 from hopback.frames.ethernet import Frame
 from hopback.frames.integrity import network_checksum
@@ -19,11 +18,6 @@ def packet_of(frame: Frame) -> Ipv4 | Ipv6 | None:
 def is_invalid(frame: Frame) -> bool:
     """Whether its header's checksum is wrong (ip_rcv_core, br_validate_ipv4)."""
     return network_checksum(frame) == "wrong"
-
-
-def addresses(packet: Ipv4 | Ipv6) -> tuple[Ip, Ip]:
-    """Source and destination."""
-    return packet.src, packet.dst
 
 
 def hops_left(packet: Ipv4 | Ipv6) -> int:

@@ -1,63 +1,191 @@
-"""Which way a packet goes: the table local, made of the addresses, then the table main.
+"""Which way a packet goes: by the policy rules, the tables that they name, and the next hops.
 
-net/ipv4/fib_frontend.c, fib_trie.c; net/ipv6/ip6_fib.c (Linux 6.12).
+net/ipv4/fib_rules.c, fib_semantics.c; net/ipv6/fib6_rules.c, route.c (Linux 6.12). Which next hop
+of several takes a flow is a hash with a secret seed: it is asked, and each answer is a world.
 """
 
 from ipaddress import IPv4Address
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from hopback.datapath.effects import Blind, Drop, Why
-from hopback.datapath.ip.host import Host, Route
+from hopback.datapath.effects import Ask, Blind, Drop, Question, Why, World
+from hopback.datapath.ip.choose import Chosen, choose4, choose6
+from hopback.datapath.ip.fib import REFUSING, Hop, Route, Table
+from hopback.datapath.ip.host import Host, VrfOf
+from hopback.datapath.ip.key import Key
+from hopback.datapath.ip.policy import L3MDEV, Policy, fits
 from hopback.datapath.skb import Ip
-from hopback.network.facts import Ref
+from hopback.network.facts import Ref, merge_refs
 
-_ALL = IPv4Address("255.255.255.255")
-_REFUSING = frozenset({"blackhole", "unreachable", "prohibit", "throw"})
+ALL = IPv4Address("255.255.255.255")
+_NO_VRF = VrfOf("", "")
+_LOCAL: frozenset[str] = frozenset({"local", "anycast"})
+
+REFUSED = frozenset({"ip-no-route", *REFUSING.values()})
+"""The rules by which a route refuses a packet: the sender may be told (ip_error)."""
+
+Refusal = Drop | Ask | Blind
 
 
 class Way(Struct, frozen=True):
-    """Up the stack (local, broadcast), or out by ``dev`` to the neighbour ``nexthop``."""
+    """Up the stack (local, broadcast), or out by ``dev`` to the neighbour ``nexthop``.
+
+    ``source`` is the address that the route gives to packets of the host's own that have none.
+    """
 
     kind: Literal["local", "broadcast", "out"]
     dev: str
     nexthop: Ip
     refs: tuple[Ref, ...] = ()
+    source: Ip | None = None
 
 
-def lookup(host: Host, target: Ip) -> Way | Drop | Blind:
-    """The way of a packet for ``target`` (fib_lookup, ip6_pol_route_lookup)."""
-    own = host.addresses.get(target)
-    if own is not None:
-        return Way("local", own.dev, target, own.refs)
-    if target.is_loopback:
-        return Way("local", "lo", target)
-    if isinstance(target, IPv4Address):
-        heard = _broadcast(host, target)
-        if heard is not None:
-            return heard
-    if host.odd_rules:
-        return Blind("policy routing", host.odd_rules)
-    route = longest(host, target)
-    if route is None or route.kind in _REFUSING:
-        return Drop(Why("ip-no-route", route.refs if route else ()))
-    if route.kind != "unicast" or route.dev is None or route.ways > 1:
-        return Blind("a route of a kind that is not modelled", route.refs)
-    return Way("out", route.dev, route.via or target, route.refs)
+class Found(NamedTuple):
+    """The route of a packet, and those next hops that may take it."""
+
+    route: Route
+    hops: tuple[Hop, ...]
+    refs: tuple[Ref, ...]
+
+    @property
+    def is_for_others(self) -> bool:
+        """Whether the packet is not for the host itself."""
+        return self.route.kind not in _LOCAL and self.route.kind != "broadcast"
 
 
-def longest(host: Host, target: Ip) -> Route | None:
-    """The route of the longest prefix, and of equal ones the least metric."""
-    return next((r for r in host.routes if r.to.version == target.version and target in r.to), None)
+def lookup(host: Host, world: World, key: Key) -> Way | Refusal:
+    """The way of a packet (ip_route_input_slow, ip6_route_input; ip_route_output_key, …).
+
+    A packet of the host's own that is for a group, or for all, leaves by the device that it is
+    bound to, or that has its source. Groups are taken to be heard: which ones the host has joined
+    is in no table.
+    """
+    if key.target.is_multicast or key.target == ALL:
+        return _to_group(host, world, key)
+    found = find(host, key)
+    if isinstance(found, Drop) and key.target.version == 4 and _is_bound(host, key):
+        return Way("out", key.oif, key.target)  # it is taken to be on the link
+    return way_of(host, world, key, found) if isinstance(found, Found) else found
 
 
-def _broadcast(host: Host, target: IPv4Address) -> Way | None:
-    """fib_frontend.c:fib_add_ifaddr enters the last address of each subnet that has one."""
-    if target == _ALL:
-        return Way("broadcast", "", target)
-    for own in host.addresses.values():
-        network = own.at.network
-        if network.version == 4 and network.prefixlen < 31 and target == network.broadcast_address:
-            return Way("broadcast", own.dev, target, own.refs)
-    return None
+def _is_bound(host: Host, key: Key) -> bool:
+    """Whether a packet of the host's own has to leave by a device, whatever the routes."""
+    return bool(key.oif) and not key.iif and key.oif not in host.vrfs
+
+
+def _to_group(host: Host, world: World, key: Key) -> Way | Refusal:
+    if key.iif:
+        return Way("broadcast", key.iif, key.target)
+    own = host.addresses.get(key.source) if key.source else None
+    if key.oif or own:
+        dev, refs = (key.oif, ()) if key.oif or not own else (own.dev, own.refs)
+        return Way("out", dev, key.target, refs)
+    found = find(host, key)
+    return way_of(host, world, key, found) if isinstance(found, Found) else found
+
+
+def way_of(host: Host, world: World, key: Key, found: Found) -> Way | Ask | Blind:
+    """The way that a route is, by one of its next hops."""
+    route, refs = found.route, found.refs
+    if route.kind in _LOCAL or route.kind == "broadcast":
+        kind: Literal["local", "broadcast"] = "local" if route.kind in _LOCAL else "broadcast"
+        return Way(kind, found.hops[0].dev, key.target, refs, route.source)
+    if route.kind != "unicast":
+        return Blind(f"a {route.kind} route", refs)
+    hop = found.hops[0] if len(found.hops) == 1 else _taking(host, world, key, found)
+    if isinstance(hop, Ask):
+        return hop
+    if not hop.dev:
+        return Blind("a next hop whose device no listing tells", refs)
+    return Way("out", hop.dev, hop.via or key.target, refs, route.source)
+
+
+def _taking(host: Host, world: World, key: Key, found: Found) -> Hop | Ask:
+    """The next hop for a flow (fib_select_multipath, fib6_select_path): the tables do not tell."""
+    names = tuple(f"{hop.dev} via {hop.via}" if hop.via else hop.dev for hop in found.hops)
+    flow = f"{key.source} to {key.target}, protocol {key.protocol}"
+    if key.source_port or key.target_port:
+        flow += f", ports {key.source_port} and {key.target_port}"
+    text = f"by which next hop of {found.route.to} does it send what goes from {flow}?"
+    question = Question(host.id, text, tuple(dict.fromkeys(names)), names[0])
+    if question not in world:
+        return Ask(question)
+    return found.hops[names.index(world[question])]
+
+
+def find(host: Host, key: Key) -> Found | Drop | Blind:
+    """The route that the rules lead to (fib_rules_lookup), or why there is none."""
+    family = key.target.version
+    if family in host.unsure:
+        return Blind("policy rules of which some are not shown", host.unsure[family])
+    devices = (key.vrf, key.oif, key.iif)
+    vrf = next((host.vrfs[dev] for dev in devices if dev in host.vrfs), _NO_VRF)
+    refs: tuple[Ref, ...] = ()
+    goto: int | None = None
+    for policy in host.policies[family]:
+        if goto is not None and policy.priority != goto:
+            continue
+        goto = None
+        fitting = fits(policy, key, vrf.dev)
+        if fitting is None:
+            what = policy.unread or "the user whose packet it is"
+            return Blind(f"a policy rule by {what}", merge_refs(policy.refs, refs))
+        if not fitting:
+            continue
+        if policy.action == "goto":
+            known = any(other.priority == policy.goto for other in host.policies[family])
+            goto, refs = (policy.goto, refs + policy.refs) if known else (None, refs)
+        elif policy.action != "nop":
+            result = _acted(host, key, policy, vrf)
+            if result is not None:
+                return _also(result, merge_refs(policy.refs, refs))
+    return Drop(Why("ip-no-route", refs))
+
+
+def _acted(host: Host, key: Key, policy: Policy, vrf: VrfOf) -> Found | Drop | Blind | None:
+    """What a rule that fits leads to; None: to nothing, and the next rule is asked."""
+    if policy.action == "unreachable":  # as if there were no route (ENETUNREACH)
+        return Drop(Why("ip-no-route"))
+    if policy.action in REFUSING:
+        return Drop(Why(REFUSING[policy.action]))
+    l3mdev = policy.table == L3MDEV
+    found = _in_table(host, key, vrf.table if l3mdev else policy.table, policy)
+    return _also(found, vrf.refs) if l3mdev and found is not None else found
+
+
+def _in_table(host: Host, key: Key, name: str, policy: Policy) -> Found | Drop | Blind | None:
+    family = key.target.version
+    table = host.table(family, name)
+    if table is None:
+        return Blind(f"the IPv{family} routes of table {name}, which no listing shows", ())
+    chosen = _chosen(host, key, table)
+    if chosen is None or isinstance(chosen, Blind):
+        return chosen
+    route = chosen.route
+    refs = merge_refs(route.refs, chosen.refs)
+    if route.kind == "throw":
+        return None
+    if route.kind in REFUSING:
+        return Drop(Why(REFUSING[route.kind], refs))
+    if route.to.prefixlen <= policy.longer:
+        return None
+    return Found(route, chosen.hops, refs)
+
+
+def _chosen(host: Host, key: Key, table: Table) -> Chosen | Blind | None:
+    oif = "" if key.oif in host.vrfs and host.vrfs[key.oif].dev == key.oif else key.oif
+    if key.target.version == 4:
+        return choose4((table,), key, oif, host.settings)
+    return choose6(table, key, key.iif or oif, host.settings, {})
+
+
+def _also(result: Found | Drop | Blind, refs: tuple[Ref, ...]) -> Found | Drop | Blind:
+    """The result with what else led to it."""
+    match result:
+        case Found(route, hops, own):
+            return Found(route, hops, merge_refs(own, refs))
+        case Drop(why=why):
+            return Drop(Why(why.rule, merge_refs(why.refs, refs)))
+        case Blind(what=what, refs=own):
+            return Blind(what, merge_refs(own, refs))

@@ -41,6 +41,21 @@ IP_RULES = {
     "ip-no-route": RuleInfo(
         f"{_ROUTE}:ip_route_input_slow", "no route leads to the destination", "ip"
     ),
+    "ip-unreachable": RuleInfo(
+        "net/ipv4/fib_semantics.c:fib_props",
+        "the route says that nobody is there: dropped, the sender is told",
+        "ip",
+    ),
+    "ip-prohibit": RuleInfo(
+        "net/ipv4/fib_semantics.c:fib_props",
+        "a route or a policy rule prohibits it: dropped, the sender is told",
+        "ip",
+    ),
+    "ip-blackhole": RuleInfo(
+        "net/ipv4/fib_semantics.c:fib_props",
+        "a route or a policy rule drops it, and nobody is told",
+        "ip",
+    ),
     "ip-martian": RuleInfo(
         f"{_ROUTE}:ip_route_input_slow",
         "a packet from the wire has a source or a destination that none can have, such as the"

@@ -5,87 +5,129 @@ IPv6 has no such check.
 
 from ipaddress import IPv4Address, IPv4Network
 
+from msgspec.structs import replace
+
 from hopback.datapath.effects import Ask, Blind, Drop, Question, Why, World
+from hopback.datapath.ip.fib import Hop
 from hopback.datapath.ip.host import Host
-from hopback.datapath.ip.route import longest
-from hopback.network.facts import Fact, Ref, merge_refs
+from hopback.datapath.ip.key import Key
+from hopback.datapath.ip.policy import is_usual
+from hopback.datapath.ip.route import Refusal, Way, find
+from hopback.frames.ipv4 import Ipv4
+from hopback.network.facts import Fact, merge_refs
 
 _ALL = IPv4Address("255.255.255.255")
 _ZERO = IPv4Network("0.0.0.0/8")
+_LINK_GROUPS = IPv4Network("224.0.0.0/24")
+_IGMP = 2
+_MODES = ("0", "1", "2")
 
-Refusal = Drop | Ask | Blind
 
-
-def martian(source: IPv4Address, target: IPv4Address) -> Drop | None:
-    """Addresses that no packet from the wire has (route.c:ip_route_input_slow)."""
+def martian(host: Host, packet: Ipv4, dev: str) -> Drop | None:
+    """Addresses that no packet from the wire has (ip_route_input_slow, ip_mc_validate_source)."""
+    source, target = packet.src, packet.dst
     if source.is_multicast or source == _ALL:
         return Drop(Why("ip-martian"))
     to_all = target == _ALL or (int(source) == 0 and int(target) == 0)
-    if source in _ZERO and not (to_all or target.is_multicast):
-        return Drop(Why("ip-martian"))
+    if source in _ZERO and not to_all:
+        heard = target in _LINK_GROUPS or (target.is_multicast and packet.protocol == _IGMP)
+        return None if heard else Drop(Why("ip-martian"))
     if target in _ZERO and not to_all:
         return Drop(Why("ip-martian"))
-    if source.is_loopback or target.is_loopback:
-        return Drop(Why("ip-martian"))
+    if (source.is_loopback or target.is_loopback) and not to_all:
+        routed = _largest(host, "ipv4.conf.*.route_localnet", dev)
+        return None if routed and routed.value else Drop(Why("ip-martian"))
     return None
 
 
-def validate(host: Host, world: World, source: IPv4Address, dev: str) -> Refusal | None:
-    """Why a packet from ``source`` that came in by ``dev`` is dropped (fib_validate_source)."""
-    if source in _ZERO:
-        return None
-    own = host.addresses.get(source)
-    accepts = _largest(host, "ipv4.conf.*.accept_local", dev) if own else None
-    if own is not None and not (accepts and accepts.value):
-        return Drop(Why("ip-martian", merge_refs(own.refs, accepts.refs if accepts else ())))
-    strict = _largest(host, "ipv4.conf.*.rp_filter", dev)
-    if strict is not None and not strict.value:
-        return None
-    if own is not None:
-        return _reverse(host, world, dev, strict, (own.dev, own.refs))
-    if host.odd_rules:
-        return Blind("the reverse path by policy routing", host.odd_rules)
-    route = longest(host, source)
-    if route is None or route.kind != "unicast":
-        return _reverse(host, world, dev, strict, (None, route.refs if route else ()))
-    return _reverse(host, world, dev, strict, (route.dev, route.refs))
+def validate(host: Host, world: World, key: Key, way: Way) -> Refusal | None:
+    """Why a packet that goes ``way`` is dropped for its source (fib_validate_source).
 
-
-_Back = tuple[str | None, tuple[Ref, ...]]
-"""The device that leads back to the source (None: none does), and the rows that say so."""
-
-
-def _reverse(
-    host: Host, world: World, dev: str, strict: Fact[int] | None, back: _Back
-) -> Drop | Ask | None:
-    """The way back has to be by the same device (1), or by any (2).
-
-    For a device without an address of its own both are the same.
+    Where no listing tells rp_filter, it is asked if it decides.
     """
-    if back[0] == dev:
+    source = key.source
+    if not isinstance(source, IPv4Address) or source in _ZERO:
         return None
-    loose = back[0] is not None and host.has(dev)
-    if strict is None:
-        return _unknown(host, world, dev, loose=loose)
-    if loose and strict.value != 1:
-        return None
-    return Drop(Why("ip-rp-filter", merge_refs(strict.refs, back[1])))
-
-
-def _unknown(host: Host, world: World, dev: str, *, loose: bool) -> Drop | Ask | None:
+    told = _largest(host, "ipv4.conf.*.rp_filter", key.iif)
+    if told is not None:
+        return _checked(host, key, source, way, told)
+    outcomes = {text: _checked(host, key, source, way, Fact(int(text), ())) for text in _MODES}
+    if len({outcome and type(outcome) for outcome in outcomes.values()}) == 1:
+        return outcomes["1"]
     text = "is rp_filter on? (0 off, 1 strict, 2 loose)"
-    question = Question(host.id._replace(name=dev), text, ("0", "1", "2"), "0")
-    if question not in world:
-        return Ask(question)
-    if world[question] == "0" or (world[question] == "2" and loose):
+    question = Question(host.id._replace(name=key.iif), text, _MODES, "0")
+    return outcomes[world[question]] if question in world else Ask(question)
+
+
+def _checked(
+    host: Host, key: Key, source: IPv4Address, way: Way, strict: Fact[int]
+) -> Drop | Blind | None:
+    dev = key.iif
+    accepts = _largest(host, "ipv4.conf.*.accept_local", dev)
+    told = accepts.refs if accepts else ()
+    if not strict.value and not _turns_back(host, way, dev):
+        if accepts and accepts.value:
+            return None
+        if is_usual(host.policies[4], 4) and not host.own_locals:
+            own = host.addresses.get(source)
+            return Drop(Why("ip-martian", merge_refs(own.refs, told))) if own else None
+    found = find(host, _reversed(host, key, source, way))
+    if isinstance(found, Blind):
+        return found
+    if isinstance(found, Drop):
+        return Drop(Why("ip-rp-filter", strict.refs + found.why.refs)) if strict.value else None
+    local = found.route.kind == "local" and accepts and accepts.value
+    if found.route.kind != "unicast" and not local:
+        return Drop(Why("ip-martian", merge_refs(found.refs, told)))
+    if not strict.value or any(_is_by(host, hop, dev) for hop in found.route.hops):
         return None
-    return Drop(Why("ip-rp-filter"))
+    if strict.value != 1 and host.has(dev):
+        return None  # for a device without an address loose is as strict
+    return Drop(Why("ip-rp-filter", merge_refs(strict.refs, found.refs)))
+
+
+def _turns_back(host: Host, way: Way, dev: str) -> bool:
+    """Out by the device it came in by, which sends redirects: then the route back is looked up."""
+    if way.kind != "out" or way.dev != dev:
+        return False
+    told = [host.settings.get(f"ipv4.conf.{name}.send_redirects") for name in ("all", _dots(dev))]
+    return any(fact is None or fact.value for fact in told)  # on unless it was switched off
+
+
+def _is_by(host: Host, hop: Hop, dev: str) -> bool:
+    """nhc_l3mdev_matches_dev: by the device, or by one that is enslaved to it."""
+    vrf = host.vrfs.get(hop.dev)
+    return hop.dev == dev or (vrf is not None and vrf.dev == dev)
+
+
+def _reversed(host: Host, key: Key, source: IPv4Address, way: Way) -> Key:
+    """The key of the way back: it comes in by the device by which the packet goes out.
+
+    The mark counts only where src_valid_mark is set.
+    """
+    marked = _largest(host, "ipv4.conf.*.src_valid_mark", key.iif)
+    vrf = host.vrfs.get(key.iif)
+    return replace(
+        key,
+        target=source,
+        source=IPv4Address(0) if way.kind == "broadcast" else key.target,
+        mark=key.mark if marked and marked.value else 0,
+        iif=way.dev if way.kind == "out" else "",
+        vrf=vrf.dev if vrf else "",
+        source_port=key.target_port,
+        target_port=key.source_port,
+    )
+
+
+def _dots(dev: str) -> str:
+    """A device's name in a key of sysctl, where dots stand between the parts."""
+    return dev.replace(".", "/")
 
 
 def _largest(host: Host, name: str, dev: str) -> Fact[int] | None:
     """IN_DEV_MAXCONF: the larger of what is set for all devices and for this one."""
-    key = dev.replace(".", "/")
-    told = [fact for place in ("all", key) if (fact := host.settings.get(name.replace("*", place)))]
+    places = ("all", _dots(dev))
+    told = [fact for place in places if (fact := host.settings.get(name.replace("*", place)))]
     if not told or (len(told) == 1 and not told[0].value):
         return None
     return max(told, key=lambda fact: fact.value)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from hopback.datapath.effects import Ask, Blind, Drop, Why
+from hopback.datapath.ip.key import Key
 from hopback.datapath.ip.packet import hops_left, may_be_cut, one_hop_less, packet_of, size_of
 from hopback.datapath.ip.route import Way, lookup
 from hopback.datapath.ipvs.packet import Arrival, Layer, Refusal, Told
@@ -45,7 +46,7 @@ class Routed(Struct, frozen=True):
 
 def route_to(ipvs: Layer, seen: Arrival, target: Ip, mode: Mode) -> Routed | Refusal:
     """The way to ``target``, or why there is none."""
-    way = lookup(ipvs.host, target)
+    way = lookup(ipvs.host, ipvs.world, Key(target))  # do_output_route4: no more is given
     if isinstance(way, Drop):
         return Told("host", seen.frame, Why("ipvs-no-route", way.why.refs))
     if isinstance(way, Ask | Blind):
