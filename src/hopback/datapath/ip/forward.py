@@ -16,12 +16,12 @@ def forward(layer: IpLayer, up: Deliver, packet: Ipv4 | Ipv6, way: Way) -> Effec
     refused = _refused(layer, up, packet, way)
     if refused is not None:
         return refused
-    devices = {"indev": up.dev.name, "outdev": way.dev}
+    into, out, hop = up.dev.name, way.dev, way.nexthop
     frame = one_hop_less(up.frame, packet)
-    passed = layer.call("forward", frame, up.skb, **devices, nexthop=way.nexthop)
+    passed = layer.call("forward", frame, up.skb, indev=into, outdev=out, nexthop=hop)
     if not isinstance(passed, Passed):
         return passed
-    last = layer.call("postrouting", passed.frame, passed.skb, **devices, nexthop=way.nexthop)
+    last = layer.call("postrouting", passed.frame, passed.skb, indev=into, outdev=out, nexthop=hop)
     if not isinstance(last, Passed):
         return last
     refs = merge_refs(up.why.refs, way.refs, passed.refs, last.refs)

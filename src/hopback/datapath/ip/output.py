@@ -24,9 +24,7 @@ def send(layer: IpLayer, frame: Frame, skb: Skb = FRESH) -> Effect:
     return transmit(layer, frame, skb, way) if isinstance(way, Way) else way
 
 
-def transmit(
-    layer: IpLayer, frame: Frame, skb: Skb, way: Way, why: Why = _OWN
-) -> Effect:
+def transmit(layer: IpLayer, frame: Frame, skb: Skb, way: Way, why: Why = _OWN) -> Effect:
     """A packet of the host's own whose ``way`` out is chosen: its filters, then its neighbour.
 
     That is what becomes of what a program sends, of ICMP errors, of what tunnels and IPVS send on
