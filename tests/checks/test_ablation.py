@@ -23,6 +23,8 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 SOURCES = (
     "announced-pool/paste.txt",
     "cloned-guests/paste.txt",
+    "directors/before/a directors/before/b",
+    "directors/split/a directors/split/b",
     "incident-b/paste.txt",
     "libvirt",
     "ndp-proxy/paste.txt",

@@ -190,3 +190,40 @@ def test_two_recorded_directors() -> None:
 @pytest.mark.parametrize("name", ["vm61-director-a", "vm61-director-b"])
 def test_one_recorded_director_alone(name: str) -> None:
     assert recorded(name).verdict != "comes-back"
+
+
+def directors(state: str) -> Report:
+    return recorded(f"directors/{state}/a", f"directors/{state}/b")
+
+
+def test_both_are_master() -> None:
+    given = directors("split")
+    found = only(given, "ipvs-loop")
+    assert given.verdict == "comes-back"
+    assert (found.confidence, found.evidence) == ("certain", "observed")
+    assert found.details["masters"] == ["a", "b"]
+    assert (found.details["endless"], found.details["frames_per_packet"]) == (False, 64)
+    assert [step.host for step in found.path] == ["a", "a", "b", "b", "a"]
+    assert "as they are now" in found.summary
+
+
+def test_one_of_them_is_master() -> None:
+    given = directors("before")
+    found = only(given, "ipvs-loop")
+    assert given.verdict == "undecided"
+    assert (found.confidence, found.evidence) == ("possible", "simulated")
+    assert found.details["masters"] == ["a", "b"]
+    assert "While both a and b are master" in found.summary
+
+
+def test_both_were_master() -> None:
+    given = directors("healed")
+    found = only(given, "ipvs-loop")
+    assert given.verdict == "comes-back"
+    assert (found.confidence, found.evidence) == ("likely", "reported")
+
+
+def test_recorded_directors_loop_in_any_role() -> None:
+    found = only(recorded("vm61-director-a", "vm61-director-b"), "ipvs-loop")
+    assert found.details["masters"] == []
+    assert (found.confidence, len(found.path)) == ("certain", 5)

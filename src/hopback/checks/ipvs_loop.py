@@ -8,41 +8,127 @@ only IPVS tables were, the ring is told from the rows.
 
 from collections.abc import Iterator, Sequence
 
-from hopback.checks.case import Case
+from hopback.checks.case import Case, path_steps
 from hopback.checks.directors import Key, Service
-from hopback.checks.handovers import Directors, Handover, rings
-from hopback.checks.marks import Marking, spared_by
+from hopback.checks.handovers import Handover, rings
 from hopback.checks.ring_evidence import Sign, happened, signs
-from hopback.checks.ring_words import about, fate, hosts_of, methods_of, named
-from hopback.findings import Confidence, Evidence, Finding, Ladder
+from hopback.checks.ring_guards import guards, halves
+from hopback.checks.ring_roles import InRole, RoleCases
+from hopback.checks.ring_trace import Cycle, Followed, Lasting, follow, lasting, ring_of, space
+from hopback.checks.ring_words import (
+    about,
+    chain_of,
+    fate,
+    hosts_of,
+    methods_of,
+    named,
+    while_masters,
+)
+from hopback.datapath.rules import RULES
+from hopback.engines.trace import End, Trace
+from hopback.findings import Confidence, Evidence, Finding, Ladder, Step
+from hopback.frames.describe import describe
 from hopback.network.facts import DevId, Ref, merge_refs
 
 NAME = "ipvs-loop"
 
-Ring = Sequence[Handover]
+Ring = tuple[Handover, ...]
+_UNKNOWN = Lasting(None, None)
 
 
 def check(case: Case) -> Iterator[Finding]:
     """One finding for each ring, and for each director whose peer was not shown."""
-    directors = case.directors
     told: set[tuple[DevId, Key]] = set()
-    for ring in rings(directors):
-        told.update(h.service.id for h in ring)
-        yield _told_by_rows(case, ring)
-    for service, rules in _guarded(directors):
+    ringed = {h.service.id: ring for ring in reversed(rings(case.directors)) for h in ring}
+    roles = RoleCases(case)
+    for service in case.directors.services:
+        if service.id in told or not any(h.to for h in case.directors.handovers(service)):
+            continue
+        for ring, finding in _of(case, roles, service, ringed.get(service.id, ())):
+            told.update(h.service.id for h in ring)
+            yield finding
+    for service, markings in guards(case.directors):
         if service.id not in told:
             told.add(service.id)
-            yield _guard(case, service, rules)
-    for handover in _halves(directors):
+            yield _guarded(case, service, tuple(m.ref for m in markings), markings[0].spares)
+    for handover in halves(case.directors):
         if handover.service.id not in told:
             told.add(handover.service.id)
             yield _half(case, handover)
 
 
+def _of(
+    case: Case, roles: RoleCases, service: Service, ring: Ring
+) -> Iterator[tuple[Ring, Finding]]:
+    """What there is to say of a service some of whose servers are given hosts."""
+    followed = follow(case, service)
+    if followed is not None and followed.cycle is not None:
+        yield _recorded(case, roles, followed.cycle)
+        return
+    other = roles.first(service) if followed is not None else None
+    if other is not None:
+        yield _elsewhere(case, other)
+    elif ring and followed is not None and followed.whole and _all_known(case, ring):
+        seen = signs(case.network, ring)
+        was = happened(seen)
+        yield ring, _past(case, ring, followed, seen) if was else _cut(case, ring, followed)
+    elif ring:
+        yield ring, _told_by_rows(case, ring)
+
+
+def _all_known(case: Case, ring: Ring) -> bool:
+    return all(h.service.where[:2] in case.model.hosts for h in ring)
+
+
+def _recorded(case: Case, roles: RoleCases, cycle: Cycle) -> tuple[Ring, Finding]:
+    """It goes round as the tables were read; perhaps because of the roles they show."""
+    ring = ring_of(case, cycle)
+    masters = roles.recorded if len(roles.recorded) > 1 else ()
+    fewer = roles.first(cycle.service) if masters else None
+    if fewer is not None and len(fewer.roles.hosts) < len(masters):
+        masters = ()
+    seats = [seat.ref for seat in roles.seats if seat.master] if masters else []
+    finding = _finding(
+        case,
+        ring,
+        cycle.confidence,
+        signs(case.network, ring),
+        path=_path(cycle),
+        refs=merge_refs(cycle.refs, seats),
+        lasts=lasting(case, cycle),
+        masters=masters,
+        when=f"{while_masters(masters)}, as they are now" if masters else "",
+    )
+    return ring, finding
+
+
+def _elsewhere(case: Case, other: InRole) -> tuple[Ring, Finding]:
+    """It goes round in roles that were not recorded; what was seen may tell that they were so."""
+    ring = ring_of(other.case, other.cycle)
+    seen = signs(case.network, ring)
+    masters = other.roles.hosts
+    was = " So it was." if happened(seen) else " So it is not now."
+    seats = tuple(seat.ref for seat in other.roles.masters)
+    finding = _finding(
+        case,
+        ring,
+        "likely" if happened(seen) else "possible",
+        seen,
+        path=_path(other.cycle),
+        refs=merge_refs(other.cycle.refs, seats),
+        lasts=lasting(other.case, other.cycle),
+        masters=masters,
+        when=while_masters(masters),
+        also=was,
+    )
+    return ring, finding
+
+
 def _told_by_rows(case: Case, ring: Ring) -> Finding:
+    """Where not all tables were shown: no packet can be followed."""
     spared = merge_refs(*(h.spared for h in ring))
     if spared:
-        return _spared(case, ring)
+        return _spared(case, ring, spared)
     seen = signs(case.network, ring)
     idle = [h for h in ring if h.server.row.weight == 0]
     unsure = [text for h in ring for text in h.unsure]
@@ -50,15 +136,113 @@ def _told_by_rows(case: Case, ring: Ring) -> Finding:
         f"that {named(h.service.where.host)} gives {h.server.address} a weight" for h in idle
     ]
     confidence: Confidence = "possible" if unsure and not happened(seen) else "likely"
-    return _finding(case, ring, confidence, seen, unsure=unsure)
+    also = f" It takes as well {' and '.join(unsure)}." if unsure else ""
+    return _finding(case, ring, confidence, seen, unsure=tuple(unsure), also=also)
 
 
-def _spared(case: Case, ring: Ring) -> Finding:
+def _finding(
+    case: Case,
+    ring: Ring,
+    confidence: Confidence,
+    seen: Sequence[Sign],
+    *,
+    path: tuple[Step, ...] = (),
+    refs: tuple[Ref, ...] = (),
+    lasts: Lasting = _UNKNOWN,
+    masters: tuple[str, ...] = (),
+    unsure: tuple[str, ...] = (),
+    when: str = "",
+    also: str = "",
+) -> Finding:
+    chain = chain_of(case, ring, seen, masters)
+    return Finding(
+        check=NAME,
+        group="comes-back",
+        severity="warning" if confidence == "possible" else "error",
+        evidence=_rung(seen, followed=bool(path)),
+        confidence=confidence,
+        host=ring[0].service.where.host,
+        subject=ring[0].service.title,
+        summary=f"{about(ring)}. {fate(lasts.endless, lasts.frames, when)}{also}",
+        because=_because(case, merge_refs(*(h.refs for h in ring), refs, lasts.refs), seen),
+        path=path,
+        details={
+            "netns": ring[0].service.where.netns,
+            "directors": hosts_of(ring),
+            "methods": methods_of(ring),
+            "servers": [h.server.address for h in ring],
+            "endless": lasts.endless,
+            "frames_per_packet": lasts.frames,
+            "masters": list(masters),
+            "unsure": list(unsure),
+            "seen": [sign.text for sign in seen],
+            "chain": chain,
+        },
+        explains=("ipvs-split-brain",) if chain and not masters else (),
+    )
+
+
+def _rung(seen: Sequence[Sign], *, followed: bool) -> Ladder:
+    if any(sign.kind == "capture" for sign in seen):
+        return "observed"
+    if happened(seen):
+        return "reported"
+    return "simulated" if followed else "predicted"
+
+
+def _because(case: Case, refs: tuple[Ref, ...], seen: Sequence[Sign]) -> tuple[Evidence, ...]:
+    rows = case.evidence("ipvs-ring", refs)
+    return rows + tuple(e for sign in seen for e in case.evidence(sign.kind, sign.refs))
+
+
+def _path(cycle: Cycle) -> tuple[Step, ...]:
+    return path_steps(
+        (
+            hop.place.dev,
+            hop.place.way,
+            describe(hop.frame),
+            RULES[hop.why.rule].text if hop.why else "a client's packet",
+        )
+        for hop in cycle.way
+    )
+
+
+def _spared(case: Case, ring: Ring, spared: tuple[Ref, ...]) -> Finding:
     """The ring is cut: a director's rules keep off what another one sends it."""
     guarded = next(h for h in ring if h.spared)
-    assert guarded.taken is not None  # noqa: S101  (only what a service takes can be spared)
-    there, sender = named(guarded.taken.where.host), named(guarded.service.where.host)
-    refs = merge_refs(*(h.refs for h in ring), guarded.spared)
+    there = named(guarded.to.host if guarded.to else "")
+    text = f"{there} does not mark what {named(guarded.service.where.host)} sends it: no loop."
+    return _no_loop(case, ring, text, merge_refs(*(h.refs for h in ring), spared), "mark")
+
+
+def _cut(case: Case, ring: Ring, followed: Followed) -> Finding:
+    """The directors have each other, and the packet that was followed does not go round."""
+    rule, refs = _ended(ring, followed)
+    return _no_loop(case, ring, f"it does not go round: {RULES[rule].text}.", refs, rule)
+
+
+def _past(case: Case, ring: Ring, followed: Followed, seen: Sequence[Sign]) -> Finding:
+    """It did go round, and does no more as the tables are now."""
+    rule, refs = _ended(ring, followed)
+    also = f" That was so; as the tables are now, {RULES[rule].text}."
+    return _finding(case, ring, "likely", seen, refs=refs, also=also)
+
+
+def _ended(ring: Ring, followed: Followed) -> tuple[str, tuple[Ref, ...]]:
+    """The rule that ends the packet, at the next director if it comes there."""
+    journey, end = next(
+        (e for e in followed.ends if _last(*e) == ring[0].to),
+        followed.ends[0],
+    )
+    way = (hop.why.refs for hop in journey.path(end.hop) if hop.why)
+    return end.why.rule, merge_refs(*way, end.why.refs)
+
+
+def _last(journey: Trace, end: End) -> DevId:
+    return space(journey.hops[end.hop].place.dev)
+
+
+def _no_loop(case: Case, ring: Ring, text: str, refs: tuple[Ref, ...], spared: str) -> Finding:
     return Finding(
         check=NAME,
         group="comes-back",
@@ -67,76 +251,43 @@ def _spared(case: Case, ring: Ring) -> Finding:
         confidence="likely",
         host=ring[0].service.where.host,
         subject=ring[0].service.title,
-        summary=f"{about(ring)}, but {there} does not mark what {sender} sends it: no loop.",
+        summary=f"{about(ring)}, but {text}",
         because=case.evidence("ipvs-ring", refs),
         details={
             "netns": ring[0].service.where.netns,
             "directors": hosts_of(ring),
-            "spared": "mark",
+            "spared": spared,
         },
     )
 
 
-def _finding(
-    case: Case, ring: Ring, confidence: Confidence, seen: Sequence[Sign], *, unsure: Sequence[str]
+def _guarded(
+    case: Case, service: Service, rules: tuple[Ref, ...], senders: frozenset[str]
 ) -> Finding:
-    endless = endless_on(case, ring)
-    frames = 64 if endless is False else None
-    also = f" It takes as well {' and '.join(unsure)}." if unsure else ""
+    here = named(service.where.host)
     return Finding(
         check=NAME,
         group="comes-back",
-        severity="warning" if confidence == "possible" else "error",
-        evidence=_rung(seen),
-        confidence=confidence,
-        host=ring[0].service.where.host,
-        subject=ring[0].service.title,
-        summary=f"{about(ring)}. {fate(endless, frames)}{also}",
-        because=_because(case, ring, seen),
-        details={
-            "netns": ring[0].service.where.netns,
-            "directors": hosts_of(ring),
-            "methods": methods_of(ring),
-            "servers": [h.server.address for h in ring],
-            "endless": endless,
-            "frames_per_packet": frames,
-            "unsure": list(unsure),
-            "seen": [sign.text for sign in seen],
-        },
-        explains=("ipvs-split-brain",),
+        severity="info",
+        evidence="predicted",
+        confidence="likely",
+        host=service.where.host,
+        subject=service.title,
+        summary=(
+            f"What {here} gets from {' and '.join(sorted(senders))} it does not mark for"
+            f" {service.title}: a packet that another director sent on is not scheduled again."
+        ),
+        because=case.evidence("ipvs-ring", (service.ref, *rules)),
+        details={"netns": service.where.netns, "directors": [here], "spared": "mark"},
     )
 
 
-def _rung(seen: Sequence[Sign]) -> Ladder:
-    if any(sign.kind == "capture" for sign in seen):
-        return "observed"
-    return "reported" if happened(seen) else "predicted"
-
-
-def _because(case: Case, ring: Ring, seen: Sequence[Sign]) -> tuple[Evidence, ...]:
-    rows = case.evidence("ipvs-ring", merge_refs(*(h.refs for h in ring)))
-    return rows + tuple(e for sign in seen for e in case.evidence(sign.kind, sign.refs))
-
-
-def endless_on(case: Case, ring: Ring) -> bool | None:
-    """Whether no director of the ring counts the TTL down; None if that cannot be told."""
-    return None
-
-
-def _halves(directors: Directors) -> Iterator[Handover]:
-    """Directors that are real servers of their own service: the other servers may be such too."""
-    for service in directors.services:
-        if not any(directors.is_own(service, server) for server in service.servers):
-            continue
-        for handover in directors.handovers(service):
-            sends = handover.server.method != "masq" and handover.server.row.weight != 0
-            if sends and not directors.shows_services(handover.to):
-                yield handover
-
-
 def _half(case: Case, handover: Handover) -> Finding:
-    service, server = handover.service, handover.server
-    here, peer = named(service.where.host), server.address
+    service, peer = handover.service, handover.server.address
+    here = named(service.where.host)
+    own = next(s for s in service.servers if case.directors.is_own(service, s))
+    owner = case.directors.owner(own.address)
+    refs = merge_refs(handover.refs, (own.ref,), owner[1] if owner else ())
     return Finding(
         check=NAME,
         group="comes-back",
@@ -149,46 +300,6 @@ def _half(case: Case, handover: Handover) -> Finding:
             f"{service.title}: {here} is a real server of its own service, and sends to {peer} as"
             f" well. If {peer} is a director too and has {here} as a server, packets go to and fro."
         ),
-        because=case.evidence("ipvs-ring", merge_refs(handover.refs, _own_refs(case, service))),
+        because=case.evidence("ipvs-ring", refs),
         details={"netns": service.where.netns, "directors": [here], "peer": peer},
-    )
-
-
-def _own_refs(case: Case, service: Service) -> tuple[Ref, ...]:
-    """The rows by which the director is a server of its own service."""
-    own = next(s for s in service.servers if case.directors.is_own(service, s))
-    found = case.directors.owner(own.address)
-    return (own.ref, *(found[1] if found else ()))
-
-
-def _guarded(directors: Directors) -> Iterator[tuple[Service, tuple[Marking, ...]]]:
-    """Services of a mark whose rules leave out as many senders as there may be other directors."""
-    for service in directors.services:
-        if service.row.protocol == "fwmark":
-            rules = directors.rules_for(service)
-            others = max(len(service.servers) - 1, 1)
-            if len(spared_by(rules)) >= others:
-                yield service, rules
-
-
-def _guard(case: Case, service: Service, rules: Sequence[Marking]) -> Finding:
-    spared = " and ".join(sorted(spared_by(rules)))
-    return Finding(
-        check=NAME,
-        group="comes-back",
-        severity="info",
-        evidence="predicted",
-        confidence="likely",
-        host=service.where.host,
-        subject=service.title,
-        summary=(
-            f"What {named(service.where.host)} gets from {spared} it does not mark for"
-            f" {service.title}: a packet that another director sent on is not scheduled again."
-        ),
-        because=case.evidence("ipvs-ring", (service.ref, *(rule.ref for rule in rules))),
-        details={
-            "netns": service.where.netns,
-            "directors": [named(service.where.host)],
-            "spared": "mark",
-        },
     )

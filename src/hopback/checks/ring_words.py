@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from hopback.checks.case import Case
 from hopback.checks.handovers import Handover
+from hopback.checks.ring_evidence import Sign
 from hopback.snapshot.rows import IpvsMethod
 
 METHODS: dict[IpvsMethod, str] = {"route": "DR", "tunnel": "TUN", "masq": "NAT"}
@@ -44,23 +46,40 @@ def about(ring: Sequence[Handover]) -> str:
     return f"{title}: {joined(hosts_of(ring))} have each other as real servers ({methods})"
 
 
-def fate(endless: bool | None, frames: int | None) -> str:
-    """How long one packet goes on."""
+def fate(endless: bool | None, frames: int | None, when: str = "") -> str:
+    """How long one packet goes on; ``when`` stands before it."""
+    goes = f"{when}, one packet goes to and fro" if when else "One packet goes to and fro"
     if endless:
-        return "One packet goes to and fro for ever: these kernels' IPVS leaves its TTL as it is."
+        return f"{goes} for ever: these kernels' IPVS leaves its TTL as it is."
     if endless is None:
-        return (
-            "One packet goes to and fro until its TTL runs out or, with IPVS before Linux 4.10,"
-            " for ever."
-        )
+        return f"{goes} until its TTL runs out or, with IPVS before Linux 4.10, for ever."
     counted = f", {frames} frames for one with TTL 64" if frames else ""
-    return f"One packet goes to and fro until its TTL runs out{counted}."
+    return f"{goes} until its TTL runs out{counted}."
 
 
-def masters(hosts: Sequence[str]) -> str:
-    """The roles that it takes."""
+def while_masters(hosts: Sequence[str]) -> str:
+    """The roles that it takes, to stand before what happens then."""
+    names = joined([named(host) for host in hosts])
     if not hosts:
-        return ""
-    both = " both" if len(hosts) == 2 else ""
-    verb = "is" if len(hosts) == 1 else "are"
-    return f" only while {joined([named(h) for h in hosts])} {verb}{both} master"
+        return "While nobody is master"
+    return f"While both {names} are master" if len(hosts) > 1 else f"While {names} is master"
+
+
+def chain_of(
+    case: Case, ring: Sequence[Handover], seen: Sequence[Sign], masters: Sequence[str]
+) -> list[str]:
+    """How the loop and the roles led to each other, where more than the ring was seen."""
+    busy = [sign.text for sign in seen if sign.kind == "softirq"]
+    split = [f.summary for f in case.of("ipvs-split-brain") if f.host in _labels(ring)]
+    if not busy and not split:
+        return []
+    loop = f"{joined(hosts_of(ring))} forward one packet to each other"
+    starved = [f"that takes the processor: {text}" for text in busy]
+    if masters:
+        lasting = ["so adverts are late, and neither steps down"] if busy else []
+        return [*split, loop, *starved, *lasting]
+    return [loop, *starved, *(f"adverts of VRRP are lost: {text}" for text in split)]
+
+
+def _labels(ring: Sequence[Handover]) -> list[str]:
+    return [h.service.where.host for h in ring]

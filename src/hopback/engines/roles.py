@@ -5,7 +5,7 @@ keepalived puts the address on the device while it is master and takes it off wh
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import product
 from typing import NamedTuple
 
@@ -16,10 +16,14 @@ from hopback.network.identifiers import canonical
 from hopback.network.model import Network
 from hopback.snapshot.model import Snapshot
 from hopback.snapshot.patch import Add, Edit, Remove, Replace, patch
-from hopback.snapshot.rows import Address
+from hopback.snapshot.rows import Address, IpvsService, NextHop, Route
+from hopback.snapshot.table import Cite
 
 MAX_SEATS = 4
 """Up to there every combination is tried: 2 ^ 4."""
+
+MAX_TURNED = 16
+"""Past that, so many single changes."""
 
 
 class Seat(NamedTuple):
@@ -53,33 +57,81 @@ class Roles(NamedTuple):
 
 
 def seats_of(network: Network) -> tuple[Seat, ...]:
-    """The instances whose host tells all its addresses, and on which device they would be."""
+    """The seats that VRRP gives on hosts whose addresses were all listed.
+
+    Told by instances of VRRP; and where none has a virtual address, by who of its directors has it
+    on a device, and who has it nowhere: that one would have it in the same place.
+    """
     found: dict[tuple[DevId, str], Seat] = {}
     for host, snapshot in network.snapshots.items():
         for row in snapshot.vrrp_instances.rows:
             if row.addresses and snapshot.addresses.complete(row.netns):
                 dev = DevId(host, row.netns, row.dev)
                 addresses = tuple(canonical(a.partition("/")[0]) for a in row.addresses)
-                held = tuple(_held(snapshot, dev, addresses))
-                found[dev, row.name] = Seat(dev, row.name, addresses, held, Ref(host, row.cite))
-    return tuple(found.values())
+                found[dev, row.name] = _seat(snapshot, dev, row.name, addresses, row.cite)
+    told = {address for seat in found.values() for address in seat.addresses}
+    return (*found.values(), *_inferred(network, told))
 
 
-def _held(snapshot: Snapshot, dev: DevId, addresses: Sequence[str]) -> Iterator[Address]:
-    for row in snapshot.addresses.rows:
-        if (row.netns, row.dev) == dev[1:] and canonical(row.address) in addresses:
-            yield row
+def _seat(
+    snapshot: Snapshot, dev: DevId, name: str, addresses: tuple[str, ...], cite: Cite
+) -> Seat:
+    held = (
+        row
+        for row in snapshot.addresses.rows
+        if (row.netns, row.dev) == dev[1:] and canonical(row.address) in addresses
+    )
+    return Seat(dev, name, addresses, tuple(held), Ref(snapshot.host, cite))
+
+
+def _inferred(network: Network, told: Set[str]) -> Iterator[Seat]:
+    """Seats of directors of one address, of whom one has it on a device that is no loopback."""
+    directors: dict[str, dict[tuple[str, str], IpvsService]] = defaultdict(dict)
+    for host, snapshot in network.snapshots.items():
+        for row in snapshot.ipvs_services.rows:
+            if row.address and snapshot.addresses.complete(row.netns):
+                directors[canonical(row.address)].setdefault((host, row.netns), row)
+    for address, services in directors.items():
+        if address in told or len(services) < 2:
+            continue
+        having = {place: _devices(network, place, address) for place in services}
+        name = next((d for held in having.values() for d in held if _is_wire(d)), None)
+        for (host, netns), held in having.items():
+            dev = next((d for d in held if _is_wire(d)), None) if held else name
+            if dev is not None and DevId(host, netns, dev) in network.devices:
+                row = services[host, netns]
+                at = DevId(host, netns, dev)
+                yield _seat(network.snapshots[host], at, address, (address,), row.cite)
+
+
+def _devices(network: Network, place: tuple[str, str], address: str) -> list[str]:
+    rows = network.snapshots[place[0]].addresses.rows
+    return [r.dev for r in rows if r.netns == place[1] and canonical(r.address) == address]
+
+
+def _is_wire(dev: str) -> bool:
+    return not dev.startswith(("lo", "dummy", "tunl", "kube-"))
 
 
 def role_worlds(network: Network) -> Iterator[Roles]:
-    """Every combination but the recorded one; none where there are more seats than MAX_SEATS."""
+    """Every combination but the recorded one.
+
+    Of more seats than MAX_SEATS: all master, and each of them alone otherwise than recorded.
+    """
     seats = seats_of(network)
-    if not seats or len(seats) > MAX_SEATS:
-        return
     recorded = tuple(seat.master for seat in seats)
-    for roles in product((True, False), repeat=len(seats)):
+    for roles in dict.fromkeys(_combinations(recorded)):
         if roles != recorded:
             yield _with(network.snapshots, seats, roles)
+
+
+def _combinations(recorded: tuple[bool, ...]) -> Iterator[tuple[bool, ...]]:
+    if len(recorded) <= MAX_SEATS:
+        yield from product((True, False), repeat=len(recorded))
+        return
+    yield (True,) * len(recorded)
+    for turned in range(min(len(recorded), MAX_TURNED)):
+        yield tuple(master != (n == turned) for n, master in enumerate(recorded))
 
 
 def _with(snapshots: Mapping[str, Snapshot], seats: Sequence[Seat], roles: Sequence[bool]) -> Roles:
@@ -104,17 +156,39 @@ def _turned(snapshot: Snapshot, seat: Seat, *, master: bool) -> Iterator[Edit]:
         state = "master" if master else "backup"
         if row.netns == seat.dev.netns and row.state != state:
             yield Replace(row, replace(row, state=state))
+    routes = [r for r in snapshot.routes.rows if (r.netns, r.table) == (seat.dev.netns, "local")]
     if not master:
         yield from (Remove(row) for row in dict.fromkeys(seat.held))
+        yield from (
+            Remove(row) for row in dict.fromkeys(routes) if row.destination in seat.addresses
+        )
         return
     for address in seat.addresses:
-        length = 128 if ":" in address else 32
-        yield Add(
-            Address(
-                cite=seat.ref.cite,
-                netns=seat.dev.netns,
-                dev=seat.dev.name,
-                address=address,
-                prefix_len=length,
-            )
-        )
+        yield Add(_address(seat, address))
+        if routes:
+            yield Add(_local_route(seat, address))
+
+
+def _address(seat: Seat, address: str) -> Address:
+    return Address(
+        cite=seat.ref.cite,
+        netns=seat.dev.netns,
+        dev=seat.dev.name,
+        address=address,
+        prefix_len=128 if ":" in address else 32,
+    )
+
+
+def _local_route(seat: Seat, address: str) -> Route:
+    """What the kernel enters with an address (fib_frontend.c:fib_add_ifaddr)."""
+    return Route(
+        cite=seat.ref.cite,
+        netns=seat.dev.netns,
+        destination=address,
+        family=6 if ":" in address else 4,
+        kind="local",
+        hops=(NextHop(seat.dev.name),),
+        table="local",
+        protocol="kernel",
+        source=address,
+    )

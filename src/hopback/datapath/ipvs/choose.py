@@ -6,7 +6,7 @@ What a scheduler picks depends on what it has done before, so every server that 
 answer to a question. The question is about the client's connection: it is asked once.
 """
 
-from hopback.datapath.effects import Ask, Blind, World
+from hopback.datapath.effects import Ask, Blind, Question, World
 from hopback.datapath.ipvs.state import (
     PROTOCOLS,
     Chosen,
@@ -22,6 +22,7 @@ FTP, FTP_DATA = 21, 20
 _FIRST_UNPRIVILEGED = 1024
 _TCP = PROTOCOLS["tcp"]
 _NOBODY = "none of them"
+_WHICH = "which server does IPVS choose for"
 _HASHES = frozenset({"sh", "dh"})
 
 
@@ -71,6 +72,11 @@ def schedule(
         return None
     server = _pick(director, world, service, f"{at.source} port {at.source_port}")
     return _to(service, server, at) if isinstance(server, Server) else server
+
+
+def is_choice(question: Question) -> bool:
+    """Whether it asks what a scheduler picks: any answer comes true, for one client or another."""
+    return question.text.startswith(_WHICH)
 
 
 def _to(service: Service, server: Server, at: Tuple) -> Chosen:
@@ -132,7 +138,7 @@ def _pick(
         return None
     if len(names) == 1 and able:
         return able[0]
-    text = f"which server does IPVS choose for {client}, service {service}?"
+    text = f"{_WHICH} {client}, service {service}?"
     answer = director.asked(world, text, tuple(names), names[0])
     if isinstance(answer, Ask):
         return answer

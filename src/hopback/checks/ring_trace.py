@@ -1,0 +1,147 @@
+"""A packet that goes round through IPVS, found by following a client's packet."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from hopback.checks.case import Case
+from hopback.checks.clients import journeys
+from hopback.checks.directors import Service
+from hopback.checks.handovers import Handover
+from hopback.datapath.ipvs.choose import is_choice
+from hopback.datapath.kernel import behaviour_of
+from hopback.datapath.model import Model
+from hopback.datapath.rules import RULES
+from hopback.engines.rounds import rounds
+from hopback.engines.trace import End, Hop, Trace
+from hopback.findings import Confidence
+from hopback.network.facts import DevId, Ref, merge_refs
+
+_OLD = "4.9"
+"""The last kernel whose IPVS leaves the TTL as it is."""
+
+_UNFOLLOWED = ("blind", "budget")
+
+
+class Cycle(NamedTuple):
+    """A client's packet for ``service`` that is where it was: ``way`` from its first hop on."""
+
+    service: Service
+    journey: Trace
+    end: End
+    way: tuple[Hop, ...]
+
+    @property
+    def hops(self) -> tuple[Hop, ...]:
+        """Those of the ring alone."""
+        places = [hop.place.dev for hop in self.way]
+        return self.way[places.index(self.end.dev) :] if self.end.dev in places else self.way
+
+    @property
+    def refs(self) -> tuple[Ref, ...]:
+        """All rows that led the packet on."""
+        return merge_refs(*(hop.why.refs for hop in self.way if hop.why), self.end.why.refs)
+
+    @property
+    def confidence(self) -> Confidence:
+        """certain, unless something that no table tells had to be assumed."""
+        assumed = [(q, a) for q, a in self.journey.world.items() if not is_choice(q)]
+        if any(answer != question.default for question, answer in assumed):
+            return "possible"
+        return "likely" if assumed else "certain"
+
+
+class Followed(NamedTuple):
+    """What became of a service's packets: the first that goes round, and else where they end.
+
+    ``whole``: no way led to something that is not modelled.
+    """
+
+    cycle: Cycle | None
+    ends: tuple[tuple[Trace, End], ...]
+    whole: bool
+
+
+def follow(case: Case, service: Service) -> Followed | None:
+    """Follow the packets of clients; None if the director's addresses or routes are not known."""
+    director = case.model.hosts.get(service.where[:2])
+    if director is None or service.key[1] not in director.families:
+        return None
+    traces = tuple(journeys(case, case.directors, service))
+    ends = tuple((journey, end) for journey in traces for end in journey.ends)
+    cycles = sorted(_cycles(service, ends), key=_doubt)
+    whole = bool(ends) and not any(end.fate in _UNFOLLOWED for _, end in ends)
+    return Followed(cycles[0] if cycles else None, ends, whole)
+
+
+def _doubt(cycle: Cycle) -> int:
+    return ("certain", "likely", "possible").index(cycle.confidence)
+
+
+def _cycles(service: Service, ends: Sequence[tuple[Trace, End]]) -> Iterator[Cycle]:
+    for journey, end in ends:
+        if end.fate == "cycle":
+            cycle = Cycle(service, journey, end, journey.path(end.hop))
+            sent = (hop.why.rule for hop in (*cycle.hops, *cycle.hops[:1]) if hop.why)
+            if any(RULES[rule].area == "ipvs" for rule in (*sent, end.why.rule)):
+                yield cycle
+
+
+def ring_of(case: Case, cycle: Cycle) -> tuple[Handover, ...]:
+    """The hand-overs that a cycle consists of, from its service on."""
+    ring: list[Handover] = []
+    service: Service | None = cycle.service
+    places = list(dict.fromkeys(space(hop.place.dev) for hop in cycle.way))
+    while service is not None and service.where in places and len(ring) < len(places):
+        places_after = {p for p in places if p != service.where}
+        found = (h for h in case.directors.handovers(service) if h.to in places_after)
+        handover = next(found, None)
+        if handover is None:
+            break
+        ring.append(handover)
+        service = handover.taken
+        if service is not None and service.id == cycle.service.id:
+            break
+    return tuple(ring)
+
+
+def space(dev: DevId) -> DevId:
+    """The namespace of a device."""
+    return dev._replace(name="")
+
+
+class Lasting(NamedTuple):
+    """Whether a cycle has no end, and how many frames it makes; None for what is not known.
+
+    ``refs`` tell the kernels.
+    """
+
+    endless: bool | None
+    frames: int | None
+    refs: tuple[Ref, ...] = ()
+
+
+def lasting(case: Case, cycle: Cycle) -> Lasting:
+    """How long the packet goes round, with each kernel that a host may have."""
+    now = rounds(case.model, cycle.journey, cycle.end)
+    places = {hop.place.dev[:2] for hop in cycle.way} & case.model.directors.keys()
+    kernels = {place: case.network.snapshots[place[0]].kernels.rows for place in places}
+    told = tuple(Ref(host, rows[-1].cite) for (host, _), rows in sorted(kernels.items()) if rows)
+    unknown = {place for place, rows in kernels.items() if not rows}
+    if not unknown:
+        return Lasting(now.endless, now.frames, told)
+    old = rounds(_older(case.model, unknown), cycle.journey, cycle.end)
+    if old.endless != now.endless:
+        return Lasting(None, None)
+    return Lasting(now.endless, now.frames if now.frames == old.frames else None, told)
+
+
+def _older(model: Model, places: set[tuple[str, str]]) -> Model:
+    """The same with old IPVS in some namespaces."""
+    kernel = behaviour_of(_OLD)
+    directors = {
+        place: replace(director, kernel=kernel) if place in places else director
+        for place, director in model.directors.items()
+    }
+    return replace(model, directors=directors)
