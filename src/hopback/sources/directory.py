@@ -72,11 +72,9 @@ def read_named(builder: Builder, path: str, data: bytes, command: Command) -> bo
     False if no parser knows it or could make anything of it, and if it is a paste with prompts.
     Raises Refused if it is no text.
     """
-    if says_nothing(command):
-        return True
     parser = for_command(command.words)
     if parser is None:
-        return False
+        return says_nothing(command)
     lines = Lines(io.BytesIO(data), path)
     clean = list(lines)
     if read_prompt(next((line for line in clean if line.strip()), "")):
@@ -88,7 +86,7 @@ def read_named(builder: Builder, path: str, data: bytes, command: Command) -> bo
     if outcome.span is None and outcome.problems:
         unread(builder, listing, f"output of {title}", outcome.problems)
         return True
-    return outcome.span is not None
+    return outcome.span is not None or says_nothing(command)
 
 
 def _read_unnamed(builders: dict[str, Builder], host: Builder, path: str, data: bytes) -> None:

@@ -22,9 +22,9 @@ _NAMES = """
     sudo doas env time watch timeout nohup nice for while if cd cat head tail less more grep egrep
     zgrep awk sed sort find xargs echo printf ls ll tee test which export source history uname date
     uptime hostname hostnamectl id whoami ps top free df lsmod lspci lscpu modprobe modinfo ethtool
-    ip bridge brctl tc ss netstat ifconfig iwconfig iw route arp arping nmcli networkctl netplan
-    wicked ifup ifdown ifquery ping ping6 traceroute traceroute6 tracepath mtr tcpdump tshark
-    dmesg journalctl logread syslog sysctl systemctl service show vtysh birdc nft iptables
+    mpstat ip bridge brctl tc ss netstat ifconfig iwconfig iw route arp arping nmcli networkctl
+    netplan wicked ifup ifdown ifquery ping ping6 traceroute traceroute6 tracepath mtr tcpdump
+    tshark dmesg journalctl logread syslog sysctl systemctl service show vtysh birdc nft iptables
     ip6tables iptables-save ip6tables-save iptables-legacy iptables-nft ebtables ebtables-save
     ebtables-legacy ebtables-legacy-save ebtables-nft arptables conntrack ipset ipvsadm keepalived
     firewall-cmd ufw virsh virt-install qemu-system-x86_64 qm pct ovs-vsctl ovs-ofctl ovs-appctl

@@ -12,6 +12,7 @@ from hopback.snapshot.rows import (
     IpvsDaemon,
     IpvsServer,
     IpvsService,
+    KernelCounter,
     Row,
 )
 from hopback.sources.parse import ipvs
@@ -262,6 +263,13 @@ def test_rates_are_no_counters() -> None:
         assert not parsed.rows
         assert not parsed.problems
         assert not parsed.fills
+
+
+def test_all_services_together() -> None:
+    parsed = ipvs.parse(recorded("vm61-director-a/proc-net-ip_vs_stats.txt"))
+    told = {row.name: row.value for row in rows(parsed, KernelCounter)}
+    assert told == {"IpvsConns": 2, "IpvsInPkts": 0x21, "IpvsOutPkts": 0}
+    assert not parsed.problems
 
 
 def test_daemons() -> None:

@@ -13,6 +13,8 @@ from hopback.sources.parse import (
     arping,
     bonding,
     conntrack,
+    counters,
+    cpu_shares,
     crictl_pods,
     dhcp_leases,
     evpn,
@@ -84,7 +86,14 @@ RECORDED: tuple[tuple[ModuleType, str], ...] = (
     (ipvs, "vm61-director-a/ipvsadm-Ln-stats.txt"),
     (ipvs, "vm61-director-a/proc-net-ip_vs.txt"),
     (ipvs, "vm61-director-a/proc-net-ip_vs_conn.txt"),
+    (ipvs, "vm61-director-a/proc-net-ip_vs_stats.txt"),
     (keepalived, "keepalived/keepalived.conf"),
+    (counters, "vm61-director-a/nstat.txt"),
+    (counters, "counters/netstat-s.txt"),
+    (counters, "counters/proc-net-snmp.txt"),
+    (counters, "counters/proc-net-snmp6.txt"),
+    (cpu_shares, "counters/mpstat.txt"),
+    (cpu_shares, "counters/top.txt"),
 )
 RECORDED_PARSERS = dict.fromkeys(parser for parser, _ in RECORDED)
 PARSERS = (

@@ -126,7 +126,10 @@ class VrrpEvent(Row, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class KernelCounter(Row, frozen=True, kw_only=True, omit_defaults=True):
-    """A counter of the network stack by its name in ``nstat`` (IcmpOutTimeExcds, Ip6InNoRoutes)."""
+    """A counter of the network stack by its name in ``nstat`` (IcmpOutTimeExcds, Ip6InNoRoutes).
+
+    IpvsConns, IpvsInPkts and IpvsOutPkts are those of /proc/net/ip_vs_stats.
+    """
 
     name: str
     value: int

@@ -14,6 +14,7 @@ from hopback.snapshot.rows import (
     IpvsDaemon,
     IpvsServer,
     IpvsService,
+    KernelCounter,
     Row,
 )
 from hopback.snapshot.table import Problem
@@ -36,7 +37,14 @@ SHAPE: re.Pattern[str] | None = re.compile(
     r"IP Virtual Server version |IPVS connection entries|Pro FromIP +FPrt "
     rf"|{SERVICE}|{CONNECTION}|{_SAVED}|(?:master|backup) sync daemon \(mcast="
 )
-FILLS: tuple[type[Row], ...] = (IpvsService, IpvsServer, IpvsConnection, IpvsCount, IpvsDaemon)
+FILLS: tuple[type[Row], ...] = (
+    IpvsService,
+    IpvsServer,
+    IpvsConnection,
+    IpvsCount,
+    IpvsDaemon,
+    KernelCounter,
+)
 
 _SAVE = re.compile(
     r"\s*(?:\S*ipvsadm )?(?:-[AaEe]|--(?:add|edit)-serv(?:ice|er)) "
@@ -44,7 +52,13 @@ _SAVE = re.compile(
 )
 _CONNECTION = re.compile(CONNECTION)
 _CONNECTIONS = re.compile(r"IPVS connection entries|pro expire state|Pro FromIP +FPrt ")
-_ABOUT = re.compile(r"IP Virtual Server version |\s*#|Timeout \(tcp tcpfin udp\): ")
+_ABOUT = re.compile(
+    r"IP Virtual Server version |\s*#|Timeout \(tcp tcpfin udp\): |\s*Total Incoming Outgoing "
+)
+# /proc/net/ip_vs_stats: all services together, once as counters and once as rates
+_TOTALS = re.compile(r"\s*Conns(?P<rates>/s)? +(?:Packets|Pkts/s) ")
+_FIVE = re.compile(r"\s*[0-9A-Fa-f]{1,15}(?: +[0-9A-Fa-f]{1,15}){4}\s*\Z")
+_TOTAL_NAMES = ("IpvsConns", "IpvsInPkts", "IpvsOutPkts")
 _SERVICE, _SERVER = re.compile(SERVICE), re.compile(SERVER)
 
 
@@ -59,6 +73,7 @@ class _Reader:
     def __init__(self, text: Text) -> None:
         self._text = text
         self._table = Table(text, is_proc(text))
+        self._totals: re.Match[str] | None = None
         self.rows: list[Row] = []
         self.problems: list[Problem] = []
         self.fills: dict[type[Row], None] = {}
@@ -82,6 +97,11 @@ class _Reader:
         if _CONNECTIONS.match(line):
             self.fills[IpvsConnection] = None
             return ()
+        if match := _TOTALS.match(line):
+            self._totals = match
+            return ()
+        if self._totals and _FIVE.match(line):
+            return () if self._totals["rates"] else _totals(text, index, line)
         if _SERVICE.match(line) or _SERVER.match(line):
             return self._table.rows(index, line)
         if _CONNECTION.match(line):
@@ -95,6 +115,14 @@ class _Reader:
             self.problems += _other(text, index, line)
             return ()
         return None if row is None else (row,)
+
+
+def _totals(text: Text, index: int, line: str) -> tuple[Row, ...]:
+    cite = text.cite(index)
+    return tuple(
+        KernelCounter(cite=cite, netns=text.netns, name=name, value=int(word, 16))
+        for name, word in zip(_TOTAL_NAMES, line.split(), strict=False)
+    )
 
 
 def _daemon(text: Text, index: int, match: re.Match[str]) -> IpvsDaemon:

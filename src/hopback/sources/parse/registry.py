@@ -43,6 +43,8 @@ NAMES: tuple[str, ...] = (
     "conntrack",
     "ipvs",
     "keepalived",
+    "counters",
+    "cpu_shares",
     "evpn",
     "arping",
     "ping",

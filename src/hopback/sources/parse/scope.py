@@ -13,6 +13,7 @@ from hopback.snapshot.rows import (
     FilterChain,
     FilterRule,
     FilterSet,
+    KernelCounter,
     Link,
     PacketFilter,
     Route,
@@ -131,6 +132,8 @@ def _other(command: Command, kind: type[Row]) -> Scope:
     if plain[:1] == ("ifconfig",):
         whole = command.option("-a") and len(plain) == 1
         return ALL if whole else Scope(plain[1]) if len(plain) == 2 else PART
+    if kind is KernelCounter:  # without -z those that are 0 are left out
+        return ALL if plain == ("nstat",) and command.option("-z") else PART
     if plain[:1] == ("ipvsadm",):
         return PART if command.option(*_OF_SERVICE, "--fwmark-service") else ALL
     if plain[:1] in (("dmesg",), ("journalctl",), ("uname",), ("hostnamectl",)):
