@@ -38,6 +38,7 @@ class Behaviour(Struct, frozen=True):
     ``ipvs_ttl``: IPVS takes one from the TTL of what it sends to another host (4.10,
     8d8e20e2d7bb). ``ipvs_backup_only``: a backup may leave everything alone (3.9, 0c12582fbcdea),
     ``ipvs_ignore_tunneled``: and a director what comes out of a tunnel (4.3, 4e478098acfb).
+    ``ipvs_schedule_icmp``: errors may begin connections (4.3, 94485fedcba0).
     ``ipvs_conn_reuse``: a SYN takes the place of a connection that is over (4.1, d752c3645717).
     """
 
@@ -65,6 +66,7 @@ class Behaviour(Struct, frozen=True):
     ipvs_ttl: bool = True
     ipvs_backup_only: bool = True
     ipvs_ignore_tunneled: bool = True
+    ipvs_schedule_icmp: bool = True
     ipvs_conn_reuse: bool = True
 
 
@@ -103,5 +105,6 @@ def behaviour_of(release: str | None) -> Behaviour:
         ipvs_ttl=version >= (4, 10),
         ipvs_backup_only=version >= (3, 9),
         ipvs_ignore_tunneled=version >= (4, 3),
+        ipvs_schedule_icmp=version >= (4, 3),
         ipvs_conn_reuse=version >= (4, 1),
     )

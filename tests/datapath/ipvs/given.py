@@ -52,7 +52,7 @@ def host(name: str = "a", *, mtu: int = 1500, more: str = "") -> str:
     addresses = [
         "1: lo: <LOOPBACK,UP> mtu 65536",
         "    inet 127.0.0.1/8 scope host lo",
-        f"2: eth0: <UP> mtu {mtu} state UP",
+        f"2: eth0: <BROADCAST,UP,LOWER_UP> mtu {mtu} state UP",
         f"    inet {OWN[name]}/24 scope global eth0",
         f"    inet {VIP}/32 scope global eth0",
         f"    inet6 {OWN6[name]}/64 scope global",

@@ -12,14 +12,14 @@ from hopback.datapath.ip.layer import IpLayer, Stop, also, because
 from hopback.datapath.ip.output import transmit
 from hopback.datapath.ip.packet import is_invalid, packet_of
 from hopback.datapath.ip.route import Way
+from hopback.datapath.ipvs.hooks import AT_INPUT
 from hopback.datapath.ipvs.packet import Out, Refusal, Told
 from hopback.datapath.netfilter.packet import Passed
 from hopback.datapath.netfilter.traverse import ANY_PRIORITY
 from hopback.network.facts import Ref, merge_refs
 
-_IPVS = 98  # NF_IP_PRI_NAT_SRC - 2
-_BEFORE_IPVS = range(ANY_PRIORITY.start, _IPVS)
-_AFTER_IPVS = range(_IPVS, ANY_PRIORITY.stop)
+_BEFORE_IPVS = range(ANY_PRIORITY.start, AT_INPUT)
+_AFTER_IPVS = range(AT_INPUT, ANY_PRIORITY.stop)
 
 
 def receive(layer: IpLayer, up: Deliver) -> tuple[Effect, ...]:
@@ -57,7 +57,7 @@ def _local(layer: IpLayer, up: Deliver, way: Way) -> tuple[Effect, ...]:
     if not isinstance(before, Passed):
         return (before,)
     if layer.ipvs is not None and up.packet_type == "host":
-        decision = layer.ipvs.input(before.frame, before.skb)
+        decision = layer.ipvs.at("input", before.frame, before.skb, local=True)
         if not isinstance(decision, Passed):
             return _handed_on(layer, decision, merge_refs(way.refs, before.refs))
         before = replace(decision, refs=merge_refs(before.refs, decision.refs))

@@ -18,6 +18,7 @@ from hopback.datapath.ipvs.state import (
     Server,
     Service,
     Template,
+    answers_to,
 )
 from hopback.datapath.kernel import behaviour_of
 from hopback.datapath.skb import Tuple
@@ -53,6 +54,8 @@ def _director(snapshot: Snapshot, netns: str) -> Director:
         complete=snapshot.ipvs_services.complete(netns),
         connections=MappingProxyType(connections),
         templates=MappingProxyType(templates),
+        answers=answers_to(connections),
+        followed=snapshot.ipvs_connections.complete(netns),
         settings=MappingProxyType(_settings(snapshot, netns)),
         backup=tuple(Ref(snapshot.host, row.cite) for row in backups) if backups else None,
         daemons=daemons.complete(netns),

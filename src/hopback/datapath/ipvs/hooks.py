@@ -1,12 +1,29 @@
 """Where netfilter calls IPVS (ip_vs_core.c:ip_vs_ops4, ip_vs_ops6; Linux 6.12)."""
 
-from msgspec import Struct
+from collections.abc import Callable
 
+from msgspec import Struct
+from msgspec.structs import replace
+
+from hopback.datapath.ipvs.answer import answer
 from hopback.datapath.ipvs.incoming import request
-from hopback.datapath.ipvs.packet import Decision, Layer, arrival
+from hopback.datapath.ipvs.packet import Arrival, Decision, Hook, Layer, arrival
 from hopback.datapath.netfilter.packet import Passed
 from hopback.datapath.skb import Skb
 from hopback.frames.ethernet import Frame
+from hopback.network.facts import merge_refs
+
+AT_INPUT = 98
+"""NF_IP_PRI_NAT_SRC - 2: after the filters, before the NAT of what comes in."""
+AT_OUTPUT = -99
+"""NF_IP_PRI_NAT_DST + 1: after the NAT of what goes out, before its filters."""
+
+_Look = Callable[[Layer, Arrival], Decision]
+_ORDER: dict[Hook, tuple[_Look, ...]] = {
+    "input": (answer, request),
+    "output": (answer, request),
+    "forward": (request, answer),  # there the request is ip_vs_forward_icmp
+}
 
 
 class Ipvs(Struct, frozen=True):
@@ -14,7 +31,19 @@ class Ipvs(Struct, frozen=True):
 
     layer: Layer
 
-    def input(self, frame: Frame, skb: Skb) -> Decision:
-        """A packet for the host itself, after the filters of LOCAL_IN."""
-        seen = arrival(frame, skb, "input")
-        return Passed(frame, skb) if seen is None else request(self.layer, seen)
+    def at(self, hook: Hook, frame: Frame, skb: Skb, *, local: bool) -> Decision:
+        """What becomes of a packet at the hook; ``local``: it was routed to the host itself."""
+        passed = Passed(frame, skb)
+        for look in _ORDER[hook]:
+            seen = arrival(passed.frame, passed.skb, hook, local=local)
+            if seen is None:
+                break
+            decision = look(self.layer, seen)
+            if not isinstance(decision, Passed):
+                return decision
+            passed = replace(
+                decision,
+                refs=merge_refs(passed.refs, decision.refs),
+                done=(*passed.done, *decision.done),
+            )
+        return passed

@@ -4,38 +4,41 @@ from msgspec.structs import replace
 
 from hopback.datapath.effects import Ask, Blind, Drop, Why
 from hopback.datapath.ipvs.choose import FTP, FTP_DATA, schedule, service_of
+from hopback.datapath.ipvs.connection import continued
 from hopback.datapath.ipvs.packet import Arrival, Decision, Layer, Told, ends_of
-from hopback.datapath.ipvs.state import Chosen, Director, Known, Server, Service
+from hopback.datapath.ipvs.related import in_tunnel, is_error, quoted, related_request
+from hopback.datapath.ipvs.state import Chosen, Director, Known, Service
 from hopback.datapath.ipvs.transmit import citing, transmit
+from hopback.datapath.netfilter.conntrack import inverse
 from hopback.datapath.netfilter.packet import Passed
 from hopback.datapath.skb import Tuple
 from hopback.frames.tcp import RST, SYN, Tcp
 from hopback.network.facts import Ref, merge_refs
 
-_REUSED = frozenset({"TIME_WAIT", "CLOSE"})
+_OVER = frozenset({"TIME_WAIT", "CLOSE"})
 
 
-def request(ipvs: Layer, seen: Arrival) -> Decision:
+def request(layer: Layer, seen: Arrival) -> Decision:
     """What IPVS makes of the packet: on to a server, up the host's own stack, or dropped."""
-    passed = Passed(seen.frame, seen.skb)
-    idle = _backup_only(ipvs)
+    idle = _backup_only(layer)
+    if isinstance(idle, Ask):
+        return idle
     if idle is not None:
-        return replace(passed, refs=idle) if isinstance(idle, tuple) else idle
+        return Passed(seen.frame, seen.skb, idle)
+    if is_error(seen.packet):
+        return _error(layer, seen)
+    if seen.hook == "forward":
+        return Passed(seen.frame, seen.skb)
     at = ends_of(seen.packet)
-    if at is None:
-        return _unbalanced(ipvs.director, seen)
-    known = ipvs.director.connections.get(at)
-    if known is not None and not _begins_anew(ipvs.director, seen, known):
-        return _continued(ipvs, seen, at, known)
-    return _begun(ipvs, seen, at)
+    return _unbalanced(layer.director, seen) if at is None else _balanced(layer, seen, at)
 
 
-def _backup_only(ipvs: Layer) -> tuple[Ref, ...] | Ask | None:
+def _backup_only(layer: Layer) -> tuple[Ref, ...] | Ask | None:
     """The rows by which a backup leaves everything alone (sysctl_backup_only).
 
     The setting says nothing unless a synchronisation thread of a backup is running.
     """
-    director = ipvs.director
+    director = layer.director
     setting = director.settings.get("backup_only")
     if not director.kernel.ipvs_backup_only or (setting is not None and not setting.value):
         return None
@@ -47,7 +50,7 @@ def _backup_only(ipvs: Layer) -> tuple[Ref, ...] | Ask | None:
     text = "does a synchronisation thread of a backup run?"
     if director.backup is not None:
         text = "is net.ipv4.vs.backup_only on?"
-    answer = director.asked(ipvs.world, text, ("no", "yes"), "no")
+    answer = director.asked(layer.world, text, ("no", "yes"), "no")
     if isinstance(answer, Ask):
         return answer
     return refs if answer == "yes" else None
@@ -62,55 +65,69 @@ def _unbalanced(director: Director, seen: Arrival) -> Passed:
     return Passed(seen.frame, skb, ignored.refs, (Why("ipvs-ignore-tunneled", ignored.refs),))
 
 
+def _error(layer: Layer, seen: Arrival) -> Decision:
+    """An ICMP error, which may be about a connection (ip_vs_in_icmp)."""
+    director = layer.director
+    tunnelled = in_tunnel(layer, seen.frame) if seen.local else None
+    if tunnelled is not None:
+        return tunnelled
+    passed, quote = Passed(seen.frame, seen.skb), quoted(seen.frame)
+    if quote is None:
+        return passed
+    at = inverse(quote.ends)
+    known = director.connections.get(at)
+    if known is not None:
+        chosen = continued(layer, at, known, seen.skb.mark)
+    else:
+        scheduled = director.setting("schedule_icmp")
+        if not (scheduled.value and director.kernel.ipvs_schedule_icmp):
+            return passed
+        service = service_of(director, layer.world, at, seen.skb.mark)
+        if service is None or isinstance(service, Ask | Blind):
+            return passed if service is None else service
+        chosen = schedule(director, layer.world, service, at)
+        chosen = chosen or Drop(Why("ipvs-no-server", merge_refs(service.refs, scheduled.refs)))
+    if chosen is None:
+        return passed
+    if not isinstance(chosen, Chosen):
+        return chosen
+    return related_request(layer, seen, chosen, quote)
+
+
+def _balanced(layer: Layer, seen: Arrival, at: Tuple) -> Decision:
+    """By the connection that the packet belongs to, or by a new one."""
+    known = layer.director.connections.get(at)
+    if known is None or _begins_anew(layer.director, seen, known):
+        return _begun(layer, seen, at)
+    chosen = continued(layer, at, known, seen.skb.mark)
+    if chosen is None:
+        return citing(_begun(layer, seen, at), known.refs)
+    return transmit(layer, seen, chosen) if isinstance(chosen, Chosen) else chosen
+
+
 def _begins_anew(director: Director, seen: Arrival, known: Known) -> bool:
     """Whether a SYN takes the place of a connection that is over (is_new_conn_expected)."""
     segment = seen.packet.payload
     if not isinstance(segment, Tcp) or not segment.flags & SYN:
         return False
     mode = director.setting("conn_reuse_mode", 1).value
-    return bool(mode) and director.kernel.ipvs_conn_reuse and known.state in _REUSED
+    return bool(mode) and director.kernel.ipvs_conn_reuse and known.state in _OVER
 
 
-def _continued(ipvs: Layer, seen: Arrival, at: Tuple, known: Known) -> Decision:
-    """A packet of a connection goes where the first one went."""
-    director = ipvs.director
-    service = service_of(director, ipvs.world, at, seen.skb.mark)
-    if isinstance(service, Ask | Blind):
-        return service
-    server = _server(service, known) if service else None
-    if server is not None:
-        refs = merge_refs(known.refs, server.refs)
-        return transmit(ipvs, seen, Chosen(known.server, known.port, server.method, server, refs))
-    if service is None or not service.complete:
-        return Blind("the method of an IPVS connection whose server is not listed", known.refs)
-    expires = director.setting("expire_nodest_conn")
-    if expires.value:
-        return citing(_begun(ipvs, seen, at), merge_refs(known.refs, expires.refs))
-    return Drop(Why("ipvs-server-gone", merge_refs(known.refs, service.refs, expires.refs)))
-
-
-def _server(service: Service, known: Known) -> Server | None:
-    """The server of a connection (ip_vs_find_dest); a service of all ports has it with none."""
-    return next(
-        (s for s in service.servers if s.address == known.server and s.port in (known.port, 0)),
-        None,
-    )
-
-
-def _begun(ipvs: Layer, seen: Arrival, at: Tuple) -> Decision:
+def _begun(layer: Layer, seen: Arrival, at: Tuple) -> Decision:
     """A packet of no connection (ip_vs_try_to_schedule, tcp_conn_schedule)."""
     passed = Passed(seen.frame, seen.skb)
-    if not _may_begin(ipvs.director, seen):
+    if not _may_begin(layer.director, seen):
         return passed
-    service = service_of(ipvs.director, ipvs.world, at, seen.skb.mark)
+    service = service_of(layer.director, layer.world, at, seen.skb.mark)
     if service is None or at.source_port == FTP_DATA:
         return passed
     if isinstance(service, Ask | Blind):
         return service
-    chosen = schedule(ipvs.director, ipvs.world, service, at)
+    chosen = schedule(layer.director, layer.world, service, at)
     if chosen is None:
-        return _left(ipvs, seen, service, at)
-    return transmit(ipvs, seen, chosen) if isinstance(chosen, Chosen) else chosen
+        return _left(layer, seen, service, at)
+    return transmit(layer, seen, chosen) if isinstance(chosen, Chosen) else chosen
 
 
 def _may_begin(director: Director, seen: Arrival) -> bool:
@@ -121,13 +138,13 @@ def _may_begin(director: Director, seen: Arrival) -> bool:
     return not segment.flags & RST and bool(segment.flags & SYN or sloppy)
 
 
-def _left(ipvs: Layer, seen: Arrival, service: Service, at: Tuple) -> Decision:
+def _left(layer: Layer, seen: Arrival, service: Service, at: Tuple) -> Decision:
     """ip_vs_leave: no server is left for what begins."""
-    bypass = ipvs.director.setting("cache_bypass")
+    bypass = layer.director.setting("cache_bypass")
     refs = merge_refs(service.refs, *(server.refs for server in service.servers))
-    if bypass.value and service.address is None and at.target not in ipvs.host.addresses:
+    if bypass.value and service.address is None and at.target not in layer.host.addresses:
         refs = merge_refs(bypass.refs, refs)
-        return transmit(ipvs, seen, Chosen(at.target, at.target_port, "bypass", refs=refs))
+        return transmit(layer, seen, Chosen(at.target, at.target_port, "bypass", refs=refs))
     if service.port == FTP != at.target_port:
         return Passed(seen.frame, seen.skb)
     return Told("port", seen.frame, Why("ipvs-no-server", refs))

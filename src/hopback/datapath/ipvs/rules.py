@@ -62,6 +62,14 @@ IPVS_RULES = {
         f"{_CORE}:ip_vs_in_hook",
         "the connection's real server was taken out of the table: dropped in silence",
     ),
+    "ipvs-no-connection": _rule(
+        f"{_CORE}:ip_vs_out_hook",
+        "nat_icmp_send: a real server that answers nobody is told that the port is unreachable",
+    ),
+    "ipvs-related": _rule(
+        f"{_XMIT}:ip_vs_icmp_xmit",
+        "an ICMP error about a connection goes where the connection goes",
+    ),
     "ipvs-ignore-tunneled": _rule(
         f"{_CORE}:ip_vs_in_hook",
         "ignore_tunneled: what is inside a packet that is not balanced is left alone",

@@ -98,6 +98,8 @@ class Director(Struct, frozen=True):
     """IPVS in one namespace, ``id`` without a device's name.
 
     ``complete``: all services were listed. ``settings`` by their names after ``net.ipv4.vs.``.
+    ``answers`` leads from what a server's own answer has to the connection that it belongs to;
+    ``followed``: all connections were listed.
     ``backup``: the rows that show a synchronisation thread that is a backup's, None without one;
     ``daemons``: whether all threads were listed.
     """
@@ -108,6 +110,8 @@ class Director(Struct, frozen=True):
     connections: Mapping[Tuple, Known] = MappingProxyType({})
     templates: Mapping[Template, Known] = MappingProxyType({})
     settings: Mapping[str, Fact[int]] = MappingProxyType({})
+    answers: Mapping[Tuple, Tuple] = MappingProxyType({})
+    followed: bool = False
     backup: Refs | None = None
     daemons: bool = False
     kernel: Behaviour = CURRENT
@@ -123,7 +127,18 @@ class Director(Struct, frozen=True):
 
     def knowing(self, at: Tuple, known: Known) -> "Director":
         """The same after it has made a connection."""
-        return replace(self, connections=MappingProxyType({**self.connections, at: known}))
+        connections = MappingProxyType({**self.connections, at: known})
+        return replace(self, connections=connections, answers=answers_to(connections))
+
+
+def answers_to(connections: Mapping[Tuple, Known]) -> Mapping[Tuple, Tuple]:
+    """The connections by what the answers of their servers have (ip_vs_conn_out_get)."""
+    return MappingProxyType(
+        {
+            Tuple(at.protocol, known.server, at.source, known.port, at.source_port): at
+            for at, known in connections.items()
+        }
+    )
 
 
 def spelled(address: Ip, port: int) -> str:

@@ -1,0 +1,120 @@
+"""A server's answer at a director (net/netfilter/ipvs/ip_vs_core.c:ip_vs_out_hook; Linux 6.12).
+
+Only NAT changes it: with the other methods a server answers from the virtual address itself.
+"""
+
+from msgspec.structs import replace
+
+from hopback.datapath.effects import Ask, Blind, Drop, Why
+from hopback.datapath.ipvs.connection import continued
+from hopback.datapath.ipvs.nat import moved, tracked
+from hopback.datapath.ipvs.packet import Arrival, Decision, Layer, Told, ends_of, marked
+from hopback.datapath.ipvs.related import is_error, quoted, related_answer
+from hopback.datapath.ipvs.state import PROTOCOLS, Chosen, Director, Service
+from hopback.datapath.netfilter.conntrack import inverse
+from hopback.datapath.netfilter.packet import Passed
+from hopback.datapath.skb import Tuple
+from hopback.frames.tcp import RST, Tcp
+from hopback.network.facts import Ref, merge_refs
+
+_NEW = "none"
+
+
+def answer(layer: Layer, seen: Arrival) -> Decision:
+    """What IPVS makes of a packet that may come from one of its servers."""
+    passed = Passed(seen.frame, seen.skb)
+    if is_error(seen.packet):
+        return _error(layer, seen)
+    at = ends_of(seen.packet)
+    if at is None:
+        return passed
+    director = layer.director
+    begun = director.answers.get(at)
+    if begun is not None and (translated := _translated(layer, seen, begun)) is not None:
+        return translated
+    known = director.connections.get(inverse(at))
+    if known is not None:  # from the virtual address already
+        return replace(passed, skb=marked(seen.skb, tracked=tracked(director)), refs=known.refs)
+    return _unknown(layer, seen, at)
+
+
+def _translated(layer: Layer, seen: Arrival, begun: Tuple) -> Decision | None:
+    """The answer to a known connection, if that goes by NAT."""
+    chosen = _masqueraded(layer, seen, begun)
+    if not isinstance(chosen, Chosen):
+        return chosen
+    return _back(layer.director, seen, begun, chosen.refs)
+
+
+def _masqueraded(layer: Layer, seen: Arrival, begun: Tuple) -> Chosen | Drop | Ask | Blind | None:
+    """The server of a connection, if that goes by NAT."""
+    known = layer.director.connections[begun]
+    chosen = continued(layer, begun, known, seen.skb.mark)
+    return None if isinstance(chosen, Chosen) and chosen.method != "masq" else chosen
+
+
+def _error(layer: Layer, seen: Arrival) -> Decision:
+    """A server's error about a request (ip_vs_out_icmp)."""
+    quote = quoted(seen.frame)
+    begun = layer.director.answers.get(inverse(quote.ends)) if quote else None
+    chosen = _masqueraded(layer, seen, begun) if begun else None
+    if quote is None or begun is None or chosen is None:
+        return Passed(seen.frame, seen.skb)
+    return related_answer(layer, seen, quote, begun) if isinstance(chosen, Chosen) else chosen
+
+
+def _back(director: Director, seen: Arrival, begun: Tuple, refs: tuple[Ref, ...]) -> Decision:
+    """The packet from the virtual address and port (handle_response)."""
+    frame = moved(seen.frame, "source", begun.target, begun.target_port)
+    if frame is None:
+        return Blind("the checksum of SCTP after a change of port", refs)
+    skb = marked(seen.skb, tracked=tracked(director))
+    return Passed(frame, skb, refs, (Why("ipvs-reply", refs),))
+
+
+def _unknown(layer: Layer, seen: Arrival, at: Tuple) -> Decision:
+    """A packet of no connection that is listed: whether it has one may have to be asked."""
+    passed = Passed(seen.frame, seen.skb)
+    director = layer.director
+    mine = _served(director, at)
+    if not mine or seen.hook == "input":
+        return passed
+    refs = merge_refs(*(service.refs for service in mine))
+    if not director.followed:
+        asked = _asked(layer, at, mine)
+        if isinstance(asked, Ask):
+            return asked
+        if asked is not None and asked.address is not None:
+            port = asked.port or at.source_port
+            begun = Tuple(at.protocol, at.target, asked.address, at.target_port, port)
+            return _back(director, seen, begun, asked.refs)
+        if asked is not None:
+            return Blind("the virtual address of a connection by a mark", asked.refs)
+    told = director.setting("nat_icmp_send")
+    segment = seen.packet.payload
+    if told.value and not (isinstance(segment, Tcp) and segment.flags & RST):
+        return Told("port", seen.frame, Why("ipvs-no-connection", merge_refs(told.refs, refs)))
+    return passed
+
+
+def _served(director: Director, at: Tuple) -> tuple[Service, ...]:
+    """The services that NAT to the packet's source (ip_vs_has_real_service)."""
+    return tuple(
+        service
+        for service in director.services
+        if PROTOCOLS.get(service.protocol, at.protocol) == at.protocol
+        for server in service.servers
+        if server.method == "masq"
+        and server.address == at.source
+        and server.port in (at.source_port, 0)
+    )
+
+
+def _asked(layer: Layer, at: Tuple, mine: tuple[Service, ...]) -> Service | Ask | None:
+    """Nobody listed the connections: the service whose answer this is, None if it is of none."""
+    text = f"whose answer is a packet from {at.source} to {at.target} port {at.target_port}?"
+    names = tuple(str(service) for service in mine)
+    told = layer.director.asked(layer.world, text, (*names, _NEW), names[0])
+    if isinstance(told, Ask):
+        return told
+    return next((service for service in mine if str(service) == told), None)
