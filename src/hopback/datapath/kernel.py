@@ -39,7 +39,8 @@ class Behaviour(Struct, frozen=True):
     8d8e20e2d7bb). ``ipvs_backup_only``: a backup may leave everything alone (3.9, 0c12582fbcdea),
     ``ipvs_ignore_tunneled``: and a director what comes out of a tunnel (4.3, 4e478098acfb).
     ``ipvs_schedule_icmp``: errors may begin connections (4.3, 94485fedcba0).
-    ``ipvs_conn_reuse``: a SYN takes the place of a connection that is over (4.1, d752c3645717).
+    ``ipvs_conn_reuse``: a SYN takes the place of a connection that is over (4.1, d752c3645717),
+    ``ipvs_leaves_weightless``: or whose server has no weight (5.9, 04231e52d355).
     """
 
     lldp_forwardable: bool = True
@@ -68,6 +69,7 @@ class Behaviour(Struct, frozen=True):
     ipvs_ignore_tunneled: bool = True
     ipvs_schedule_icmp: bool = True
     ipvs_conn_reuse: bool = True
+    ipvs_leaves_weightless: bool = True
 
 
 CURRENT = Behaviour()
@@ -107,4 +109,5 @@ def behaviour_of(release: str | None) -> Behaviour:
         ipvs_ignore_tunneled=version >= (4, 3),
         ipvs_schedule_icmp=version >= (4, 3),
         ipvs_conn_reuse=version >= (4, 1),
+        ipvs_leaves_weightless=version >= (5, 9),
     )

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from hopback.datapath.effects import Ask, Blind, Drop, Why
 from hopback.datapath.ipvs.choose import FTP, FTP_DATA, schedule, service_of
-from hopback.datapath.ipvs.connection import continued
+from hopback.datapath.ipvs.connection import continued, server_of
 from hopback.datapath.ipvs.packet import Arrival, Decision, Layer, Told, ends_of
 from hopback.datapath.ipvs.related import in_tunnel, is_error, quoted, related_request
 from hopback.datapath.ipvs.state import Chosen, Director, Known, Service
@@ -16,6 +16,7 @@ from hopback.frames.tcp import RST, SYN, Tcp
 from hopback.network.facts import Ref, merge_refs
 
 _OVER = frozenset({"TIME_WAIT", "CLOSE"})
+_CLOSING = "FIN_WAIT"
 
 
 def request(layer: Layer, seen: Arrival) -> Decision:
@@ -97,7 +98,7 @@ def _error(layer: Layer, seen: Arrival) -> Decision:
 def _balanced(layer: Layer, seen: Arrival, at: Tuple) -> Decision:
     """By the connection that the packet belongs to, or by a new one."""
     known = layer.director.connections.get(at)
-    if known is None or _begins_anew(layer.director, seen, known):
+    if known is None or _begins_anew(layer, seen, at, known):
         return _begun(layer, seen, at)
     chosen = continued(layer, at, known, seen.skb.mark)
     if chosen is None:
@@ -105,13 +106,24 @@ def _balanced(layer: Layer, seen: Arrival, at: Tuple) -> Decision:
     return transmit(layer, seen, chosen) if isinstance(chosen, Chosen) else chosen
 
 
-def _begins_anew(director: Director, seen: Arrival, known: Known) -> bool:
-    """Whether a SYN takes the place of a connection that is over (is_new_conn_expected)."""
-    segment = seen.packet.payload
-    if not isinstance(segment, Tcp) or not segment.flags & SYN:
+def _begins_anew(layer: Layer, seen: Arrival, at: Tuple, known: Known) -> bool:
+    """Whether a SYN takes the place of its connection: of one that is over, or whose server is
+    about to go (is_new_conn_expected). What persistence has made stays.
+    """
+    segment, director = seen.packet.payload, layer.director
+    service = service_of(director, layer.world, at, seen.skb.mark)
+    is_first = isinstance(segment, Tcp) and bool(segment.flags & SYN)
+    if not is_first or not isinstance(service, Service):
         return False
+    server = server_of(service, known)
+    weightless = server is not None and server.weight == 0
+    if weightless and director.setting("expire_nodest_conn").value:
+        return director.kernel.ipvs_leaves_weightless
     mode = director.setting("conn_reuse_mode", 1).value
-    return bool(mode) and director.kernel.ipvs_conn_reuse and known.state in _OVER
+    if not mode or not director.kernel.ipvs_conn_reuse or service.client is not None:
+        return False
+    answers = server is not None and server.method == "masq"
+    return known.state in _OVER or bool(mode & 2 and known.state == _CLOSING and not answers)
 
 
 def _begun(layer: Layer, seen: Arrival, at: Tuple) -> Decision:
