@@ -118,6 +118,7 @@ FLAGS_BY_AGE = (
     ("6.2", {"mab"}),
     ("5.18", {"locked"}),
     ("5.15", {"bond_l2_hostorder", "bond_halves_l34_alone"}),
+    ("5.9", {"ipvs_leaves_weightless"}),
     ("5.5", {"bond_hashes_icmp"}),
     ("5.0", {"bond_link_local_on_leg"}),
     ("4.20", {"sticky"}),
@@ -126,10 +127,13 @@ FLAGS_BY_AGE = (
     ("4.15", {"port_group_fwd_mask", "logs_name_mac"}),
     ("4.14", {"dad_all"}),
     ("4.12", {"bcast_flood"}),
-    ("4.10", {"enhanced_dad"}),
+    ("4.10", {"enhanced_dad", "ipvs_ttl"}),
     ("4.9", {"lldp_forwardable", "bond_halves_hash"}),
+    ("4.3", {"ipvs_ignore_tunneled", "ipvs_schedule_icmp"}),
+    ("4.1", {"ipvs_conn_reuse"}),
     ("3.12", {"nd_snooped"}),
     ("3.11", {"mcast_needs_querier"}),
+    ("3.9", {"ipvs_backup_only"}),
 )
 """What came with which kernel, the newest first."""
 
@@ -140,11 +144,12 @@ FLAGS_BY_AGE = (
         ("6.1.0-18-amd64", 2),
         ("5.18.0", 2),
         ("5.15.0-91-generic", 3),
-        ("5.4.0-190-generic", 5),
-        ("4.19.0-26-amd64", 7),
-        ("4.15.0-213-generic", 9),
-        ("4.9.0-19-amd64", 13),
-        ("3.10.0-1160.el7.x86_64", 16),
+        ("5.4.0-190-generic", 6),
+        ("4.19.0-26-amd64", 8),
+        ("4.15.0-213-generic", 10),
+        ("4.9.0-19-amd64", 14),
+        ("3.10.0-1160.el7.x86_64", 19),
+        ("3.8.0-44-generic", 20),
     ],
 )
 def test_what_a_kernel_lacks(release: str, newer: int) -> None:

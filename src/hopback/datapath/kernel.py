@@ -36,11 +36,11 @@ class Behaviour(Struct, frozen=True):
     ``logs_prefixed``: IPv6's lines begin with "IPv6: " (3.5). ``logs_name_mac``: they name who has
     the duplicate (4.15, da13c59b9936).
     ``ipvs_ttl``: IPVS takes one from the TTL of what it sends to another host (4.10,
-    8d8e20e2d7bb). ``ipvs_backup_only``: a backup may leave everything alone (3.9, 0c12582fbcdea),
-    ``ipvs_ignore_tunneled``: and a director what comes out of a tunnel (4.3, 4e478098acfb).
-    ``ipvs_schedule_icmp``: errors may begin connections (4.3, 94485fedcba0).
-    ``ipvs_conn_reuse``: a SYN takes the place of a connection that is over (4.1, d752c3645717),
-    ``ipvs_leaves_weightless``: or whose server has no weight (5.9, 04231e52d355).
+    8d8e20e2d7bb). ``ipvs_backup_only``: a backup may leave everything alone (3.9),
+    ``ipvs_ignore_tunneled``: and a director what comes out of a tunnel (4.3).
+    ``ipvs_schedule_icmp``: errors may begin connections (4.3).
+    ``ipvs_conn_reuse``: a SYN takes the place of a connection that is over (4.1),
+    ``ipvs_leaves_weightless``: or whose server has no weight (5.9).
     """
 
     lldp_forwardable: bool = True

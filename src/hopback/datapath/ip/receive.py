@@ -9,14 +9,13 @@ from hopback.datapath.effects import Deliver, Drop, Effect, Why
 from hopback.datapath.ip.forward import forward
 from hopback.datapath.ip.input import route_input
 from hopback.datapath.ip.layer import IpLayer, Stop, also, because
-from hopback.datapath.ip.output import transmit
+from hopback.datapath.ip.output import handed_on, told_by
 from hopback.datapath.ip.packet import is_invalid, packet_of
 from hopback.datapath.ip.route import Way
 from hopback.datapath.ipvs.hooks import AT_INPUT
-from hopback.datapath.ipvs.packet import Out, Refusal, Told
 from hopback.datapath.netfilter.packet import Passed
 from hopback.datapath.netfilter.traverse import ANY_PRIORITY
-from hopback.network.facts import Ref, merge_refs
+from hopback.network.facts import merge_refs
 
 _BEFORE_IPVS = range(ANY_PRIORITY.start, AT_INPUT)
 _AFTER_IPVS = range(AT_INPUT, ANY_PRIORITY.stop)
@@ -39,7 +38,7 @@ def receive(layer: IpLayer, up: Deliver) -> tuple[Effect, ...]:
     if not isinstance(way, Way):
         return (because(way, entered.refs),)
     if way.kind == "out":
-        return (forward(layer, up, packet, way),)
+        return forward(layer, up, packet, way)
     return _local(layer, up, way)
 
 
@@ -56,26 +55,16 @@ def _local(layer: IpLayer, up: Deliver, way: Way) -> tuple[Effect, ...]:
     before = layer.call("input", up.frame, up.skb, indev=name, priorities=_BEFORE_IPVS)
     if not isinstance(before, Passed):
         return (before,)
+    why = up.why
     if layer.ipvs is not None and up.packet_type == "host":
         decision = layer.ipvs.at("input", before.frame, before.skb, local=True)
         if not isinstance(decision, Passed):
-            return _handed_on(layer, decision, merge_refs(way.refs, before.refs))
+            return handed_on(layer, decision, merge_refs(way.refs, before.refs))
+        why = told_by(decision, why)
         before = replace(decision, refs=merge_refs(before.refs, decision.refs))
     passed = layer.call("input", before.frame, before.skb, indev=name, priorities=_AFTER_IPVS)
     if not isinstance(passed, Passed):
         return (because(passed, before.refs),)
     skb = replace(passed.skb, physin="", dnatted=False, packet_type=None)
-    why = also(up.why, way.refs + before.refs + passed.refs)
+    why = also(why, way.refs + before.refs + passed.refs)
     return (Deliver(up.dev, passed.frame, up.packet_type, why, skb),)
-
-
-def _handed_on(
-    layer: IpLayer, decision: Out | Refusal, refs: tuple[Ref, ...]
-) -> tuple[Effect, ...]:
-    """What IPVS does not leave to the host's own stack."""
-    if isinstance(decision, Told):
-        return (Drop(also(decision.why, refs)),)
-    if not isinstance(decision, Out):
-        return (because(decision, refs),)
-    why = also(decision.why, refs)
-    return (transmit(layer, decision.frame, decision.skb, decision.way, why),)
