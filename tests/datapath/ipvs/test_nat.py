@@ -8,6 +8,7 @@ from hopback.datapath.effects import Ask, Blind, Deliver, Send
 from hopback.datapath.ip.output import send
 from hopback.datapath.model import Model
 from hopback.datapath.path import ip_layer
+from hopback.datapath.skb import Skb
 from hopback.frames import ethernet, tcp, udp
 from hopback.frames.ethernet import Frame
 from hopback.frames.integrity import network_checksum, transport_checksum
@@ -16,6 +17,7 @@ from hopback.frames.mac import parse_mac
 from hopback.frames.raw import Raw
 from hopback.frames.tcp import ACK, SYN, Tcp
 from hopback.frames.udp import Udp
+from hopback.snapshot.rows import Row
 from tests.build import dev, listing
 from tests.datapath.ipvs.given import (
     CLIENT,
@@ -54,9 +56,9 @@ def answer(
     return Frame(*macs, (), ethernet.IPV4, packet)
 
 
-def natting(*more: object, **fields: object) -> Model:
-    rows = (service(), server(SERVER, "masq", server_port=8080, **fields))
-    return director(*rows, *more, text=ROUTER)  # type: ignore[arg-type]
+def natting(*more: Row) -> Model:
+    rows = (service(), server(SERVER, "masq", server_port=8080))
+    return director(*rows, *more, text=ROUTER)
 
 
 def ends(frame: Frame) -> tuple[str, int, str, int, int]:
@@ -105,7 +107,7 @@ def test_without_a_connection_it_passes_as_it_is() -> None:
 
 def test_a_server_may_be_told_that_nobody_waits() -> None:
     rows = (service("tcp", port=80), setting("nat_icmp_send", 1))
-    model = director(*rows, server(SERVER, "masq", of=rows[0]), text=ROUTER)  # type: ignore[arg-type]
+    model = director(*rows, server(SERVER, "masq", of=rows[0]), text=ROUTER)
     assert dropped(at(model, answer(port=80, flags=SYN | ACK))) == "ipvs-no-connection"
     assert isinstance(at(model, answer(port=80, flags=tcp.RST))[0], Send)
 
@@ -160,17 +162,15 @@ def test_a_packet_without_hops_left_is_not_sent_on() -> None:
 def test_tcp_by_a_mark_keeps_the_port() -> None:
     mark = marked(3)
     model = director(mark, server(SERVER, "masq", of=mark))
-    from hopback.datapath.skb import Skb
-
     effect = sent(at(model, segment(port=81), skb=Skb(mark=3)))
     assert ends(effect.frame)[2:4] == (SERVER, 81)
 
 
 def test_two_services_of_one_server_are_told_apart() -> None:
     one, other = service(), service(port=6000)
-    rows = (one, server(SERVER, "masq", of=one, server_port=8080))
-    rows += (other, server(SERVER, "masq", of=other, server_port=8080))
-    model = director(*rows, text=ROUTER, complete=False)
+    first = server(SERVER, "masq", of=one, server_port=8080)
+    second = server(SERVER, "masq", of=other, server_port=8080)
+    model = director(one, first, other, second, text=ROUTER, complete=False)
     (effect,) = at(model, answer())
     assert isinstance(effect, Ask)
     assert len(effect.question.answers) == 3

@@ -3,6 +3,8 @@
 from msgspec.structs import replace
 
 from hopback.datapath.effects import Ask, Blind, Drop, Why
+from hopback.datapath.ip.key import Key
+from hopback.datapath.ip.route import Way, lookup
 from hopback.datapath.ipvs.choose import FTP, FTP_DATA, schedule, service_of
 from hopback.datapath.ipvs.connection import continued, server_of
 from hopback.datapath.ipvs.packet import Arrival, Decision, Layer, Told, ends_of
@@ -11,7 +13,7 @@ from hopback.datapath.ipvs.state import Chosen, Director, Known, Service
 from hopback.datapath.ipvs.transmit import citing, transmit
 from hopback.datapath.netfilter.conntrack import inverse
 from hopback.datapath.netfilter.packet import Passed
-from hopback.datapath.skb import Tuple
+from hopback.datapath.skb import Ip, Tuple
 from hopback.frames.tcp import RST, SYN, Tcp
 from hopback.network.facts import Ref, merge_refs
 
@@ -154,9 +156,17 @@ def _left(layer: Layer, seen: Arrival, service: Service, at: Tuple) -> Decision:
     """ip_vs_leave: no server is left for what begins."""
     bypass = layer.director.setting("cache_bypass")
     refs = merge_refs(service.refs, *(server.refs for server in service.servers))
-    if bypass.value and service.address is None and at.target not in layer.host.addresses:
+    if bypass.value and service.address is None and _is_elsewhere(layer, at.target):
         refs = merge_refs(bypass.refs, refs)
         return transmit(layer, seen, Chosen(at.target, at.target_port, "bypass", refs=refs))
     if service.port == FTP != at.target_port:
         return Passed(seen.frame, seen.skb)
     return Told("port", seen.frame, Why("ipvs-no-server", refs))
+
+
+def _is_elsewhere(layer: Layer, target: Ip) -> bool:
+    """ip_vs_addr_is_unicast: for IPv6 an address of the host itself is as good."""
+    if target.version == 6:
+        return not target.is_multicast
+    way = lookup(layer.host, layer.world, Key(target))
+    return not isinstance(way, Way) or way.kind == "out"

@@ -16,14 +16,14 @@ from hopback.datapath.ipvs.packet import Arrival, Decision, Layer, Out
 from hopback.datapath.ipvs.state import Chosen
 from hopback.datapath.ipvs.way import Routed
 from hopback.datapath.skb import Ip, Skb
-from hopback.frames import ethernet, ipv4, ipv6, udp
+from hopback.frames import ethernet, udp
 from hopback.frames.ipv4 import DONT_FRAGMENT, Ipv4
 from hopback.frames.ipv6 import Ipv6
 from hopback.frames.raw import Raw
 from hopback.frames.transport import Transport
+from hopback.frames.tunnel import GRE, IPIP, IPV6, Gre, Inner
 from hopback.frames.udp import Udp
 
-_IPIP, _IPV6, _GRE = 4, 41, 47
 _OUTER = {4: 20, 6: 40}
 _INNER = {"ipip": 0, "gre": 4, "gue": 12}
 _ECN, _ECT0 = 0b11, 0b10
@@ -70,21 +70,21 @@ def _encapsulated(inner: Ipv4 | Ipv6, chosen: Chosen) -> tuple[int, Transport]:
     The source port of GUE is a hash that the kernel seeds anew at each boot: here always the same.
     """
     is_v4 = isinstance(inner, Ipv4)
-    raw = ipv4.encode(inner) if isinstance(inner, Ipv4) else ipv6.encode(inner)
-    protocol = _IPIP if is_v4 else _IPV6
+    protocol = IPIP if is_v4 else IPV6
     kind = chosen.server.tunnel if chosen.server else "ipip"
     if kind == "gre":
-        ethertype = ethernet.IPV4 if is_v4 else ethernet.IPV6
-        return _GRE, Raw(bytes(2) + ethertype.to_bytes(2, "big") + raw)
+        return GRE, Gre(ethernet.IPV4 if is_v4 else ethernet.IPV6, inner)
     if kind == "gue":
         port = chosen.server.tunnel_port if chosen.server else 0
-        gue = bytes((0, protocol, 0, 0)) + raw
+        gue = bytes((0, protocol, 0, 0)) + ethernet.encode_payload(inner)
         return udp.PROTOCOL, Udp(_PORT, port, Raw(gue), checksum=0)
-    return protocol, Raw(raw)
+    return protocol, Inner(inner)
 
 
 def source_of(host: Host, way: Way) -> Ip | None:
     """The address from which the host sends that way (inet_select_addr, ipv6_dev_get_saddr)."""
+    if way.source is not None:
+        return way.source
     own = [
         (address, at)
         for address, at in host.addresses.items()
