@@ -17,6 +17,7 @@ from hopback.sources.parse.file_names import parse_file_name
 from hopback.sources.parse.registry import for_command
 from hopback.sources.paste import read_text
 from hopback.sources.prompts import read_prompt
+from hopback.sources.secrets import without_secrets
 from hopback.sources.tree import Tree
 
 _CONSOLE = re.compile(r"guest-console-(.+?)(?:\.(?:txt|log))?")
@@ -95,7 +96,10 @@ def _read_unnamed(builders: dict[str, Builder], host: Builder, path: str, data: 
     if sum(len(builder.sources) for builder in builders.values()) > before:
         host.problems.extend(problems)
     elif _is_text(data[:_LOOK]):
-        lines = [line[:200] for line in data[:_LOOK].decode(errors="replace").split("\n")]
+        lines = [
+            without_secrets(line)[:200]
+            for line in data[:_LOOK].decode(errors="replace").split("\n")
+        ]
         unread(host, Listing(path, path, lines), f"file {path} not understood")
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from hopback.snapshot.table import Problem
+from hopback.sources.secrets import without_secrets
 
 INPUT_MAX = 256 << 20
 """The most bytes read as one text."""
@@ -61,7 +62,7 @@ class Lines:
                 strange += len(raw) - len(raw.translate(None, _STRANGE))
                 if size >= _ENOUGH and strange > size * _STRANGE_SHARE:
                     raise Refused(self._name, "binary, not text")
-            yield self._clean(raw, number)
+            yield without_secrets(self._clean(raw, number))
 
     @property
     def problems(self) -> tuple[Problem, ...]:

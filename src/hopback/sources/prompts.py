@@ -32,7 +32,7 @@ _NAMES = """
     weave openstack neutron nova nsenter unshare netns nstat bpftool teamd teamdctl cat wget curl
     dhclient udhcpc dhcpcd odhcp6c rdisc6 ndisc6 nslookup dig ssh telnet nc iperf iperf3 perf bash
     sh python python3 lldpctl lldpcli tcpreplay mii-tool ifenslave vconfig virt-manager rdma
-    xl xe xm esxcli vim-cmd batctl swconfig uci ubus
+    xl xe xm esxcli vim-cmd batctl swconfig uci ubus wg wg-quick
     """
 PROGRAMS = frozenset(_NAMES.split())
 """First words by which a command is recognised."""

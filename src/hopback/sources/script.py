@@ -78,6 +78,7 @@ tables() {
     run "$@" ip route show table all
     run "$@" ip rule show
     run "$@" ip -6 rule show
+    if present wireguard; then run "$@" wg show; fi
 }
 
 bridges() {

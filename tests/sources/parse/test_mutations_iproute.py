@@ -48,7 +48,7 @@ PARSERS: dict[str, ModuleType] = {
 CASES = [
     (path, module)
     for pattern, module in PARSERS.items()
-    for host in ("libvirt", "vm61-bond", "vm61-iproute")
+    for host in ("libvirt", "vm61-bond", "vm61-iproute", "tunnels")
     for path in sorted((FIXTURES / host).glob(pattern))
 ]
 # What an editor, a pager, a censor or a bad disk leaves in the middle of a line.

@@ -20,6 +20,7 @@ from hopback.sources.parse import (
     evpn,
     hairpin_advice,
     hostnamectl,
+    ip_tunnel,
     ipset,
     ipvs,
     keepalived,
@@ -39,6 +40,7 @@ from hopback.sources.parse import (
     virsh_nwfilter_list,
     virsh_xml,
     vlan_config,
+    wg,
     xtables,
 )
 from hopback.sources.parse.base import Text
@@ -73,6 +75,11 @@ RECORDED: tuple[tuple[ModuleType, str], ...] = (
     (xtables, "xtables/ip6tables-nft-save.txt"),
     (xtables, "xtables/ebtables-nft-save-c.txt"),
     (xtables, "xtables/arptables-nft-save.txt"),
+    (ip_tunnel, "tunnels/ip-tunnel-show.txt"),
+    (ip_tunnel, "tunnels/ip-6-j-tunnel-show.json"),
+    (wg, "tunnels/wg-show.txt"),
+    (wg, "tunnels/wg-show-all-dump.txt"),
+    (wg, "tunnels/wg-showconf-wg0.txt"),
     (ipset, "xtables/ipset-save.txt"),
     (ipset, "xtables/ipset-list.txt"),
     (conntrack, "conntrack/conntrack-L.txt"),

@@ -15,6 +15,8 @@ from hopback.snapshot.rows import (
     Route,
     Row,
     Sysctl,
+    Tunnel,
+    WireguardPeer,
 )
 from hopback.sources.parse.commands import parse_commands
 from hopback.sources.parse.scope import ALL, PART, Scope, scope_of
@@ -43,6 +45,13 @@ from hopback.sources.parse.scope import ALL, PART, Scope, scope_of
         ("ip link show up", Link, PART),
         ("ip -d link show type bridge", Bridge, ALL),
         ("ip -d link show type bridge", Link, PART),
+        ("ip tunnel show", Tunnel, PART),
+        ("wg show", WireguardPeer, ALL),
+        ("wg show all dump", WireguardPeer, ALL),
+        ("wg show wg0 dump", WireguardPeer, Scope("wg0")),
+        ("wg show wg0 peers", WireguardPeer, PART),
+        ("wg show", Tunnel, PART),
+        ("wg showconf wg0", WireguardPeer, PART),
         ("ip addr", Address, ALL),
         ("ip -6 addr", Address, PART),
         ("ip route", Route, PART),

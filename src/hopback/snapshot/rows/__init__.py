@@ -20,6 +20,7 @@ from hopback.snapshot.rows.conflicts import (
 )
 from hopback.snapshot.rows.devices import (
     PORT_STATES,
+    TUNNEL_KINDS,
     Blind,
     Bond,
     BondLeg,
@@ -112,6 +113,7 @@ from hopback.snapshot.rows.system import (
 
 __all__ = [
     "PORT_STATES",
+    "TUNNEL_KINDS",
     "Address",
     "BadChecksums",
     "Blind",

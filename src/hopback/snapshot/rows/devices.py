@@ -1,6 +1,6 @@
 """Devices: links, bridges and their ports, bonds, VLANs."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from hopback.frames.mac import Mac
 from hopback.snapshot.rows.base import Row
@@ -167,26 +167,45 @@ class Blind(Row, frozen=True, kw_only=True, omit_defaults=True):
 
 
 TunnelKind = Literal["ipip", "sit", "gre", "gretap", "ip6tnl", "ip6gre", "ip6gretap", "wireguard"]
+TUNNEL_KINDS: tuple[TunnelKind, ...] = get_args(TunnelKind)
 
 
 class Tunnel(Row, frozen=True, kw_only=True, omit_defaults=True):
     """A device that wraps packets (``ip -d link``, ``ip tunnel``); vxlans have rows of their own.
 
-    ``remote`` is None where each packet's route or peer decides. ``ttl`` 0 takes the inner one's.
+    ``local`` and ``remote`` are "" when the listing shows that there is none: each packet's route
+    or peer then decides. ``ttl`` 0 takes the inner one's, ``tos`` with bit 0 set too (it is the
+    traffic class in an IPv6 tunnel). ``key``, ``summed`` and ``numbered`` are of what it sends,
+    ``accepts_key`` and so on of what it takes. ``encap_limit`` is how many more IPv6 tunnels a
+    packet may go through (RFC 2473 4.1.1), -1 for any number. ``port`` is WireGuard's own.
     """
 
     dev: str
     kind: TunnelKind
     local: str | None = None
     remote: str | None = None
-    lower: str | None = None  # the device it is bound to
+    lower: str | None = None  # the device it is bound to, "" for none
     ttl: int | None = None
+    tos: int | None = None
     key: int | None = None
-    mark: int | None = None  # of the outer packets
+    accepts_key: int | None = None
+    summed: bool | None = None
+    accepts_summed: bool | None = None
+    numbered: bool | None = None
+    accepts_numbered: bool | None = None
+    pmtudisc: bool | None = None  # outer IPv4 packets must not be cut
+    ignore_df: bool | None = None  # whatever the inner one says
+    external: bool | None = None  # each packet brings its own remote
+    encap_limit: int | None = None
+    mark: int | None = None  # of the outer packets, 0 for none
+    port: int | None = None
 
 
 class WireguardPeer(Row, frozen=True, kw_only=True, omit_defaults=True):
-    """A peer of a WireGuard device (``wg show``): what goes to ``allowed`` goes to ``endpoint``."""
+    """A peer of a WireGuard device (``wg show``): what goes to ``allowed`` goes to ``endpoint``.
+
+    ``endpoint`` is "" where there is none (yet): the peer has to send first.
+    """
 
     dev: str
     peer: str  # its public key

@@ -13,7 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from hopback.snapshot.model import Builder, Snapshot
-from hopback.snapshot.rows import Link, Row
+from hopback.snapshot.rows import Link, Row, Tunnel
 from hopback.snapshot.table import Problem
 from hopback.sources.live import (
     addresses,
@@ -31,6 +31,7 @@ from hopback.sources.live import (
     rules,
     system,
     tc,
+    tunnels,
 )
 from hopback.sources.live.namespaces import Netns
 from hopback.sources.live.netlink import Netlink
@@ -122,6 +123,8 @@ def _read_inside(reading: Reading, among: Sequence[Netns]) -> _Devices:
     system.read_settings(reading, enslaved)
     filters.read(reading)
     connections.read(reading)
+    wireguard = any(isinstance(row, Tunnel) and row.kind == "wireguard" for row in devices.rows)
+    tunnels.read_peers(reading, there=wireguard)
     if not reading.netns:
         system.read_host(reading)
         libvirt.read(reading)

@@ -16,11 +16,12 @@ from hopback.snapshot.rows import (
     BridgePort,
     Link,
     Row,
+    Tunnel,
     VlanDevice,
     Vxlan,
 )
 from hopback.snapshot.table import Cite
-from hopback.sources.live import bonds, bridges, vxlans
+from hopback.sources.live import bonds, bridges, tunnels, vxlans
 from hopback.sources.live.netlink import (
     Attributes,
     Netlink,
@@ -32,6 +33,7 @@ from hopback.sources.live.netlink import (
     text,
 )
 from hopback.sources.live.reading import Names, Origin, Reading
+from hopback.sources.parse.tunnel_facts import kind_of
 
 _RTM_GETLINK = 18
 _IFINFOMSG = struct.Struct("=BxHiII")  # family, type, index, flags, change
@@ -52,7 +54,7 @@ _PROTOCOLS = {0x8100: "802.1Q", 0x88A8: "802.1ad"}
 _MACVLAN_MODES = {1: "private", 2: "vepa", 4: "bridge", 8: "passthru", 16: "source"}
 _OVS = "openvswitch"
 
-FILLS = (Link, Bridge, BridgePort, Bond, BondLeg, VlanDevice, Vxlan)
+FILLS = (Link, Bridge, BridgePort, Bond, BondLeg, VlanDevice, Vxlan, Tunnel)
 """The tables that one RTM_GETLINK fills; of blind spots it tells some, ``tc`` the rest."""
 
 
@@ -108,6 +110,10 @@ def decode(origin: Origin, messages: Iterable[bytes]) -> Iterator[Row]:
             yield _vlan(device, origin.names)
         elif device.kind == "vxlan":
             yield vxlans.vxlan(device.cite, device.netns, device.name, device.data, origin.names)
+        elif kind := kind_of(device.kind):
+            yield tunnels.tunnel(
+                device.cite, device.netns, device.name, kind, device.data, origin.names
+            )
         master = _master(device, origin.names)
         if device.port_of == "bridge":
             yield bridges.port(

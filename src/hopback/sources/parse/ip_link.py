@@ -23,6 +23,7 @@ from hopback.sources.parse.ip_link_facts import (
 )
 from hopback.sources.parse.json_objects import is_json
 from hopback.sources.parse.listing import CUT, number, pairs, stray, unreadable
+from hopback.sources.parse.tunnel_facts import kind_of, said_in_text
 
 COMMANDS: tuple[tuple[str, ...], ...] = (("ip", "link"),)
 SHAPE: re.Pattern[str] | None = re.compile(
@@ -145,6 +146,8 @@ def _facts(text: Text, stanza: Stanza) -> tuple[Facts | None, Facts | None]:
 
 def _said(kind: str, line: str) -> dict[str, object]:
     words = line.split()[1:]
+    if kind_of(kind):
+        return said_in_text(words)
     lone = vxlan_switches(words) if kind == "vxlan" and words else {}
     return {**pairs(words), **lone}
 

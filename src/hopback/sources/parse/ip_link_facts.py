@@ -2,7 +2,7 @@
 
 The facts are keyed by the words of the text (iproute2 ``ip/iplink_bridge.c``,
 ``iplink_bridge_slave.c``, ``iplink_bond.c``, ``iplink_bond_slave.c``, ``iplink_vlan.c``,
-``iplink_vxlan.c``).
+``iplink_vxlan.c``); tunnels by those of the JSON (``tunnel_facts``).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +24,7 @@ from hopback.snapshot.rows import (
 from hopback.snapshot.table import Cite
 from hopback.sources.parse.fields import mac_or_none
 from hopback.sources.parse.listing import number, switch
+from hopback.sources.parse.tunnel_facts import kind_of, tunnel_row
 
 _CENTISECOND = 10_000_000  # bridge times are in clock_t, USER_HZ = 100 on every architecture in use
 
@@ -87,6 +88,10 @@ def detail_rows(link: Link, own: Facts | None, as_leg: Facts | None) -> Iterator
                 yield _vlan_row(link, own, vid)
             case "vxlan" if own.said:
                 yield _vxlan_row(link, own)
+            case "wireguard":
+                yield tunnel_row(own.cite, link.netns, link.name, "wireguard", {})
+            case name if own.said and (kind := kind_of(name)):
+                yield tunnel_row(own.cite, link.netns, link.name, kind, own.said)
             case "openvswitch":
                 yield Blind(cite=own.cite, netns=link.netns, dev=link.name, what="Open vSwitch")
     if as_leg is not None:

@@ -12,6 +12,7 @@ from hopback.sources.parse.fields import mac_or_none
 from hopback.sources.parse.ip_link_facts import Facts, blind_rows, detail_rows, macvlan_mode
 from hopback.sources.parse.json_objects import objects
 from hopback.sources.parse.listing import number
+from hopback.sources.parse.tunnel_facts import kind_of, said_in_json
 
 # Where the JSON names a thing otherwise than the text.
 _LEG_NAMES = {"no": "port_no", "multicast_router": "mcast_router"}
@@ -74,6 +75,8 @@ def _own(info: LinkInfo) -> Mapping[str, Any]:
     said = info.info_data
     if info.info_kind == "vxlan" and said:
         return {**said, "dstport": said.get("port"), "dev": said.get("link")}
+    if said and kind_of(info.info_kind):
+        return said_in_json(said)
     aggregate = said.get("ad_info")
     if not isinstance(aggregate, dict):
         return said

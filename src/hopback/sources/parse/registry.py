@@ -31,6 +31,8 @@ NAMES: tuple[str, ...] = (
     "ip_neigh",
     "ip_rule",
     "ip_route",
+    "ip_tunnel",
+    "wg",
     "ifconfig",
     "virsh_domiflist",
     "virsh_list",

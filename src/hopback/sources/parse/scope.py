@@ -21,6 +21,7 @@ from hopback.snapshot.rows import (
     Rule,
     VlanDevice,
     Vxlan,
+    WireguardPeer,
 )
 from hopback.sources.parse.commands import Command
 
@@ -76,6 +77,10 @@ def _shown(command: Command, kind: type[Row]) -> Scope:
             return _ip(command, kind)
         case ("ip", "route"):
             return ALL if plain[2:] == ("show", "table", "all") and not _family(command) else PART
+        case ("ip", "tunnel"):  # IPv4 or IPv6, and never those that carry frames
+            return PART
+        case ("wg", _):
+            return _wg(plain[1:], kind)
         case ("ip", "rule"):  # without -6 only IPv4 rules are shown
             return PART
         case ("cat", path):
@@ -112,6 +117,14 @@ def _ip(command: Command, kind: type[Row]) -> Scope:
         return PART
     names = [word for word in words if word != "dev"]
     return ALL if not names else Scope(names[0]) if len(names) == 1 else PART
+
+
+def _wg(words: Sequence[str], kind: type[Row]) -> Scope:
+    """It shows WireGuard's devices alone."""
+    if kind is not WireguardPeer or words[:1] != ("show",):
+        return PART
+    rest = [word for word in words[1:] if word != "dump"]
+    return ALL if rest in ([], ["all"]) else Scope(rest[0]) if len(rest) == 1 else PART
 
 
 def _file(path: str) -> Scope:
