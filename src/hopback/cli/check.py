@@ -4,6 +4,7 @@ import click
 
 from hopback.checks.diagnose import diagnose
 from hopback.cli import exits
+from hopback.cli.assume import Assumption, assume_option
 from hopback.cli.output import color_option, emit, page_width, show, tell_problems
 from hopback.cli.reading import netns_option, read_sources
 from hopback.findings import Report
@@ -17,6 +18,7 @@ _LEVELS = ("info", "warning", "error")
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print one JSON document.")
 @netns_option
+@assume_option
 @click.option(
     "--fail-on",
     type=click.Choice([*reversed(_LEVELS), "never"]),
@@ -32,6 +34,7 @@ def command(
     sources: tuple[str, ...],
     as_json: bool,
     netns: tuple[str, ...],
+    assumed: tuple[Assumption, ...],
     fail_on: str,
     prove: bool,
     color: str,
@@ -41,7 +44,7 @@ def command(
     Without SOURCE this host is read, live; nothing is changed on it. Several sources are several
     hosts of one network.
     """
-    read = read_sources(sources or (LIVE,), netns)
+    read = read_sources(sources or (LIVE,), netns, assumed)
     report = with_remedies(read.snapshots, diagnose(read.snapshots, read.problems, prove=prove))
     tell_problems(report.problems)
     if as_json:

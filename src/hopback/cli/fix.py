@@ -9,6 +9,7 @@ from click.shell_completion import CompletionItem
 from hopback.checks.diagnose import diagnose
 from hopback.checks.policy import POLICY
 from hopback.cli import exits
+from hopback.cli.assume import Assumption, assume_option
 from hopback.cli.check import verdict_code
 from hopback.cli.output import color_option, emit, page_width, show, tell_problems
 from hopback.cli.reading import Read, netns_option, read_sources
@@ -81,6 +82,7 @@ def _ids(_: click.Context, __: click.Parameter, incomplete: str) -> list[Complet
 )
 @click.option("--list", "listing", is_flag=True, help="Show what was applied here.")
 @netns_option
+@assume_option
 @color_option
 def command(
     source: str | None,
@@ -95,6 +97,7 @@ def command(
     undo: str | None,
     listing: bool,
     netns: tuple[str, ...],
+    assumed: tuple[Assumption, ...],
     color: str,
 ) -> int:
     """Print what mends SOURCE, and what undoes it; change nothing without --apply.
@@ -107,6 +110,8 @@ def command(
     connection undoes it too. So does a reboot: nothing that it makes is loaded at boot.
     """
     _check_usage(source, applying, fix or yes, (confirm, undo, listing or None))
+    if applying and assumed:
+        raise click.UsageError("--assume goes without --apply: this host tells its own kernel")
     if confirm is not None or undo is not None or listing:
         from hopback.cli import applied
 
@@ -116,7 +121,7 @@ def command(
         return applied.end(confirm or undo or "", wish, as_json, color)
     if source is not None and _is_finding(source):
         raise click.UsageError(f"SOURCE comes first: hopback fix live {source}")
-    read = read_sources((source or LIVE, *evidence), netns)
+    read = read_sources((source or LIVE, *evidence), netns, assumed)
     report = with_remedies(read.snapshots, diagnose(read.snapshots, read.problems))
     tell_problems(report.problems)
     if applying and read.snapshots:

@@ -10,6 +10,7 @@ import click
 
 from hopback.checks.case import Case
 from hopback.cli import exits
+from hopback.cli.assume import Assumption, assume_option
 from hopback.cli.choose import as_text, choose_only, choose_server, choose_station
 from hopback.cli.output import (
     color_option,
@@ -106,6 +107,7 @@ class Output(NamedTuple):
 )
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print one JSON document.")
 @netns_option
+@assume_option
 @color_option
 def command(
     source: str,
@@ -120,6 +122,7 @@ def command(
     keep: bool,
     as_json: bool,
     netns: tuple[str, ...],
+    assumed: tuple[Assumption, ...],
     color: str,
 ) -> int:
     """Rebuild a guest's bridge from SOURCE on a real kernel, and let the guest ask for a lease.
@@ -134,7 +137,7 @@ def command(
         raise click.UsageError("--keep needs a terminal")
     if only_plan and as_json:
         raise click.UsageError("--plan is text: leave out --json")
-    read = read_sources((source,), netns)
+    read = read_sources((source,), netns, assumed)
     tell_problems(read.problems)
     if not read.snapshots:
         return read.code

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import click
 
 from hopback.cli import exits
+from hopback.cli.assume import Assumption, assume
 from hopback.cli.output import patience
 from hopback.snapshot.model import TABLES, Snapshot
 from hopback.snapshot.rows import Unread
@@ -28,10 +29,13 @@ class Read(NamedTuple):
     code: int
 
 
-def read_sources(specs: Sequence[str], netns: Sequence[str] = ()) -> Read:
+def read_sources(
+    specs: Sequence[str], netns: Sequence[str] = (), assumed: Sequence[Assumption] = ()
+) -> Read:
     """Open every source; those that cannot be read become problems and an exit code.
 
-    Raises click.UsageError if ``netns`` is given with nothing live, or a source has no name.
+    Raises click.UsageError if ``netns`` is given with nothing live, a source has no name, or
+    something is assumed of a host that is not there.
     """
     if "" in specs:
         raise click.UsageError("a SOURCE is empty: an unset variable?")
@@ -48,7 +52,8 @@ def read_sources(specs: Sequence[str], netns: Sequence[str] = ()) -> Read:
         code = exits.UNREAD
     if code == exits.CLEAR and problems and not any(_understood(s) for s in snapshots):
         code = exits.UNREAD
-    return Read(snapshots, tuple(problems), code)
+    snapshots, contradictions = assume(snapshots, assumed)
+    return Read(snapshots, (*problems, *contradictions), code)
 
 
 def _open(spec: str, netns: Sequence[str]) -> Opened:

@@ -6,6 +6,7 @@ import click
 
 from hopback.checks.case import Case
 from hopback.cli import exits
+from hopback.cli.assume import Assumption, assume_option
 from hopback.cli.choose import as_text, choose_server, choose_station
 from hopback.cli.output import color_option, emit, page_width, show, tell_problems
 from hopback.cli.reading import netns_option, read_sources
@@ -53,6 +54,7 @@ from hopback.snapshot.table import Problem
 )
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print one JSON document.")
 @netns_option
+@assume_option
 @color_option
 def command(
     source: str,
@@ -61,6 +63,7 @@ def command(
     server: str | None,
     as_json: bool,
     netns: tuple[str, ...],
+    assumed: tuple[Assumption, ...],
     color: str,
 ) -> int:
     """Follow a guest's packets through the tables of SOURCE, hop by hop.
@@ -72,7 +75,7 @@ def command(
         raise click.UsageError("say what to follow: --dhcp, --arp or --nd")
     if server is not None and follow_what != "dhcp":
         raise click.UsageError("--server goes with --dhcp")
-    read = read_sources((source,), netns)
+    read = read_sources((source,), netns, assumed)
     tell_problems(read.problems)
     if not read.snapshots:
         return read.code
