@@ -65,9 +65,7 @@ def _bridges_on(case: Case, journey: Trace) -> set[DevId]:
 def _cycle_finding(case: Case, journey: Trace) -> Finding:
     end = journey.end("cycle")
     assert end is not None  # noqa: S101  (_cycle returns only such journeys)
-    way = journey.path(end.hop)
-    start = next(i for i, hop in enumerate(way) if hop.place.dev == end.dev)
-    ring = way[start:]
+    ring = journey.ring(end)
     bridge = case.network.bridges[case.model.bridge_of[ring[0].place.dev]]
     around = dict.fromkeys(hop.place.dev for hop in ring)
     ports = [dev.name for dev in around]

@@ -16,7 +16,6 @@ from hopback.datapath.skb import Skb
 from hopback.engines.trace import MAX_QUESTIONS, End, Hop, Trace
 from hopback.frames.codec import encode
 from hopback.frames.ethernet import Frame
-from hopback.frames.identity import identity
 from hopback.network.facts import DevId
 
 MAX_PLACES = 20_000
@@ -45,23 +44,11 @@ def rounds(model: Model, journey: Trace, end: End) -> Rounds:
     graph = _Graph(model, journey.world)
     whole = graph.grow(journey.hops[0])
     frames = graph.frames()
-    ring = _ring(model, journey, end)
+    ring = tuple(dict.fromkeys(hop.place.dev for hop in journey.ring(end)))
     if frames is None:
         return Rounds(endless=True, ring=ring)
     told = next(iter(graph.told), None)
     return Rounds(endless=False, ring=ring, frames=frames if whole else None, told=told)
-
-
-def _ring(model: Model, journey: Trace, end: End) -> tuple[DevId, ...]:
-    """The devices from where the packet was before to where it is about to be there again."""
-    path = journey.path(end.hop)
-    crumbs = [(hop.place, identity(hop.frame)) for hop in path]
-    last = path[-1]
-    for moved in _moved(step(model, journey.world, last.place, last.frame, last.skb)):
-        crumb = _place(moved), identity(moved.frame)
-        if crumb in crumbs and moved.dev == end.dev:
-            return tuple(dict.fromkeys(hop.place.dev for hop in path[crumbs.index(crumb) :]))
-    return ()
 
 
 def _moved(effects: Sequence[Effect]) -> Iterator[Send | Cross]:

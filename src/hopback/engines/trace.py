@@ -55,7 +55,10 @@ class Hop(Struct, frozen=True):
 
 
 class End(Struct, frozen=True):
-    """How one branch ends, at which hop. What was received is ``frame``, and ``skb`` beside it."""
+    """How one branch ends, at which hop. What was received is ``frame``, and ``skb`` beside it.
+
+    Of a cycle ``back`` is the hop at which the packet already was where it would go next.
+    """
 
     fate: Fate
     hop: int
@@ -64,6 +67,7 @@ class End(Struct, frozen=True):
     what: str = ""
     frame: Frame | None = None
     skb: Skb = FRESH
+    back: int | None = None
 
 
 class Told(Struct, frozen=True):
@@ -90,6 +94,11 @@ class Trace(Struct, frozen=True):
             found.append(self.hops[hop])
             hop = self.hops[hop].parent
         return tuple(reversed(found))
+
+    def ring(self, end: End) -> tuple[Hop, ...]:
+        """The hops that repeat, of an ``end`` that is a cycle."""
+        way = self.path(end.hop)
+        return way[way.index(self.hops[end.back]) :] if end.back is not None else ()
 
     def end(self, *fates: Fate) -> End | None:
         """The first end of one of these kinds."""
@@ -205,7 +214,8 @@ class _Run:
     def _move(self, number: int, place: Place, moved: Send | Cross) -> int | None:
         crumb = (place, identity(moved.frame))
         if crumb in self.crumbs[number]:
-            self.ends.append(End("cycle", number, moved.why, place.dev))
+            back = self._was_at(number, crumb)
+            self.ends.append(End("cycle", number, moved.why, place.dev, back=back))
             return None
         if len(self.hops) >= MAX_HOPS:
             self.ends.append(End("budget", number, moved.why, place.dev))
@@ -213,6 +223,14 @@ class _Run:
         self.hops.append(Hop(place, moved.frame, moved.why, number, moved.skb))
         self.crumbs.append(self.crumbs[number] | {crumb})
         return len(self.hops) - 1
+
+    def _was_at(self, number: int, crumb: tuple[Place, bytes]) -> int:
+        """The hop before ``number`` with that place and packet."""
+        hop = self.hops[number]
+        while (hop.place, identity(hop.frame)) != crumb and hop.parent is not None:
+            number = hop.parent
+            hop = self.hops[number]
+        return number
 
     def _deliver(self, number: int, effect: Deliver) -> None:
         fate: Fate = "ignored" if effect.packet_type == "otherhost" else "delivered"
