@@ -4,6 +4,7 @@ import pytest
 
 from hopback.findings import Finding, Report
 from tests.build import listing, of, only, report
+from tests.routers import POOL, edge, node
 
 NAME = "routing-loop"
 TARGET = "198.51.100.30"
@@ -184,3 +185,57 @@ def test_time_exceeded_of_a_trace_is_by_design() -> None:
 def test_time_exceeded_that_nobody_asked_for_stays_open() -> None:
     given = report(listing("tcpdump -n icmp", [EXPIRED], "client"))
     assert any("ran out" in gap.reason for gap in given.gaps)
+
+
+def test_tables_of_two_routers() -> None:
+    given = report(edge() + node())
+    finding = only(given, NAME)
+    assert given.verdict == "comes-back"
+    assert (finding.evidence, finding.confidence) == ("simulated", "certain")
+    assert (finding.host, finding.subject) == ("node", POOL)
+    told = finding.details
+    assert (told["kind"], told["ring"]) == ("tables", ["edge", "node"])
+    assert told["routes"] == [POOL, "default"]
+    assert (told["frames_per_packet"], told["endless"]) == (64, False)
+    assert {step.host for step in finding.path} == {"edge", "node"}
+
+
+def test_what_happened_stands_with_the_tables_that_make_it() -> None:
+    given = report(edge() + node() + trace(A, B, A, B, A))
+    finding = only(given, NAME)
+    assert finding.evidence == "reported"
+    assert finding.details["target"] == TARGET
+    assert any(e.host == "client" for e in finding.because)
+    assert not given.gaps
+
+
+def test_a_trace_to_something_else_stands_for_itself() -> None:
+    text = trace(A, B, A, B, command="traceroute -n 192.0.2.99")
+    assert [f.details["kind"] for f in of(report(edge() + node() + text), NAME)] == [
+        "tables",
+        "trace",
+    ]
+
+
+def test_all_prefixes_of_one_ring_are_one_finding() -> None:
+    more = "198.51.101.0/24"
+    routes = (f"{POOL} via 203.0.113.7 dev eth1", f"{more} via 203.0.113.7 dev eth1")
+    found_ = of(report(edge(*routes) + node()), NAME)
+    assert [f.details["prefixes"] for f in found_] == [[POOL, more]]
+
+
+def test_a_blackhole_for_the_pool_is_clear() -> None:
+    given = report(edge() + node(f"blackhole {POOL}"))
+    assert not of(given, NAME)
+    assert given.verdict == "clear"
+
+
+def test_a_host_of_which_nothing_tells_whether_it_forwards() -> None:
+    given = report(edge() + node(settings={"net.ipv4.ip_forward": None}))
+    assert (given.verdict, only(given, NAME).confidence) == ("undecided", "possible")
+    assert any("ip_forward" in step.command for step in given.next)
+
+
+def test_one_router_alone_claims_nothing() -> None:
+    assert not of(report(edge()), NAME)
+    assert not of(report(node()), NAME)

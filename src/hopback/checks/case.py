@@ -7,6 +7,7 @@ from hopback.checks.handovers import Directors
 from hopback.checks.unclear import unclear_filters
 from hopback.datapath.model import Model, model_of
 from hopback.datapath.netfilter.unclear import Unclear
+from hopback.engines.circles import Circles, circles
 from hopback.findings import Evidence, Finding, Step
 from hopback.network.facts import DevId, Ref
 from hopback.network.model import BridgeView, Network, Port, Station
@@ -53,10 +54,20 @@ class Case:
         listed = any(s.vxlans.rows for s in self.network.snapshots.values())
         return listed or any(d.kind is not None and d.kind.value == "vxlan" for d in devices)
 
+    @cached_property
+    def circles(self) -> Circles:
+        """The packets that routers pass round; where one namespace alone has routes, none."""
+        routed = {
+            (host, extent.netns)
+            for host, snapshot in self.network.snapshots.items()
+            for extent in snapshot.routes.extents
+        }
+        return circles(self.model) if len(routed) > 1 else Circles(())
+
     def with_found(self, found: tuple[Finding, ...]) -> "Case":
         """The same case for a later check, which may explain what was found so far."""
         case = Case(self.network, found)
-        for known in ("model", "unclear_filters", "directors"):
+        for known in ("model", "unclear_filters", "directors", "circles"):
             if known in self.__dict__:
                 case.__dict__[known] = self.__dict__[known]
         return case

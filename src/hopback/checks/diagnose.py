@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hopback.checks.advice import next_steps
 from hopback.checks.case import Case
-from hopback.checks.open_ends import gaps_of
+from hopback.checks.open_ends import gaps_of, untried
 from hopback.checks.registry import run
 from hopback.checks.round_signs import is_reached, traces
 from hopback.findings import Finding, Gap, Group, Report, Verdict
@@ -30,8 +30,8 @@ def diagnose(
     network = build(snapshots)
     case = run(Case(network))
     found = tuple(sorted(case.found, key=_rank))
-    gaps = gaps_of(network, found)
-    verdict = _verdict(network, found, gaps)
+    gaps = (*gaps_of(network, found), *untried(case))
+    verdict = _verdict(case, found, gaps)
     proof = None
     if verdict == "clear" and (prove or _is_small(network)):
         from hopback.checks.proof import tried, unexplained  # most reports need no proof
@@ -70,7 +70,7 @@ def _rank(finding: Finding) -> tuple[int, int, int]:
     )
 
 
-def _verdict(network: Network, found: Sequence[Finding], gaps: Sequence[Gap]) -> Verdict:
+def _verdict(case: Case, found: Sequence[Finding], gaps: Sequence[Gap]) -> Verdict:
     """comes-back: a cause that is at least likely. clear: nothing is left open. Else undecided."""
     causes = [f for f in found if f.group == "comes-back" and not f.details.get("spared")]
     if any(f.confidence != "possible" and f.severity != "info" for f in causes):
@@ -79,7 +79,7 @@ def _verdict(network: Network, found: Sequence[Finding], gaps: Sequence[Gap]) ->
     symptoms = [f for f in found if f.group == "symptom" and f.severity != "info"]
     open_symptom = any(not any(_explains(f, s) for f in faults) for s in symptoms)
     blind = any(f.check == "blind-path" for f in found)
-    seen = any(f.group in _SETTLING for f in found) or _shows_traffic(network)
+    seen = any(f.group in _SETTLING for f in found) or _shows_traffic(case)
     if causes or open_symptom or blind or gaps or not seen:
         return "undecided"
     return "clear"
@@ -91,10 +91,11 @@ def _explains(fault: Finding, symptom: Finding) -> bool:
     return symptom.check in fault.explains and fault.subject in about
 
 
-def _shows_traffic(network: Network) -> bool:
+def _shows_traffic(case: Case) -> bool:
     """Whether something given tells of packets, not of wiring alone: a table, a log, a trace."""
+    network = case.network
     flags = any("hairpin" in p.flags for b in network.bridges.values() for p in b.ports.values())
-    return flags or any(
+    return bool(flags or case.circles.tried) or any(
         s.port_events.rows
         or any(not e.on_device for e in s.fdb.rows)
         or any(map(is_reached, traces(s)))

@@ -5,7 +5,8 @@ Each is a gap. A gap that could hide a return turns ``clear`` into ``undecided``
 
 from collections.abc import Iterator
 
-from hopback.checks.round_signs import is_limited, is_reached, traces
+from hopback.checks.case import Case
+from hopback.checks.round_signs import is_in, is_limited, is_reached, traces
 from hopback.checks.unclear import unclear_of
 from hopback.findings import Finding, Gap
 from hopback.network.facts import DevId
@@ -15,6 +16,7 @@ from hopback.snapshot.rows import PingSignKind
 from hopback.snapshot.table import Missing
 
 _WATCHED = ("fdb", "ports")
+_ROUND = ("routing-loop", "ipvs-loop")
 _NOT_GIVEN = "not in what was given"
 
 
@@ -37,6 +39,13 @@ def gaps_of(network: Network, findings: tuple[Finding, ...]) -> tuple[Gap, ...]:
             )
         )
     )
+
+
+def untried(case: Case) -> Iterator[Gap]:
+    """Routes between the given hosts that were too many to follow."""
+    if case.circles.cut:
+        host = next(iter(case.network.snapshots), "")
+        yield Gap(host, "routes", "not all prefixes that lead from host to host were tried")
 
 
 def _filtered(snapshot: Snapshot) -> Iterator[Gap]:
@@ -93,24 +102,31 @@ def _signs(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Iterator[Gap]:
     """
     explained = {f.details.get("sign") for f in findings if f.check == "expected-duplicate"}
     unanswered = {f.details["asked"] for f in findings if f.check == "hairpin-missing"}
-    circling = {f.subject for f in findings if f.check in ("routing-loop", "ipvs-loop")}
     redirected = any(row.kind == "redirect" for row in snapshot.ping_signs.rows)
     for row in snapshot.ping_signs.rows:
         if row.kind in explained or (row.kind == "unreachable" and redirected):
             continue
         if row.kind == "no-reply" and row.target in unanswered:
             continue
-        if (row.target or "") in circling or (row.kind == "ttl-exceeded" and is_limited(row)):
+        if _circles(findings, row.target) or (row.kind == "ttl-exceeded" and is_limited(row)):
             continue
         who = f" ({row.peer or row.target})" if row.peer or row.target else ""
         yield Gap(snapshot.host, "ping_signs", f"{_SIGNS[row.kind]}{who}: not explained")
+
+
+def _circles(findings: tuple[Finding, ...], target: str | None) -> bool:
+    """Whether a finding says that packets for the target go round."""
+    rings = [f for f in findings if f.check in _ROUND]
+    return any(
+        f.subject == (target or "") or is_in(target, f.details.get("prefixes", ())) for f in rings
+    )
 
 
 def _expiries(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Iterator[Gap]:
     """Time exceeded in a capture, where no trace and no ping with a small TTL asks for it."""
     signs = (row for row in snapshot.ping_signs.rows if row.kind == "ttl-exceeded")
     asked = snapshot.trace_hops.rows or any(map(is_limited, signs))
-    if asked or any(f.check in ("routing-loop", "ipvs-loop") for f in findings):
+    if asked or any(f.check in _ROUND for f in findings):
         return
     for row in snapshot.sightings.rows:
         if "time exceeded in-transit" in row.key:
@@ -122,10 +138,9 @@ def _expiries(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Iterator[Gap
 
 def _traces(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Iterator[Gap]:
     """Traces that do not come to what they trace."""
-    circling = {f.subject for f in findings if f.check == "routing-loop"}
     for hops in traces(snapshot):
         last = hops[-1]
-        if is_reached(hops) or (last.target or "") in circling:
+        if is_reached(hops) or _circles(findings, last.target):
             continue
         refused = f", which refused the packet ({last.sign})" if last.sign else ""
         what = f" to {last.target}" if last.target else ""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from hopback.findings import Finding, NextStep
 
 _OUTSIDE = "a host outside"
+_SETTINGS = "sysctl -a | grep -E 'forwarding|ip_forward|rp_filter'"
 _WHICH = "names the route that sends the packet on, and by which hop"
 
 
@@ -13,9 +14,16 @@ def for_rounds(finding: Finding) -> Iterator[tuple[str, NextStep]]:
 
     A router refuses its own source address in what returns, so none of the ring should ask.
     """
-    if finding.check != "routing-loop" or not finding.details["target"]:
+    if finding.check != "routing-loop":
         return
     told, target = finding.details, finding.details["target"]
+    if told["kind"] == "tables":
+        if finding.confidence != "certain":
+            for host in dict.fromkeys(told["ring"]):
+                yield "", NextStep(host, _SETTINGS, "whether it forwards, and what it refuses")
+        return
+    if not target:
+        return
     lookup = f"ip route get {target} from {told['source'] or 'CLIENT'}"
     if told["kind"] == "capture":
         yield (

@@ -6,8 +6,8 @@ passes the same link again with a lower TTL tell of the same thing.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from ipaddress import ip_address
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import ip_address, ip_network
 from itertools import groupby, pairwise
 from math import gcd
 from typing import Literal, NamedTuple
@@ -59,6 +59,15 @@ def rounds(snapshot: Snapshot) -> Iterator[Round]:
 def is_limited(row: PingSign) -> bool:
     """Whether ping was told to send with a TTL that runs out on an ordinary path."""
     return row.ttl is not None and 0 < row.ttl <= PATH_MAX
+
+
+def is_in(target: str | None, prefixes: Iterable[str]) -> bool:
+    """Whether what was asked for is an address of one of the prefixes."""
+    try:
+        address = ip_address(target or "")
+    except ValueError:
+        return False
+    return any(address in ip_network(prefix) for prefix in prefixes)
 
 
 def traces(snapshot: Snapshot) -> Iterator[tuple[TraceHop, ...]]:

@@ -8,9 +8,11 @@ own for it and sends it back by its default route.
 
 from collections.abc import Iterator
 
-from hopback.checks.case import Case
-from hopback.checks.round_signs import Round, rounds
-from hopback.findings import Finding
+from hopback.checks.case import Case, path_steps
+from hopback.checks.ring_routes import Ring, rings
+from hopback.checks.round_signs import Round, is_in, rounds
+from hopback.datapath.rules import RULES
+from hopback.findings import Evidence, Finding
 from hopback.network.facts import Ref
 
 NAME = "routing-loop"
@@ -26,14 +28,80 @@ _ALTERNATIVES = {
 
 
 def check(case: Case) -> Iterator[Finding]:
-    """One for each target that text shows going round, by the best that shows it."""
+    """Rings of routes, each with what shows that it happened; then what text alone shows."""
+    signs = sorted(_signs(case), key=lambda sign: _rank(sign[1]))
+    explained: set[str] = set()
+    for ring in rings(case):
+        mine = [sign for sign in signs if is_in(sign[1].target, map(str, ring.prefixes))]
+        explained.update(sign.target for _, sign in mine)
+        yield _ring(case, ring, mine[0] if mine else None)
+    told: set[tuple[str, str, str]] = set()
+    for host, sign in signs:
+        if sign.target not in explained and (host, sign.netns, sign.target) not in told:
+            told.add((host, sign.netns, sign.target))
+            yield _seen(case, host, sign)
+
+
+def _signs(case: Case) -> Iterator[tuple[str, Round]]:
+    """What text shows, but for the addresses of virtual services."""
     for host, snapshot in case.network.snapshots.items():
         virtual = {row.address for row in snapshot.ipvs_services.rows}
-        best: dict[tuple[str, str], Round] = {}
-        for found in sorted(rounds(snapshot), key=_rank):
-            if found.target not in virtual:
-                best.setdefault((found.netns, found.target), found)
-        yield from (_seen(case, host, found) for found in best.values())
+        yield from ((host, sign) for sign in rounds(snapshot) if sign.target not in virtual)
+
+
+def _ring(case: Case, ring: Ring, sign: tuple[str, Round] | None) -> Finding:
+    """``sign``: what shows that it happened, and on which host."""
+    back, seen = ring.sent_back_by, sign[1] if sign else None
+    happened = seen is not None and seen.confidence != "possible"
+    confidence = "likely" if happened and ring.confidence == "possible" else ring.confidence
+    because = case.evidence("route-ring", ring.refs)
+    if sign is not None:
+        because += _evidence(case, *sign)
+    prefixes = [str(prefix) for prefix in ring.prefixes]
+    return Finding(
+        check=NAME,
+        group="comes-back",
+        severity="warning" if confidence == "possible" else "error",
+        evidence=seen.evidence if seen and happened else "simulated",
+        confidence=confidence,
+        host=back.dev.host,
+        subject=prefixes[0],
+        summary=_told(ring),
+        because=because,
+        path=path_steps(
+            (hop.place.dev, hop.place.way, f"a packet to {prefixes[0]}", RULES[hop.why.rule].text)
+            for hop in ring.circle.ring
+            if hop.why
+        ),
+        details={
+            "kind": "tables",
+            "netns": back.dev.netns,
+            "target": seen.target if seen else None,
+            "source": seen.source if seen else None,
+            "dev": seen.dev if seen else None,
+            "prefixes": prefixes,
+            "ring": [turn.title for turn in ring.turns],
+            "routes": [turn.route.destination for turn in ring.turns],
+            "period": len(ring.turns),
+            "distances": list(seen.distances) if seen else [],
+            "ttls": list(seen.ttls) if seen else [],
+            "frames_per_packet": ring.circle.found.frames,
+            "endless": ring.circle.found.endless,
+        },
+    )
+
+
+def _told(ring: Ring) -> str:
+    first, back = ring.turns[0], ring.sent_back_by
+    others = f" and {len(ring.prefixes) - 1} more prefixes" if len(ring.prefixes) > 1 else ""
+    way = " → ".join(turn.title for turn in (*ring.turns, first))
+    frames = ring.circle.found.frames
+    count = f", {frames} frames for one with TTL 64" if frames else ""
+    by = "its default route" if back.route.destination == "default" else back.route.destination
+    return (
+        f"Packets for {ring.prefixes[0]}{others} go round, {way}: {back.title} sends back by {by}"
+        f" what it has no other route for{count}."
+    )
 
 
 def _rank(found: Round) -> tuple[int, bool]:
@@ -50,21 +118,28 @@ def _seen(case: Case, host: str, found: Round) -> Finding:
         host=host,
         subject=found.target,
         summary=_summary(found),
-        because=case.evidence(f"round-{found.kind}", (Ref(host, row.cite) for row in found.rows)),
+        because=_evidence(case, host, found),
         details={
             "kind": found.kind,
             "netns": found.netns,
             "target": found.target or None,
             "source": found.source,
             "dev": found.dev,
+            "prefixes": [],
             "ring": list(found.ring),
+            "routes": [],
             "period": found.period,
             "distances": list(found.distances),
             "ttls": list(found.ttls),
+            "frames_per_packet": None,
             "endless": False,
         },
         alternatives=_alternatives(found),
     )
+
+
+def _evidence(case: Case, host: str, found: Round) -> tuple[Evidence, ...]:
+    return case.evidence(f"round-{found.kind}", (Ref(host, row.cite) for row in found.rows))
 
 
 def _summary(found: Round) -> str:

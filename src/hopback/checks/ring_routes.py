@@ -1,0 +1,112 @@
+"""Rings that the routing tables make: by which routes of which hosts a packet goes round."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from hopback.checks.case import Case
+from hopback.checks.ring_words import named
+from hopback.datapath.ip.fib import Prefix
+from hopback.engines.circles import Circle
+from hopback.engines.trace import Hop
+from hopback.findings import Confidence
+from hopback.network.facts import DevId, Ref, merge_refs
+from hopback.snapshot.rows import Route
+
+
+class Turn(NamedTuple):
+    """A member of a ring, as the device by which it sends on, and the route that it goes by."""
+
+    dev: DevId
+    route: Route
+
+    @property
+    def title(self) -> str:
+        """The host, and the namespace unless it is the host's own."""
+        return (
+            f"{named(self.dev.host)}/{self.dev.netns}" if self.dev.netns else named(self.dev.host)
+        )
+
+
+class Ring(NamedTuple):
+    """Routers that pass on to each other, from the one whose route is the most special.
+
+    ``prefixes`` are those for which they do. ``refs`` are the rows that decide.
+    """
+
+    turns: tuple[Turn, ...]
+    prefixes: tuple[Prefix, ...]
+    circle: Circle
+    refs: tuple[Ref, ...]
+    confidence: Confidence
+
+    @property
+    def sent_back_by(self) -> Turn:
+        """The member that gets the prefix from the one with the most special route."""
+        return self.turns[1 % len(self.turns)]
+
+
+def rings(case: Case) -> Iterator[Ring]:
+    """One for each ring of devices, with all prefixes that the same member sends into it."""
+    alike: dict[tuple[DevId, ...], list[tuple[tuple[Turn, ...], Circle]]] = {}
+    for circle in case.circles.found:
+        turns = tuple(_turns(case, circle.ring))
+        if turns:
+            turns = _from_the_longest(turns)
+            alike.setdefault(tuple(turn.dev for turn in turns), []).append((turns, circle))
+    for found in alike.values():
+        circles = [circle for _, circle in found]
+        yield Ring(
+            turns=found[0][0],
+            prefixes=tuple(dict.fromkeys(circle.candidate.prefix for circle in circles)),
+            circle=circles[0],
+            refs=merge_refs(*(refs for circle in circles for refs in _refs(case, circle))),
+            confidence=_confidence(circles[0]),
+        )
+
+
+def _confidence(circle: Circle) -> Confidence:
+    if circle.always:
+        return "certain"
+    return "likely" if circle.usual else "possible"
+
+
+def _turns(case: Case, ring: Sequence[Hop]) -> Iterator[Turn]:
+    for hop in ring:
+        if hop.why is None or hop.why.rule != "ip-forward":
+            continue
+        for ref in hop.why.refs:
+            rows = case.network.snapshots[ref.host].routes.rows
+            yield from (Turn(hop.place.dev, row) for row in rows if row.cite == ref.cite)
+
+
+def _from_the_longest(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+    first = max(range(len(turns)), key=lambda at: _length(turns[at].route))
+    return (*turns[first:], *turns[:first])
+
+
+def _length(route: Route) -> int:
+    _, _, length = route.destination.partition("/")
+    if route.destination == "default":
+        return 0
+    return int(length) if length else (32, 128)[route.family == 6]
+
+
+def _refs(case: Case, circle: Circle) -> Iterator[tuple[Ref, ...]]:
+    """What sent the packet on, the devices' own addresses, and what lets its source pass."""
+    yield circle.origin
+    for hop in circle.ring:
+        yield hop.why.refs if hop.why else ()
+        if hop.place.way == "out":
+            device = case.network.devices[hop.place.dev]
+            yield device.mac.refs if device.mac else ()
+        else:
+            yield from _unchecked(case, hop.place.dev)
+
+
+def _unchecked(case: Case, dev: DevId) -> Iterator[tuple[Ref, ...]]:
+    """The settings by which rp_filter is off: the larger counts (IN_DEV_MAXCONF)."""
+    settings = case.model.hosts[dev[:2]].settings
+    names = ("all", dev.name.replace(".", "/"))
+    told = [f for name in names if (f := settings.get(f"ipv4.conf.{name}.rp_filter"))]
+    largest = max((fact.value for fact in told), default=0)
+    yield from (fact.refs for fact in told if len(told) > 1 and fact.value == largest)

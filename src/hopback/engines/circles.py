@@ -1,0 +1,147 @@
+"""Follows a packet for each prefix that may go round, and keeps those that do."""
+
+from collections.abc import Collection, Iterator
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from hopback.datapath.ip.host import Host
+from hopback.datapath.ip.local import Own
+from hopback.datapath.ip.neighbour import STRANGER
+from hopback.datapath.model import Model
+from hopback.datapath.path import entrance
+from hopback.datapath.skb import Ip
+from hopback.engines.rounds import Rounds, rounds
+from hopback.engines.routes import Candidate, candidates
+from hopback.engines.trace import End, Hop, Trace, trace
+from hopback.frames.build import echo_request
+from hopback.network.facts import DevId, Ref
+
+MAX_FOLLOWED = 256
+"""Candidates followed, each from a few devices: some ten milliseconds each."""
+
+_TRIED_BACK = 16
+_ANYWHERE = {4: ip_address("198.18.0.1"), 6: ip_address("2001:2::1")}
+"""A source that is nobody's: RFC 2544, RFC 5180."""
+
+
+class Circle(NamedTuple):
+    """A packet that goes round: ``ring`` are the hops that repeat, ``found`` what becomes of it.
+
+    ``always``: whatever the tables leave open. ``usual``: with the answers most systems would give.
+    ``origin`` are the rows that the packet's source was chosen by.
+    """
+
+    candidate: Candidate
+    ring: tuple[Hop, ...]
+    found: Rounds
+    always: bool
+    usual: bool
+    origin: tuple[Ref, ...] = ()
+
+
+class Circles(NamedTuple):
+    """All that was found among ``tried`` kinds of destinations; ``cut``: there are more."""
+
+    found: tuple[Circle, ...]
+    tried: int = 0
+    cut: bool = False
+
+
+def circles(model: Model) -> Circles:
+    """Every candidate that a packet proves, from the first place where it does."""
+    tried = candidates(model.network, model.hosts)
+    proved = (_proved(model, candidate) for candidate in tried.found[:MAX_FOLLOWED])
+    cut = tried.cut or len(tried.found) > MAX_FOLLOWED
+    found = tuple(circle for circle in proved if circle is not None)
+    return Circles(found, tried.classes, cut)
+
+
+class _Origin(NamedTuple):
+    """Where a packet comes in, and from which source."""
+
+    dev: DevId
+    source: Ip
+    refs: tuple[Ref, ...] = ()
+
+
+def _proved(model: Model, candidate: Candidate) -> Circle | None:
+    """From anywhere first, then from stations of the members' own subnets.
+
+    A router may refuse a source that the packet does not come from (rp_filter).
+    """
+    best: Circle | None = None
+    for origin in _origins(model, candidate):
+        circle = _followed(model, candidate, origin)
+        if circle is not None and (best is None or circle.usual > best.usual or circle.always):
+            best = circle
+        if best is not None and best.always:
+            break
+    return best
+
+
+def _followed(model: Model, candidate: Candidate, origin: _Origin) -> Circle | None:
+    mac = model.network.devices[origin.dev].mac
+    if mac is None:
+        return None
+    frame = echo_request(STRANGER, mac.value, origin.source, candidate.target)
+    place, frame = entrance(model, origin.dev, frame)
+    worlds = trace(model, place, frame)
+    turning = [(w, end) for w in worlds if (end := _cycle(w)) is not None]
+    if not turning:
+        return None
+    journey, end = turning[0]
+    return Circle(
+        candidate=candidate,
+        ring=journey.ring(end),
+        found=rounds(model, journey, end),
+        always=len(turning) == len(worlds),
+        usual=journey is worlds[0],
+        origin=origin.refs,
+    )
+
+
+def _cycle(journey: Trace) -> End | None:
+    """The end of a ring in which routers alone send the packet on."""
+    for end in journey.ends:
+        if end.fate == "cycle":
+            rules = {hop.why.rule for hop in journey.ring(end) if hop.why}
+            if "ip-forward" in rules and not any(rule.startswith("ipvs") for rule in rules):
+                return end
+    return None
+
+
+def _origins(model: Model, candidate: Candidate) -> Iterator[_Origin]:
+    """The devices of the members, those between them first: from anywhere, then from a neighbour.
+
+    What comes in where it comes round needs nothing that the ring does not need itself.
+    """
+    members = [model.hosts[space] for space in candidate.ring]
+    taken = {candidate.target, *(address for host in members for address in host.addresses)}
+    devices = [(host.id._replace(name=own.dev), own) for host in members for own in _own(host)]
+    given = [
+        (dev, own)
+        for dev, own in devices
+        if own.at.version == candidate.target.version and dev in model.network.devices
+    ]
+    given.sort(key=lambda each: sum(address in each[1].at.network for address in taken) < 2)
+    for dev in dict.fromkeys(dev for dev, _ in given):
+        yield _Origin(dev, _ANYWHERE[candidate.target.version])
+    for dev, own in given:
+        source = _stranger(own, taken)
+        if source is not None:
+            yield _Origin(dev, source, own.refs)
+
+
+def _own(host: Host) -> Iterator[Own]:
+    """The addresses of the host, but its loopback's."""
+    return (own for own in host.addresses.values() if not own.at.ip.is_loopback)
+
+
+def _stranger(own: Own, taken: Collection[Ip]) -> Ip | None:
+    """An address of the subnet that nobody has: one of the last."""
+    last = int(own.at.network.broadcast_address)
+    for number in range(last - 1, last - 1 - _TRIED_BACK, -1):
+        address = type(own.at.ip)(number)
+        if address in own.at.network and address not in taken and not address.is_link_local:
+            return address
+    return None

@@ -1,0 +1,106 @@
+"""A packet that routers pass round is followed, and told from one that they do not."""
+
+import pytest
+
+from hopback.engines.circles import Circle, circles
+from tests.build import listing, model
+from tests.routers import POOL, edge, node, router
+
+
+def found(text: str) -> tuple[Circle, ...]:
+    return circles(model(text)).found
+
+
+def only(text: str) -> Circle:
+    (circle,) = found(text)
+    return circle
+
+
+def test_a_pool_that_the_node_sends_back() -> None:
+    circle = only(edge() + node())
+    assert str(circle.candidate.prefix) == POOL
+    assert (circle.always, circle.usual) == (True, True)
+    assert (circle.found.frames, circle.found.endless) == (64, False)
+    assert {hop.place.dev.host for hop in circle.ring} == {"edge", "node"}
+
+
+@pytest.mark.parametrize("kind", ["blackhole", "unreachable", "prohibit"])
+def test_a_route_for_all_of_it_ends_it(kind: str) -> None:
+    assert not found(edge() + node(f"{kind} {POOL}"))
+
+
+def test_a_part_that_is_taken_leaves_the_rest() -> None:
+    circle = only(edge() + node("blackhole 198.51.100.0/25"))
+    assert int(circle.candidate.target) & 0xFF >= 128
+
+
+def test_a_neighbour_that_is_not_given_is_no_ring() -> None:
+    assert not found(edge())
+    assert not found(node() + router("other", 9, ("10.0.0.1/24",), ("default via 10.0.0.254",)))
+
+
+def test_whether_it_forwards_is_a_world() -> None:
+    circle = only(edge() + node(settings={"net.ipv4.ip_forward": None}))
+    assert (circle.always, circle.usual) == (False, False), "most hosts do not"
+
+
+def test_a_filter_that_is_not_told_does_not_matter_to_a_neighbour() -> None:
+    untold = {"net.ipv4.conf.all.rp_filter": None, "net.ipv4.conf.eth1.rp_filter": None}
+    circle = only(edge(settings=untold) + node())
+    assert circle.always
+    assert circle.origin
+
+
+def test_a_node_that_does_not_forward() -> None:
+    assert not found(edge() + node(settings={"net.ipv4.ip_forward": 0}))
+
+
+def test_strict_filters_let_pass_what_comes_from_their_own_subnet() -> None:
+    strict = {"net.ipv4.conf.all.rp_filter": 1}
+    circle = only(edge(settings=strict) + node(settings=strict))
+    assert circle.always
+    assert circle.origin, "the source was chosen by an address"
+
+
+def test_one_next_hop_of_several() -> None:
+    ways = f"{POOL}\n\tnexthop via 203.0.113.7 dev eth1 weight 1\n\tnexthop via 192.0.2.9 dev eth0"
+    circle = only(edge(f"{ways} weight 1") + node())
+    assert (circle.always, circle.usual) == (False, True)
+
+
+LOCAL, MAIN = "0:\tfrom all lookup local", "32766:\tfrom all lookup main"
+
+
+@pytest.mark.parametrize("rules", [(LOCAL, "100:\tfrom all lookup 7", MAIN), (LOCAL, MAIN)])
+def test_a_table_that_a_rule_names(rules: tuple[str, ...]) -> None:
+    routes = (f"{POOL} via 203.0.113.7 dev eth1 table 7",)
+    nics = ("192.0.2.1/24", "203.0.113.1/24")
+    assert len(found(router("edge", 1, nics, routes, rules=rules) + node())) == len(rules) - 2
+
+
+def test_ipv6() -> None:
+    nics = ("2001:db8:1::1/64", "2001:db8:2::1/64")
+    pool = "2001:db8:f::/48 via 2001:db8:2::7 dev eth1"
+    circle = only(
+        router("edge", 1, nics, (pool,))
+        + router("node", 2, ("2001:db8:2::7/64",), ("default via 2001:db8:2::1 dev eth0",))
+    )
+    assert str(circle.candidate.prefix) == "2001:db8:f::/48"
+    assert circle.found.frames == 64
+
+
+def test_three_in_a_ring() -> None:
+    text = (
+        router("a", 1, ("10.0.1.1/24", "10.0.3.1/24"), (f"{POOL} via 10.0.1.2 dev eth0",))
+        + router("b", 2, ("10.0.1.2/24", "10.0.2.2/24"), ("default via 10.0.2.3 dev eth1",))
+        + router("c", 3, ("10.0.2.3/24", "10.0.3.3/24"), ("default via 10.0.3.1 dev eth1",))
+    )
+    circle = only(text)
+    assert len({hop.place.dev.host for hop in circle.ring}) == 3
+    assert circle.found.frames == 64
+
+
+def test_an_address_of_the_node_is_none_of_the_ring() -> None:
+    own = listing("ip -o addr show", ["9: lo    inet 198.51.100.1/32 scope global lo"], "node")
+    circle = only(edge() + node() + own)
+    assert str(circle.candidate.target) != "198.51.100.1"
