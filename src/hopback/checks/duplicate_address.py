@@ -30,6 +30,7 @@ _PRIVATE = re.compile(
 )
 _PRIVATE_KINDS = frozenset({"bridge", "dummy", "tun", "vxlan", "wireguard", "ipvlan", "macvlan"})
 _PLACES_MAX = 16
+_TOLD_BY = ("dad-proxied", "weak-host-arp", "ipvs-split-brain")
 _NAT_DEFAULT = "10.0.2.15"  # what VirtualBox' and QEMU's NAT gives to every guest
 
 
@@ -43,7 +44,7 @@ class _Use(NamedTuple):
 
 def check(case: Case) -> Iterator[Finding]:
     """One finding for each address with two users."""
-    told = {f.subject for name in ("dad-proxied", "weak-host-arp") for f in case.of(name)}
+    told = {f.subject for name in _TOLD_BY for f in case.of(name)}
     for source in (_refused, _configured, _advertised, _answered, _sandboxes):
         for address, uses, sure, refs in source(case):
             if address not in told:

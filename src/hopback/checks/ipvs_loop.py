@@ -8,7 +8,7 @@ only IPVS tables were, the ring is told from the rows.
 
 from collections.abc import Iterator, Sequence
 
-from hopback.checks.case import Case, path_steps
+from hopback.checks.case import Case, evidence_of, path_steps
 from hopback.checks.directors import Key, Service
 from hopback.checks.handovers import Handover, rings
 from hopback.checks.ring_evidence import Sign, happened, signs
@@ -154,7 +154,9 @@ def _finding(
     when: str = "",
     also: str = "",
 ) -> Finding:
-    chain = chain_of(case, ring, seen, masters)
+    split = _split(case, ring)
+    chain = chain_of(ring, seen, split, masters)
+    rows = _because(case, merge_refs(*(h.refs for h in ring), refs, lasts.refs), seen)
     return Finding(
         check=NAME,
         group="comes-back",
@@ -164,7 +166,7 @@ def _finding(
         host=ring[0].service.where.host,
         subject=ring[0].service.title,
         summary=f"{about(ring)}. {fate(lasts.endless, lasts.frames, when)}{also}",
-        because=_because(case, merge_refs(*(h.refs for h in ring), refs, lasts.refs), seen),
+        because=(*rows, *(e for f in split for e in evidence_of(f, "vrrp-masters"))),
         path=path,
         details={
             "netns": ring[0].service.where.netns,
@@ -180,6 +182,12 @@ def _finding(
         },
         explains=("ipvs-split-brain",) if chain and not masters else (),
     )
+
+
+def _split(case: Case, ring: Ring) -> tuple[Finding, ...]:
+    """Where directors of the ring were found to be master at once."""
+    hosts = {h.service.where.host for h in ring}
+    return tuple(f for f in case.of("ipvs-split-brain") if f.host in hosts)
 
 
 def _rung(seen: Sequence[Sign], *, followed: bool) -> Ladder:

@@ -77,6 +77,7 @@ POLICY: MappingProxyType[str, Policy] = MappingProxyType(
             "other-fault",
             "dropped by an anti-spoofing filter (nwfilter, security group, port security)",
         ),
+        "ipvs-split-brain": Policy("other-fault", "two directors are master at once"),
         "blind-path": Policy(
             "other-fault",
             "the path goes through something that hopback cannot evaluate",

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from hopback.checks.case import Case
 from hopback.checks.handovers import Handover
 from hopback.checks.ring_evidence import Sign
+from hopback.findings import Finding
 from hopback.snapshot.rows import IpvsMethod
 
 METHODS: dict[IpvsMethod, str] = {"route": "DR", "tunnel": "TUN", "masq": "NAT"}
@@ -66,20 +66,19 @@ def while_masters(hosts: Sequence[str]) -> str:
 
 
 def chain_of(
-    case: Case, ring: Sequence[Handover], seen: Sequence[Sign], masters: Sequence[str]
+    ring: Sequence[Handover],
+    seen: Sequence[Sign],
+    split: Sequence[Finding],
+    masters: Sequence[str],
 ) -> list[str]:
     """How the loop and the roles led to each other, where more than the ring was seen."""
     busy = [sign.text for sign in seen if sign.kind == "softirq"]
-    split = [f.summary for f in case.of("ipvs-split-brain") if f.host in _labels(ring)]
-    if not busy and not split:
+    both = [f"{joined(f.details['masters'])} are both master of {f.subject}" for f in split]
+    if not busy and not both:
         return []
     loop = f"{joined(hosts_of(ring))} forward one packet to each other"
     starved = [f"that takes the processor: {text}" for text in busy]
     if masters:
-        lasting = ["so adverts are late, and neither steps down"] if busy else []
-        return [*split, loop, *starved, *lasting]
-    return [loop, *starved, *(f"adverts of VRRP are lost: {text}" for text in split)]
-
-
-def _labels(ring: Sequence[Handover]) -> list[str]:
-    return [h.service.where.host for h in ring]
+        late = ["so adverts are late, and neither steps down"] if busy else []
+        return [*both, loop, *starved, *late]
+    return [loop, *starved, *(f"adverts of VRRP are lost: {text}" for text in both)]

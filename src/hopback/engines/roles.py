@@ -95,9 +95,9 @@ def _inferred(network: Network, told: Set[str]) -> Iterator[Seat]:
         if address in told or len(services) < 2:
             continue
         having = {place: _devices(network, place, address) for place in services}
-        name = next((d for held in having.values() for d in held if _is_wire(d)), None)
+        name = next((d for held in having.values() for d in held if is_wire(d)), None)
         for (host, netns), held in having.items():
-            dev = next((d for d in held if _is_wire(d)), None) if held else name
+            dev = next((d for d in held if is_wire(d)), None) if held else name
             if dev is not None and DevId(host, netns, dev) in network.devices:
                 row = services[host, netns]
                 at = DevId(host, netns, dev)
@@ -109,7 +109,8 @@ def _devices(network: Network, place: tuple[str, str], address: str) -> list[str
     return [r.dev for r in rows if r.netns == place[1] and canonical(r.address) == address]
 
 
-def _is_wire(dev: str) -> bool:
+def is_wire(dev: str) -> bool:
+    """Whether clients may come by a device of that name: no loopback, dummy or tunnel."""
     return not dev.startswith(("lo", "dummy", "tunl", "kube-"))
 
 
