@@ -115,3 +115,30 @@ def test_what_nothing_tells_is_out_of_sight() -> None:
     known = model(HYPERVISOR + GUESTS)
     assert follow(known, known.network.stations[0], IPv4Address(FLOATING)) is None
     assert follow(model(HOST), model(HOST).network.stations[0], IPv6Address("fd00::1")) is None
+
+
+def balanced(conntrack: int = 0) -> str:
+    """kvm1 balances its floating address, by NAT, to the other guest."""
+    table = [f"-A -t {FLOATING}:80 -s rr", f"-a -t {FLOATING}:80 -r {OTHER}:8080 -m -w 1"]
+    return (
+        HOST
+        + settings(call=0)
+        + listing("sysctl net.ipv4.vs", [f"net.ipv4.vs.conntrack = {conntrack}"])
+        + listing("ipvsadm -Sn", table)
+        + saved(
+            "*nat",
+            ":POSTROUTING ACCEPT [0:0]",
+            f"-A POSTROUTING -d {OTHER}/32 -j SNAT --to-source 10.0.0.1",
+            "COMMIT",
+        )
+    )
+
+
+def test_a_server_behind_ipvs_answers_its_neighbour_itself() -> None:
+    found = flow(balanced(), port=80)
+    assert (found.end, str(found.answered_by)) == ("another-address", OTHER)
+
+
+def test_where_conntrack_goes_along_its_answer_comes_back_through_ipvs() -> None:
+    found = flow(balanced(conntrack=1), port=80)
+    assert (found.end, str(found.answered_by)) == ("answered", FLOATING)

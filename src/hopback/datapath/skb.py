@@ -44,13 +44,22 @@ class Connection(Struct, frozen=True):
     refs: tuple[Ref, ...] = ()
 
 
+class Balanced(NamedTuple):
+    """A connection of IPVS: the packets ``begun`` as these go to ``server`` (struct ip_vs_conn)."""
+
+    begun: Tuple
+    server: Ip
+    port: int
+
+
 class Skb(Struct, frozen=True):
     """What travels beside a frame within one namespace (struct sk_buff).
 
     ``reply`` tells the direction that the packet has in its ``connection``, ``related`` that it is
     an error about it. ``untracked``: a rule said notrack. ``physin``: the port by which a bridged
     packet came in, while br_netfilter has it (``nf_bridge_info``); ``dnatted``: there it was routed
-    anew, after DNAT. ``ipvs``: IPVS has sent it on, and looks at it no more (``ipvs_property``).
+    anew, after DNAT. ``ipvs``: IPVS has sent it on, and looks at it no more (``ipvs_property``),
+    by the connection ``balanced`` if it has one.
     ``packet_type`` is None where the frame's destination still tells it.
     """
 
@@ -62,6 +71,7 @@ class Skb(Struct, frozen=True):
     physin: str = ""
     dnatted: bool = False
     ipvs: bool = False
+    balanced: Balanced | None = None
     packet_type: PacketType | None = None
 
 

@@ -16,7 +16,7 @@ from hopback.datapath.ip.output import send
 from hopback.datapath.ip.packet import packet_of
 from hopback.datapath.model import Model
 from hopback.datapath.path import ip_layer, nic_of
-from hopback.datapath.skb import FRESH, Connection, Ip, Skb
+from hopback.datapath.skb import FRESH, Ip, Skb
 from hopback.engines.nexthop import next_mac
 from hopback.engines.trace import MAX_QUESTIONS, End, Fate, Hop, Trace, trace
 from hopback.frames.build import answer_to, echo_request, tcp_syn
@@ -202,17 +202,19 @@ def _own_source(model: Model, end: End) -> End | None:
 
 
 def _knowing(model: Model, request: Leg) -> Model:
-    """The model after the request: each namespace has the connection with which it left there."""
+    """The model after the request: each namespace has the connections with which it left there."""
     if request.arrived is None:
         return model
-    made: dict[tuple[str, str], Connection] = {}
+    made: dict[tuple[str, str], Skb] = {}
     path = request.trace.path(request.arrived.hop)
     last = [(request.arrived.dev, request.arrived.skb)] if request.arrived.dev else []
     for dev, skb in [(hop.place.dev, hop.skb) for hop in path] + last:
-        if skb.connection is not None:
-            made[dev[:2]] = skb.connection
-    known = {
-        space: filters.knowing(made[space]) if space in made else filters
-        for space, filters in model.netfilter.items()
-    }
-    return replace(model, netfilter=known)
+        if skb.connection is not None or skb.balanced is not None:
+            made[dev[:2]] = skb
+    filters, directors = dict(model.netfilter), dict(model.directors)
+    for space, skb in made.items():
+        if skb.connection is not None and space in filters:
+            filters[space] = filters[space].knowing(skb.connection)
+        if skb.balanced is not None and space in directors:
+            directors[space] = directors[space].knowing(skb.balanced)
+    return replace(model, netfilter=filters, directors=directors)

@@ -7,18 +7,19 @@ from hopback.datapath.ip.key import Key
 from hopback.datapath.ip.route import Way, lookup
 from hopback.datapath.ipvs.choose import FTP, FTP_DATA, schedule, service_of
 from hopback.datapath.ipvs.connection import continued, server_of
-from hopback.datapath.ipvs.packet import Arrival, Decision, Layer, Told, ends_of
+from hopback.datapath.ipvs.packet import Arrival, Decision, Layer, Out, Told, ends_of
 from hopback.datapath.ipvs.related import in_tunnel, is_error, quoted, related_request
-from hopback.datapath.ipvs.state import Chosen, Director, Known, Service
+from hopback.datapath.ipvs.state import PROTOCOLS, Chosen, Director, Known, Service
 from hopback.datapath.ipvs.transmit import citing, transmit
 from hopback.datapath.netfilter.conntrack import inverse
 from hopback.datapath.netfilter.packet import Passed
-from hopback.datapath.skb import Ip, Tuple
+from hopback.datapath.skb import Balanced, Ip, Tuple
 from hopback.frames.tcp import RST, SYN, Tcp
 from hopback.network.facts import Ref, merge_refs
 
 _OVER = frozenset({"TIME_WAIT", "CLOSE"})
 _CLOSING = "FIN_WAIT"
+_ONE_PACKET = "ops"
 
 
 def request(layer: Layer, seen: Arrival) -> Decision:
@@ -105,7 +106,17 @@ def _balanced(layer: Layer, seen: Arrival, at: Tuple) -> Decision:
     chosen = continued(layer, at, known, seen.skb.mark)
     if chosen is None:
         return citing(_begun(layer, seen, at), known.refs)
-    return transmit(layer, seen, chosen) if isinstance(chosen, Chosen) else chosen
+    return (
+        _noted(transmit(layer, seen, chosen), at, chosen) if isinstance(chosen, Chosen) else chosen
+    )
+
+
+def _noted(decision: Decision, at: Tuple, chosen: Chosen) -> Decision:
+    """The packet with the connection by which its answer will be known."""
+    if not isinstance(decision, Passed | Out):
+        return decision
+    balanced = Balanced(at, chosen.address, chosen.port)
+    return replace(decision, skb=replace(decision.skb, balanced=balanced))
 
 
 def _begins_anew(layer: Layer, seen: Arrival, at: Tuple, known: Known) -> bool:
@@ -141,7 +152,11 @@ def _begun(layer: Layer, seen: Arrival, at: Tuple) -> Decision:
     chosen = schedule(layer.director, layer.world, service, at)
     if chosen is None:
         return _left(layer, seen, service, at)
-    return transmit(layer, seen, chosen) if isinstance(chosen, Chosen) else chosen
+    if not isinstance(chosen, Chosen):
+        return chosen
+    decision = transmit(layer, seen, chosen)
+    is_one = _ONE_PACKET in service.flags and at.protocol == PROTOCOLS["udp"]
+    return decision if is_one else _noted(decision, at, chosen)
 
 
 def _may_begin(director: Director, seen: Arrival) -> bool:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from hopback.datapath.effects import Ask, Question, World
 from hopback.datapath.kernel import CURRENT, Behaviour
-from hopback.datapath.skb import Ip, Tuple
+from hopback.datapath.skb import Balanced, Ip, Tuple
 from hopback.network.facts import DevId, Fact, Ref, merge_refs
 from hopback.snapshot.rows import IpvsMethod, IpvsProtocol
 
@@ -125,9 +125,10 @@ class Director(Struct, frozen=True):
         question = Question(self.id, text, answers, default)
         return world[question] if question in world else Ask(question)
 
-    def knowing(self, at: Tuple, known: Known) -> "Director":
+    def knowing(self, made: Balanced) -> "Director":
         """The same after it has made a connection."""
-        connections = MappingProxyType({**self.connections, at: known})
+        known = Known(made.server, made.port)
+        connections = MappingProxyType({**self.connections, made.begun: known})
         return replace(self, connections=connections, answers=answers_to(connections))
 
 
