@@ -25,7 +25,7 @@ from hopback.datapath.skb import Tuple
 from hopback.network.facts import DevId, Fact, Ref
 from hopback.network.model import Network
 from hopback.snapshot.model import Snapshot
-from hopback.snapshot.rows import IpvsConnection, IpvsServer, IpvsService
+from hopback.snapshot.rows import IpvsConnection, IpvsCount, IpvsServer, IpvsService
 from hopback.snapshot.table import Missing, Rows
 
 _SETTING = "net.ipv4.vs."
@@ -34,11 +34,16 @@ _R = TypeVar("_R", IpvsService, IpvsServer)
 
 
 def directors_of(network: Network) -> Mapping[tuple[str, str], Director]:
-    """The namespaces that have IPVS services or connections, by host and namespace."""
+    """The namespaces that some row shows to have IPVS, by host and namespace."""
     found: dict[tuple[str, str], Director] = {}
     for host, snapshot in network.snapshots.items():
         kernel = behaviour_of(network.release(host))
-        rows = (*snapshot.ipvs_services.rows, *snapshot.ipvs_connections.rows)
+        rows = (
+            *snapshot.ipvs_services.rows,
+            *snapshot.ipvs_connections.rows,
+            *snapshot.ipvs_counts.rows,
+            *snapshot.ipvs_daemons.rows,
+        )
         for netns in dict.fromkeys(row.netns for row in rows):
             found[host, netns] = replace(_director(snapshot, netns), kernel=kernel)
     return MappingProxyType(found)
@@ -71,17 +76,35 @@ def _settings(snapshot: Snapshot, netns: str) -> dict[str, Fact[int]]:
 
 
 def _services(snapshot: Snapshot, netns: str) -> Iterator[Service]:
+    """Those that were listed; of those that were only counted nobody knows who serves."""
     servers: dict[_Key, list[IpvsServer]] = {}
     table = snapshot.ipvs_servers
     for server in _said(table, netns, lambda row: (*_service_key(row), *_server_key(row))):
         servers.setdefault(_service_key(server), []).append(server)
-    for row in _said(snapshot.ipvs_services, netns, _service_key):
-        own = servers.get(_service_key(row), ())
+    rows = {_service_key(r): r for r in _said(snapshot.ipvs_services, netns, _service_key)}
+    for key, row in rows.items():
         with suppress(ValueError):
-            yield _service(snapshot.host, row, own, complete=table.complete(netns))
+            whole = table.complete(netns)
+            yield _service(snapshot.host, row, servers.get(key, ()), complete=whole)
+    for counted in snapshot.ipvs_counts.rows:
+        if counted.netns == netns and not counted.server and _service_key(counted) not in rows:
+            with suppress(ValueError):
+                yield _service(snapshot.host, _only_counted(counted), (), complete=False)
 
 
-def _service_key(row: IpvsService | IpvsServer) -> _Key:
+def _only_counted(row: IpvsCount) -> IpvsService:
+    return IpvsService(
+        cite=row.cite,
+        netns=row.netns,
+        protocol=row.protocol,
+        family=row.family,
+        address=row.address,
+        port=row.port,
+        mark=row.mark,
+    )
+
+
+def _service_key(row: IpvsService | IpvsServer | IpvsCount) -> _Key:
     address = ip_address(row.address) if _is_address(row.address) else row.address
     return row.protocol, row.family, address, row.port, row.mark
 
@@ -124,7 +147,7 @@ def _service(
         port=row.port,
         mark=row.mark,
         scheduler=row.scheduler,
-        client=_mask(row) if row.persistent else None,
+        client=_mask(row) if row.persistent or "persistent" in row.flags else None,
         flags=frozenset(row.flags),
         servers=tuple(_server(host, server) for server in servers if _is_address(server.server)),
         complete=complete,

@@ -130,6 +130,8 @@ def _pick(
     """One of the servers that the scheduler may choose."""
     able = eligible(service)
     names = [str(server) for server in able]
+    if not service.complete and not able:
+        return Blind("the servers of an IPVS service, which no listing shows", service.refs)
     if not service.complete:
         names.append("another, which the listing lacks")
     elif service.scheduler in _HASHES and len(able) < len(service.servers):
