@@ -1,5 +1,6 @@
 """Directors for the tests: a host's addresses and routes as listings, its IPVS table as rows."""
 
+from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Literal
 
@@ -123,7 +124,7 @@ def setting(name: str, value: int, line: int = 900) -> Sysctl:
     return Sysctl(cite=Cite(_HERE, line), key=f"net.ipv4.vs.{name}", value=str(value))
 
 
-def given(text: str, rows: dict[str, tuple[Row, ...]], *, complete: bool = True) -> Model:
+def given(text: str, rows: Mapping[str, tuple[Row, ...]], *, complete: bool = True) -> Model:
     """The hosts of the text with these rows of IPVS, by host."""
     hosts = [_with(snapshot, rows.get(snapshot.host, ()), complete) for snapshot in pasted(text)]
     return model_of(build(tuple(hosts)))

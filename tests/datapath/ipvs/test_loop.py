@@ -13,7 +13,8 @@ from hopback.datapath.path import step
 from hopback.datapath.skb import FRESH
 from hopback.engines.trace import trace
 from hopback.frames.ethernet import Frame
-from hopback.snapshot.rows import IpvsService, Row
+from hopback.snapshot.rows import IpvsDaemon, IpvsService, Row
+from hopback.snapshot.table import Cite
 from tests.build import dev, listing
 from tests.datapath.ipvs.given import (
     OWN,
@@ -22,9 +23,11 @@ from tests.datapath.ipvs.given import (
     datagram,
     given,
     host,
+    marked,
     segment,
     server,
     service,
+    setting,
 )
 
 _LIMIT = 500
@@ -88,3 +91,54 @@ def test_by_nat_it_ends_at_the_other_directors_own_address() -> None:
     times, end = followed(pair(service(), method="masq"), datagram())
     assert times == 2
     assert not isinstance(end, Drop | Leave)
+
+
+def test_by_nat_it_goes_on_where_both_balance_their_own_addresses() -> None:
+    text = host("a") + host("b")
+    tables = {}
+    for own, other in (("a", "b"), ("b", "a")):
+        both = (service(), service(address=OWN[own]))
+        tables[own] = (*both, *(server(OWN[other], "masq", of=of) for of in both))
+    times, end = followed(given(text, tables), datagram())
+    assert (times, isinstance(end, Drop)) == (64, True)
+
+
+RULESET = """
+table ip marking {
+    chain all {
+        type filter hook prerouting priority mangle; policy accept;
+        udp dport 5000 meta mark set 0x00000007
+    }
+}
+"""
+
+
+def test_by_nat_it_goes_on_where_both_balance_by_a_mark() -> None:
+    both = marked(7)
+    more = listing("nft list ruleset", RULESET.strip().splitlines(), "a")
+    times, end = followed(pair(both, more=more, method="masq", server_port=0), datagram())
+    assert (times, isinstance(end, Drop)) == (64, True)
+
+
+BACKUP = IpvsDaemon(cite=Cite(1000, 60), state="backup", dev="eth0")
+
+
+@pytest.mark.parametrize(
+    ("rows", "times"),
+    [
+        ((), 64),
+        ((setting("backup_only", 1),), 64),
+        ((setting("backup_only", 0), BACKUP), 64),
+        ((setting("backup_only", 1), BACKUP), 2),
+    ],
+)
+def test_only_a_backup_that_is_one_stops_it(rows: tuple[Row, ...], times: int) -> None:
+    one, other = service(), server(OWN["b"])
+    back = server(OWN["a"])
+    model = given(host("a") + host("b"), {"a": (one, other), "b": (one, back, *rows)})
+    assert followed(model, datagram())[0] == times
+
+
+@pytest.mark.parametrize("ttl", [1, 2, 64, 255])
+def test_it_is_as_often_on_the_wire_as_its_ttl_says(ttl: int) -> None:
+    assert followed(pair(service()), datagram(ttl=ttl))[0] == ttl
