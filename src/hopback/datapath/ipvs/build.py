@@ -55,7 +55,7 @@ def _director(snapshot: Snapshot, netns: str) -> Director:
     connections, templates = _connections(snapshot, netns)
     return Director(
         id=DevId(snapshot.host, netns, ""),
-        services=tuple(_services(snapshot, netns)),
+        by_virtual=MappingProxyType({s.virtual: s for s in _services(snapshot, netns)}),
         complete=snapshot.ipvs_services.complete(netns),
         connections=MappingProxyType(connections),
         templates=MappingProxyType(templates),

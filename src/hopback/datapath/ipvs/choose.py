@@ -15,6 +15,7 @@ from hopback.datapath.ipvs.state import (
     Server,
     Service,
     Template,
+    Virtual,
 )
 from hopback.datapath.skb import Tuple
 
@@ -44,9 +45,7 @@ def service_of(
 
 def _by_mark(director: Director, at: Tuple, mark: int) -> Service | None:
     """__ip_vs_svc_fwm_find: 0 is no mark."""
-    family = at.target.version
-    marked = (s for s in director.services if s.address is None and s.family == family)
-    return next((s for s in marked if mark and s.mark == mark), None)
+    return director.by_virtual.get(Virtual(0, at.target.version, mark)) if mark else None
 
 
 def _by_address(director: Director, at: Tuple) -> Service | None:
@@ -54,11 +53,9 @@ def _by_address(director: Director, at: Tuple) -> Service | None:
     if at.protocol == _TCP and (at.target_port == FTP or at.target_port >= _FIRST_UNPRIVILEGED):
         ports.append(FTP)  # data of passive FTP
     for port in (*ports, 0):
-        for service in director.services:
-            if (service.address, service.port) != (at.target, port):
-                continue
-            if PROTOCOLS.get(service.protocol) == at.protocol:
-                return service
+        virtual = Virtual(at.protocol, at.target.version, at.target, port)
+        if (found := director.by_virtual.get(virtual)) is not None:
+            return found
     return None
 
 

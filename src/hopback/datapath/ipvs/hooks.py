@@ -5,12 +5,16 @@ from collections.abc import Callable
 from msgspec import Struct
 from msgspec.structs import replace
 
+from hopback.datapath.effects import Blind
+from hopback.datapath.ip.packet import packet_of
 from hopback.datapath.ipvs.answer import answer
 from hopback.datapath.ipvs.incoming import request
-from hopback.datapath.ipvs.packet import Arrival, Decision, Hook, Layer, arrival
+from hopback.datapath.ipvs.packet import Arrival, Decision, Hook, Layer, arrival, has_parts
 from hopback.datapath.netfilter.packet import Passed
 from hopback.datapath.skb import Skb
 from hopback.frames.ethernet import Frame
+from hopback.frames.ipv4 import Ipv4
+from hopback.frames.ipv6 import Ipv6
 from hopback.network.facts import merge_refs
 
 AT_INPUT = 98
@@ -34,6 +38,11 @@ class Ipvs(Struct, frozen=True):
     def at(self, hook: Hook, frame: Frame, skb: Skb, *, local: bool) -> Decision:
         """What becomes of a packet at the hook; ``local``: it was routed to the host itself."""
         passed = Passed(frame, skb)
+        packet = packet_of(frame)
+        if packet is not None and has_parts(packet):
+            if not self._concerns(packet):
+                return passed
+            return Blind("fragments are put together before IPVS looks at them", ())
         for look in _ORDER[hook]:
             seen = arrival(passed.frame, passed.skb, hook, local=local)
             if seen is None:
@@ -47,3 +56,13 @@ class Ipvs(Struct, frozen=True):
                 done=(*passed.done, *decision.done),
             )
         return passed
+
+    def _concerns(self, packet: Ipv4 | Ipv6) -> bool:
+        """Whether it is to or from somebody that IPVS knows, or may be of a mark."""
+        known = {packet.src, packet.dst}
+        return any(
+            service.address is None
+            or service.address in known
+            or any(server.address in known for server in service.servers)
+            for service in self.layer.director.services
+        )

@@ -20,6 +20,7 @@ from hopback.network.facts import Ref, merge_refs
 _OVER = frozenset({"TIME_WAIT", "CLOSE"})
 _CLOSING = "FIN_WAIT"
 _ONE_PACKET = "ops"
+_SCTP_HEADER, _INIT, _ABORT = 12, 1, 6
 
 
 def request(layer: Layer, seen: Arrival) -> Decision:
@@ -33,8 +34,12 @@ def request(layer: Layer, seen: Arrival) -> Decision:
         return _error(layer, seen)
     if seen.hook == "forward":
         return Passed(seen.frame, seen.skb)
+    if seen.packet.protocol not in PROTOCOLS.values():
+        return _unbalanced(layer.director, seen)
     at = ends_of(seen.packet)
-    return _unbalanced(layer.director, seen) if at is None else _balanced(layer, seen, at)
+    if at is None:
+        return Drop(Why("ipvs-no-ports"))
+    return _balanced(layer, seen, at)
 
 
 def _backup_only(layer: Layer) -> tuple[Ref, ...] | Ask | None:
@@ -125,7 +130,7 @@ def _begins_anew(layer: Layer, seen: Arrival, at: Tuple, known: Known) -> bool:
     """
     segment, director = seen.packet.payload, layer.director
     service = service_of(director, layer.world, at, seen.skb.mark)
-    is_first = isinstance(segment, Tcp) and bool(segment.flags & SYN)
+    is_first = (isinstance(segment, Tcp) and bool(segment.flags & SYN)) or _chunk(seen) == _INIT
     if not is_first or not isinstance(service, Service):
         return False
     server = server_of(service, known)
@@ -160,11 +165,23 @@ def _begun(layer: Layer, seen: Arrival, at: Tuple) -> Decision:
 
 
 def _may_begin(director: Director, seen: Arrival) -> bool:
+    """Whether it is the first packet of a connection, or any will do (sloppy_tcp, sloppy_sctp)."""
     segment = seen.packet.payload
-    if not isinstance(segment, Tcp):
+    if isinstance(segment, Tcp):
+        sloppy = director.setting("sloppy_tcp").value
+        return not segment.flags & RST and bool(segment.flags & SYN or sloppy)
+    chunk = _chunk(seen)
+    if chunk is None:
         return True
-    sloppy = director.setting("sloppy_tcp").value
-    return not segment.flags & RST and bool(segment.flags & SYN or sloppy)
+    return chunk == _INIT or (chunk != _ABORT and bool(director.setting("sloppy_sctp").value))
+
+
+def _chunk(seen: Arrival) -> int | None:
+    """The type of the first chunk of SCTP."""
+    if seen.packet.protocol != PROTOCOLS["sctp"]:
+        return None
+    raw: bytes = getattr(seen.packet.payload, "raw", b"")
+    return raw[_SCTP_HEADER] if len(raw) > _SCTP_HEADER else None
 
 
 def _left(layer: Layer, seen: Arrival, service: Service, at: Tuple) -> Decision:

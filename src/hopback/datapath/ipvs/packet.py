@@ -74,6 +74,11 @@ def arrival(frame: Frame, skb: Skb, hook: Hook, *, local: bool = True) -> Arriva
     return Arrival(frame, skb, hook, packet, local)
 
 
+def has_parts(packet: Ipv4 | Ipv6) -> bool:
+    """Whether it is a fragment."""
+    return packet.is_fragment if isinstance(packet, Ipv4) else packet.fragment is not None
+
+
 def ends_of(packet: Ipv4 | Ipv6) -> Tuple | None:
     """The addresses and ports of a packet; None if it is of no protocol that IPVS balances."""
     message = packet.payload

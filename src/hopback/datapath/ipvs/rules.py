@@ -62,6 +62,10 @@ IPVS_RULES = {
         f"{_CORE}:ip_vs_in_hook",
         "the connection's real server was taken out of the table: dropped in silence",
     ),
+    "ipvs-no-ports": _rule(
+        "net/netfilter/ipvs/ip_vs_proto_tcp.c:tcp_conn_schedule",
+        "the packet ends before its transport header does: dropped, whatever it is for",
+    ),
     "ipvs-no-connection": _rule(
         f"{_CORE}:ip_vs_out_hook",
         "nat_icmp_send: a real server that answers nobody is told that the port is unreachable",

@@ -3,7 +3,7 @@
 net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_conn.c; Linux 6.12.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from ipaddress import IPv4Network, IPv6Network
 from types import MappingProxyType
 from typing import Literal, NamedTuple
@@ -21,6 +21,15 @@ Refs = tuple[Ref, ...]
 
 PROTOCOLS: Mapping[str, int] = MappingProxyType({"tcp": 6, "udp": 17, "sctp": 132})
 """Those that IPVS balances; for others it passes everything (AH and ESP are not modelled)."""
+
+
+class Virtual(NamedTuple):
+    """What a service is for: an address and a port (0: all), or with ``protocol`` 0 a mark."""
+
+    protocol: int
+    family: int
+    of: Ip | int
+    port: int = 0
 
 
 class Server(Struct, frozen=True):
@@ -68,6 +77,13 @@ class Service(Struct, frozen=True):
             return f"fwmark {self.mark}"
         return f"{self.protocol} {spelled(self.address, self.port)}"
 
+    @property
+    def virtual(self) -> Virtual:
+        """What tells it from other services."""
+        if self.address is None:
+            return Virtual(0, self.family, self.mark)
+        return Virtual(PROTOCOLS.get(self.protocol, 0), self.family, self.address, self.port)
+
     def of(self, client: Ip) -> IPv4Network | IPv6Network:
         """The clients that persistence takes for one with ``client``."""
         length = client.max_prefixlen if self.client is None else self.client
@@ -105,7 +121,7 @@ class Director(Struct, frozen=True):
     """
 
     id: DevId
-    services: tuple[Service, ...] = ()
+    by_virtual: Mapping[Virtual, Service] = MappingProxyType({})
     complete: bool = True
     connections: Mapping[Tuple, Known] = MappingProxyType({})
     templates: Mapping[Template, Known] = MappingProxyType({})
@@ -115,6 +131,11 @@ class Director(Struct, frozen=True):
     backup: Refs | None = None
     daemons: bool = False
     kernel: Behaviour = CURRENT
+
+    @property
+    def services(self) -> Collection[Service]:
+        """All of them, in the order of their listing."""
+        return self.by_virtual.values()
 
     def setting(self, name: str, default: int = 0) -> Fact[int]:
         """A setting of the namespace; the kernel's default where no listing shows it."""
