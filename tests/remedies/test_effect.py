@@ -8,7 +8,7 @@ from hopback.snapshot.model import Snapshot
 from hopback.snapshot.patch import Add, patch
 from hopback.snapshot.rows import FilterChain
 from hopback.snapshot.table import Cite
-from tests.build import BRIDGE, GUEST0, TUN, TWIN0, fdb, link, links, pasted
+from tests.build import BRIDGE, GUEST0, TUN, TWIN0, fdb, link, links, listing, pasted
 
 PIN = f"bridge fdb replace {GUEST0} dev vnet0 master static sticky"
 HAIRPIN = "bridge link set dev vnet0 hairpin off"
@@ -89,3 +89,22 @@ def test_a_table(table: str, ruleset: str, holds: bool | None) -> None:
     assert in_place(("nft -f /run/x.nft",), (given,), snapshot) is holds
     inside = in_place(("ip netns exec red nft -f /run/x.nft",), (given,), snapshot)
     assert inside is (None if holds is None else False)
+
+
+ROUTES = ("blackhole 198.51.100.0/24", "198.51.101.0/24 via 203.0.113.7 dev eth1")
+
+
+@pytest.mark.parametrize(
+    ("command", "holds"),
+    [
+        ("ip route add blackhole 198.51.100.0/24", True),
+        ("ip route add blackhole 198.51.101.0/24", False),
+        ("ip route add blackhole 198.51.100.0/24 table 7", False),
+        ("ip route del 198.51.101.0/24 via 203.0.113.7 dev eth1", False),
+        ("ip route del 198.51.101.0/24 via 203.0.113.9 dev eth1", True),
+        ("ip -n red route add blackhole 198.51.100.0/24", False),
+    ],
+)
+def test_a_route(command: str, holds: bool) -> None:
+    (snapshot,) = pasted(listing("ip route show table all", ROUTES))
+    assert in_place((command,), (), snapshot) is holds

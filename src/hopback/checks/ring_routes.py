@@ -1,6 +1,7 @@
 """Rings that the routing tables make: by which routes of which hosts a packet goes round."""
 
 from collections.abc import Iterator, Sequence
+from ipaddress import ip_network
 from typing import NamedTuple
 
 from hopback.checks.case import Case
@@ -25,6 +26,10 @@ class Turn(NamedTuple):
         return (
             f"{named(self.dev.host)}/{self.dev.netns}" if self.dev.netns else named(self.dev.host)
         )
+
+    def is_for(self, prefixes: Sequence[Prefix]) -> bool:
+        """Whether the route is for just one of the prefixes."""
+        return prefix_of(self.route) in prefixes
 
 
 class Ring(NamedTuple):
@@ -80,15 +85,15 @@ def _turns(case: Case, ring: Sequence[Hop]) -> Iterator[Turn]:
 
 
 def _from_the_longest(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
-    first = max(range(len(turns)), key=lambda at: _length(turns[at].route))
+    first = max(range(len(turns)), key=lambda at: prefix_of(turns[at].route).prefixlen)
     return (*turns[first:], *turns[:first])
 
 
-def _length(route: Route) -> int:
-    _, _, length = route.destination.partition("/")
+def prefix_of(route: Route) -> Prefix:
+    """The destination of a route that was looked up."""
     if route.destination == "default":
-        return 0
-    return int(length) if length else (32, 128)[route.family == 6]
+        return ip_network("0.0.0.0/0" if route.family == 4 else "::/0")
+    return ip_network(route.destination, strict=False)
 
 
 def _refs(case: Case, circle: Circle) -> Iterator[tuple[Ref, ...]]:

@@ -1,6 +1,6 @@
 """Follows a packet for each prefix that may go round, and keeps those that do."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from hopback.datapath.model import Model
 from hopback.datapath.path import entrance
 from hopback.datapath.skb import Ip
 from hopback.engines.rounds import Rounds, rounds
-from hopback.engines.routes import Candidate, candidates
+from hopback.engines.routes import Candidate, Space, candidates
 from hopback.engines.trace import End, Hop, Trace, trace
 from hopback.frames.build import echo_request
 from hopback.network.facts import DevId, Ref
@@ -56,8 +56,8 @@ def circles(model: Model) -> Circles:
     return Circles(found, tried.classes, cut)
 
 
-class _Origin(NamedTuple):
-    """Where a packet comes in, and from which source."""
+class Origin(NamedTuple):
+    """Where a packet comes in, and its source; ``refs`` are the rows that this was chosen by."""
 
     dev: DevId
     source: Ip
@@ -70,7 +70,7 @@ def _proved(model: Model, candidate: Candidate) -> Circle | None:
     A router may refuse a source that the packet does not come from (rp_filter).
     """
     best: Circle | None = None
-    for origin in _origins(model, candidate):
+    for origin in origins(model, candidate.ring, candidate.target):
         circle = _followed(model, candidate, origin)
         if circle is not None and (best is None or circle.usual > best.usual or circle.always):
             best = circle
@@ -79,13 +79,8 @@ def _proved(model: Model, candidate: Candidate) -> Circle | None:
     return best
 
 
-def _followed(model: Model, candidate: Candidate, origin: _Origin) -> Circle | None:
-    mac = model.network.devices[origin.dev].mac
-    if mac is None:
-        return None
-    frame = echo_request(STRANGER, mac.value, origin.source, candidate.target)
-    place, frame = entrance(model, origin.dev, frame)
-    worlds = trace(model, place, frame)
+def _followed(model: Model, candidate: Candidate, origin: Origin) -> Circle | None:
+    worlds = let_in(model, origin, candidate.target)
     turning = [(w, end) for w in worlds if (end := _cycle(w)) is not None]
     if not turning:
         return None
@@ -100,6 +95,16 @@ def _followed(model: Model, candidate: Candidate, origin: _Origin) -> Circle | N
     )
 
 
+def let_in(model: Model, origin: Origin, target: Ip) -> tuple[Trace, ...]:
+    """The ways of a ping to ``target``, in every world; none where the device has no MAC."""
+    mac = model.network.devices[origin.dev].mac
+    if mac is None:
+        return ()
+    frame = echo_request(STRANGER, mac.value, origin.source, target)
+    place, frame = entrance(model, origin.dev, frame)
+    return trace(model, place, frame)
+
+
 def _cycle(journey: Trace) -> End | None:
     """The end of a ring in which routers alone send the packet on."""
     for end in journey.ends:
@@ -110,26 +115,26 @@ def _cycle(journey: Trace) -> End | None:
     return None
 
 
-def _origins(model: Model, candidate: Candidate) -> Iterator[_Origin]:
+def origins(model: Model, ring: Iterable[Space], target: Ip) -> Iterator[Origin]:
     """The devices of the members, those between them first: from anywhere, then from a neighbour.
 
     What comes in where it comes round needs nothing that the ring does not need itself.
     """
-    members = [model.hosts[space] for space in candidate.ring]
-    taken = {candidate.target, *(address for host in members for address in host.addresses)}
+    members = [model.hosts[space] for space in ring]
+    taken = {target, *(address for host in members for address in host.addresses)}
     devices = [(host.id._replace(name=own.dev), own) for host in members for own in _own(host)]
     given = [
         (dev, own)
         for dev, own in devices
-        if own.at.version == candidate.target.version and dev in model.network.devices
+        if own.at.version == target.version and dev in model.network.devices
     ]
     given.sort(key=lambda each: sum(address in each[1].at.network for address in taken) < 2)
     for dev in dict.fromkeys(dev for dev, _ in given):
-        yield _Origin(dev, _ANYWHERE[candidate.target.version])
+        yield Origin(dev, _ANYWHERE[target.version])
     for dev, own in given:
         source = _stranger(own, taken)
         if source is not None:
-            yield _Origin(dev, source, own.refs)
+            yield Origin(dev, source, own.refs)
 
 
 def _own(host: Host) -> Iterator[Own]:

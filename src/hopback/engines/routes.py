@@ -71,6 +71,13 @@ def candidates(network: Network, hosts: Mapping[Space, Host]) -> Candidates:
     return Candidates(tuple(found.values()), classes, cut)
 
 
+def parts(hosts: Mapping[Space, Host], prefix: Prefix) -> Iterator[tuple[Prefix, Ip]]:
+    """The prefix and all longer ones in it, each with an address of it alone if there is one."""
+    family: Family = 4 if prefix.version == 4 else 6
+    for network, number in _Classes(hosts, family).within(prefix):
+        yield network, _address(number, family)
+
+
 class _Owners:
     """The namespaces that a next hop is in: by its address, its MAC, or a tunnel's remote end."""
 
@@ -196,6 +203,15 @@ class _Classes:
             member = _gap(begin, -end, self._inside(begin, -end))
             if member is not None and not _is_unrouted(_address(member, self._family)):
                 yield member
+
+    def within(self, prefix: Prefix) -> Iterator[tuple[Prefix, int]]:
+        """All prefixes in this one, each with an address of it alone if it has one."""
+        first, last = int(prefix.network_address), int(prefix.broadcast_address)
+        for begin, end in ((first, -last), *self._inside(first, last)):
+            member = _gap(begin, -end, self._inside(begin, -end))
+            if member is not None:
+                length = self._bits - (-end - begin).bit_length()
+                yield ip_network((begin, length)), member
 
     def _inside(self, first: int, last: int) -> list[tuple[int, int]]:
         begin = bisect_left(self._spans, (first, -last)) + 1

@@ -25,6 +25,10 @@ def with_remedies(snapshots: Sequence[Snapshot], report: Report) -> Report:
         from hopback.remedies.reflected import reflected
 
         fixes.update(reflected(snapshots, report))
+    if "routing-loop" in found:
+        from hopback.remedies.routed import routed
+
+        fixes.update(routed(snapshots, report))
     if not fixes:
         return report
     numbered = enumerate(report.findings)

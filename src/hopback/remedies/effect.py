@@ -7,6 +7,7 @@ changed: a table that is there is not compared rule for rule.
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 from hopback.findings import FixFile
 from hopback.frames.mac import parse_mac
@@ -36,6 +37,8 @@ def _holds(words: Sequence[str], contents: Mapping[str, str], now: Snapshot) -> 
             return _has_entry(now, netns, mac, port, more)
         case ["bridge", "link", "set", "dev", port, flag, "on" | "off" as value]:
             return _has_flag(now, netns, port, flag, value)
+        case ["ip", "route", "add" | "del" as verb, *route]:
+            return _has_route(now, netns, route) is (verb == "add")
         case ["nft", "-f", path]:
             return _has_tables(now, netns, contents.get(path, ""))
     return None
@@ -67,6 +70,19 @@ def _has_flag(now: Snapshot, netns: str, port: str, flag: str, value: str) -> bo
     return any(
         (row.netns, row.name) == (netns, port) and getattr(row, flag, None) is _ON_OFF[value]
         for row in now.ports.rows
+    )
+
+
+def _has_route(now: Snapshot, netns: str, words: Sequence[str]) -> bool:
+    """``words`` are those of ``ip route``: a kind perhaps, a prefix, a next hop, a table."""
+    kind = "blackhole" if words[0] == "blackhole" else "unicast"
+    prefix = words[kind == "blackhole"]
+    said = dict(pairwise(words))
+    via, table = said.get("via"), said.get("table", "main")
+    return any(
+        (row.netns, row.kind, row.destination, row.table) == (netns, kind, prefix, table)
+        and (via is None or via in {hop.via for hop in row.hops})
+        for row in now.routes.rows
     )
 
 

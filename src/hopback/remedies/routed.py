@@ -1,0 +1,131 @@
+"""Remedies for packets that routers pass round, each tried in the model.
+
+The snapshot is changed as the remedy changes the host. Nothing of the prefix may go round any more,
+and what got through before, to any longer prefix in it, has to get through again.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from hopback.checks.case import Case
+from hopback.checks.ring_routes import Ring, rings
+from hopback.datapath.ip.fib import Prefix
+from hopback.datapath.model import Model
+from hopback.datapath.rules import RULES
+from hopback.datapath.skb import Ip
+from hopback.engines.circles import Origin, let_in, origins
+from hopback.engines.routes import parts
+from hopback.engines.trace import Trace
+from hopback.findings import Fix, Report
+from hopback.network.build import build
+from hopback.remedies import blackhole_route, stale_route
+from hopback.snapshot.model import Snapshot
+from hopback.snapshot.patch import Edit, patch
+from hopback.snapshot.table import Source
+
+_PARTS_MAX = 128  # of a prefix, how many longer ones are tried
+_SHOWN = 8
+
+_Plan = Callable[[Ring], Fix | None]
+_Edits = Callable[[Snapshot, Ring], tuple[Edit, ...]]
+_REMEDIES: tuple[tuple[_Plan, _Edits], ...] = (
+    (blackhole_route.plan, blackhole_route.edits),
+    (stale_route.plan, stale_route.edits),
+)
+
+
+def routed(snapshots: Sequence[Snapshot], report: Report) -> Mapping[int, tuple[Fix, ...]]:
+    """The fixes by the number of the finding that they stand with."""
+    wanted = {
+        (f.host, f.subject): n
+        for n, f in enumerate(report.findings)
+        if f.check == "routing-loop" and f.details["kind"] == "tables"
+    }
+    if not wanted:
+        return {}
+    case = Case(build(snapshots))
+    found: dict[int, tuple[Fix, ...]] = {}
+    for ring in rings(case):
+        number = wanted.get((ring.sent_back_by.dev.host, str(ring.prefixes[0])))
+        if number is not None:
+            found[number] = tuple(_fixes(snapshots, case.model, ring))
+    return found
+
+
+def _fixes(snapshots: Sequence[Snapshot], model: Model, ring: Ring) -> Iterator[Fix]:
+    for plan, edits in _REMEDIES:
+        fix = plan(ring)
+        if fix is not None:
+            changed = [_changed(s, ring, fix, edits) for s in snapshots]
+            yield _judged(model, Case(build(changed)), ring, fix)
+
+
+def _changed(snapshot: Snapshot, ring: Ring, fix: Fix, edits: _Edits) -> Snapshot:
+    """The snapshot as the remedy leaves its host; the new rows cite its commands."""
+    if snapshot.host != fix.host:
+        return snapshot
+    source = Source(fix.commands[-1], origin=fix.name)
+    snapshot = patch(snapshot, edits(snapshot, ring))
+    return replace(snapshot, sources=(*snapshot.sources, source))
+
+
+def _judged(before: Model, after: Case, ring: Ring, fix: Fix) -> Fix:
+    for circle in after.circles.found:
+        prefix = circle.candidate.prefix
+        if any(prefix.version == p.version and prefix.overlaps(p) for p in ring.prefixes):
+            reason = f"packets for {prefix} still go round"
+            return replace(fix, rejected_because=reason)
+    kept: list[str] = []
+    for number, flow in enumerate(_flows(before, ring)):
+        lost = _lost(after.model, flow)
+        if lost:
+            reason = f"what goes to {_title(flow.prefix)} is lost: {lost}"
+            return replace(fix, rejected_because=reason)
+        if lost is not None or number >= _PARTS_MAX:
+            return fix
+        kept.append(_title(flow.prefix))
+    if after.circles.cut:
+        return fix
+    words = list(dict.fromkeys(kept))
+    more = [f"{len(words) - _SHOWN} more prefixes"] if len(words) > _SHOWN else []
+    return replace(fix, proved=True, keeps=(*words[:_SHOWN], *more))
+
+
+def _title(prefix: Prefix) -> str:
+    one = prefix.num_addresses == 1
+    return str(prefix.network_address if one else prefix)
+
+
+class _Flow(NamedTuple):
+    """What gets through: to an address of ``prefix`` alone, from one of the ways in."""
+
+    prefix: Prefix
+    target: Ip
+    origin: Origin
+    ends: frozenset[tuple[str, object]]
+
+
+def _flows(model: Model, ring: Ring) -> Iterator[_Flow]:
+    spaces = dict.fromkeys(turn.dev[:2] for turn in ring.turns)
+    for whole in ring.prefixes:
+        for prefix, target in parts(model.hosts, whole):
+            for origin in origins(model, spaces, target):
+                ends = _through(let_in(model, origin, target)[:1])
+                if ends:
+                    yield _Flow(prefix, target, origin, ends)
+
+
+def _through(journeys: Sequence[Trace]) -> frozenset[tuple[str, object]]:
+    ends = (end for journey in journeys for end in journey.ends)
+    return frozenset((e.fate, e.dev) for e in ends if e.fate in ("delivered", "left"))
+
+
+def _lost(model: Model, flow: _Flow) -> str | None:
+    """The rule by which it no longer gets through; None if it does, "" if that cannot be told."""
+    journeys = let_in(model, flow.origin, flow.target)[:1]
+    if flow.ends <= _through(journeys):
+        return None
+    ends = [end for journey in journeys for end in journey.ends]
+    return next((RULES[end.why.rule].text for end in ends if end.fate == "lost"), "")

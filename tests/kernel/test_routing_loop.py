@@ -1,0 +1,76 @@
+"""A ring of routers on the running kernel: found in its tables, counted on its wires, mended."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from hopback.checks.diagnose import diagnose
+from hopback.findings import Finding, Fix
+from hopback.remedies.attach import with_remedies
+from hopback.sources.live import read
+from tests.build import of, only
+from tests.kernel.ring_rig import POOL, ROUTERS, USED, Ring
+
+pytestmark = pytest.mark.kernel("sysctl")
+
+NAME = "routing-loop"
+TTL = 64
+
+
+@pytest.fixture
+def ring() -> Iterator[Ring]:
+    with Ring() as made:
+        yield made
+
+
+def found(ring: Ring) -> Finding | None:
+    snapshots = [read(netns=ring.names)]
+    report = with_remedies(snapshots, diagnose(snapshots))
+    return only(report, NAME) if of(report, NAME) else None
+
+
+def fix_of(finding: Finding, name: str) -> Fix:
+    return next(fix for fix in finding.fixes if fix.name == name)
+
+
+def ping(ring: Ring, address: str) -> bool:
+    return ring.rig.run("client", "ping", "-c", "1", "-W", "2", address).returncode == 0
+
+
+def test_the_wires_carry_as_many_frames_as_the_tables_say(ring: Ring) -> None:
+    finding = found(ring)
+    assert finding is not None
+    told = finding.details
+    assert (finding.confidence, finding.subject) == ("certain", POOL)
+    assert [name.rpartition("-")[2] for name in told["ring"]] == list(ROUTERS)
+    assert (told["period"], told["endless"]) == (len(ROUTERS), False)
+    frames = ring.frames(TTL, expected=told["frames_per_packet"])
+    assert frames == list(range(TTL, 0, -1))
+
+
+@pytest.mark.kernel("sysctl", "ping")
+def test_the_remedy_ends_it_and_keeps_what_is_used(ring: Ring) -> None:
+    finding = found(ring)
+    assert finding is not None
+    fix = fix_of(finding, "blackhole_route")
+    assert fix.proved
+    assert fix.keeps == (USED,)
+    assert ping(ring, USED)
+    (command,) = fix.commands
+    ring.rig.ip("b", command.split(maxsplit=3)[3])
+    assert found(ring) is None
+    assert ring.frames(TTL, expected=2) == [TTL, TTL - 1], "a to b, and no further"
+    assert ping(ring, USED)
+    (undo,) = fix.undo
+    ring.rig.ip("b", undo.split(maxsplit=3)[3])
+    again = found(ring)
+    assert again is not None
+    assert again.details == finding.details
+
+
+def test_filters_on_all_of_them_end_it(ring: Ring) -> None:
+    """Wherever a packet comes from, some router's way back there is not the way it came."""
+    for role in ROUTERS:
+        ring.rig.run(role, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=1")
+    assert found(ring) is None
+    assert ring.frames(TTL, expected=2) == [TTL, TTL - 1]
