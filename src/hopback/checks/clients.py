@@ -17,7 +17,7 @@ from hopback.frames.mac import Mac
 from hopback.frames.tcp import Tcp
 from hopback.frames.udp import Udp
 from hopback.network.facts import DevId
-from hopback.network.model import Device
+from hopback.network.model import Device, Network
 
 Ip = IPv4Address | IPv6Address
 
@@ -66,39 +66,57 @@ def _asked(address: str, protocol: str, port: int) -> Iterator[Asked]:
 def journeys(case: Case, directors: Directors, service: Service) -> Iterator[Trace]:
     """Where packets of clients for the service go: by each device, in each world."""
     for asked in asked_of(directors, service):
-        if service.key[1] != asked.address.version:
+        if service.key[1] == asked.address.version:
+            yield from arriving(case, service.where, asked)
+
+
+def arriving(case: Case, where: DevId, asked: Asked, by: Ip | None = None) -> Iterator[Trace]:
+    """What becomes of such a packet that comes in to the namespace ``where``.
+
+    It comes by each device on whose segment clients may be; or only by that which has ``by``.
+    """
+    for device, network in _entries(case, where, asked.address):
+        client = stranger(case.directors, network)
+        if client is None or device.mac is None or (by is not None and by not in network):
             continue
-        for device, network in _entries(case, service.where, asked.address):
-            client = _stranger(directors, network)
-            if client is None or device.mac is None:
-                continue
-            frame = _frame(device.mac.value, client, asked)
-            place, frame = entrance(case.model, device.id, frame)
-            yield from trace(case.model, place, frame)
+        frame = _frame(device.mac.value, client, asked)
+        place, frame = entrance(case.model, device.id, frame)
+        yield from trace(case.model, place, frame)
 
 
 def _entries(
     case: Case, where: DevId, address: Ip
 ) -> Iterator[tuple[Device, IPv4Network | IPv6Network]]:
     """The devices by which clients of the same subnet come; those that have the address first."""
-    snapshot = case.network.snapshots[where.host]
-    found: dict[str, tuple[bool, IPv4Network | IPv6Network]] = {}
-    has = {r.dev for r in snapshot.addresses.rows if r.address == str(address)}
-    for row in snapshot.addresses.rows:
-        try:
-            at = ip_interface(f"{row.address}/{row.prefix_len}")
-        except ValueError:
-            continue
-        wide = at.version == address.version and at.network.num_addresses > 2
-        if row.netns == where.netns and wide and not (at.ip.is_loopback or at.is_link_local):
-            found.setdefault(row.dev, (row.dev not in has, at.network))
-    for name, (_, network) in sorted(found.items(), key=lambda entry: entry[1][0])[:_DEVICES_MAX]:
+    has = {
+        r.dev
+        for r in case.network.snapshots[where.host].addresses.rows
+        if r.address == str(address)
+    }
+    found = subnets_of(case.network, where, address.version)
+    for name, network in sorted(found.items(), key=lambda e: e[0] not in has)[:_DEVICES_MAX]:
         device = case.network.devices.get(where._replace(name=name))
         if device is not None:
             yield device, network
 
 
-def _stranger(directors: Directors, network: IPv4Network | IPv6Network) -> Ip | None:
+def subnets_of(
+    network: Network, where: DevId, version: int
+) -> dict[str, IPv4Network | IPv6Network]:
+    """The first subnet of each device of a namespace, but for those that lead nowhere."""
+    found: dict[str, IPv4Network | IPv6Network] = {}
+    for row in network.snapshots[where.host].addresses.rows:
+        try:
+            at = ip_interface(f"{row.address}/{row.prefix_len}")
+        except ValueError:
+            continue
+        wide = at.version == version and at.network.num_addresses > 2
+        if row.netns == where.netns and wide and not (at.ip.is_loopback or at.is_link_local):
+            found.setdefault(row.dev, at.network)
+    return found
+
+
+def stranger(directors: Directors, network: IPv4Network | IPv6Network) -> Ip | None:
     """An address of the subnet that nobody in sight has: the last, or one soon before."""
     last = int(network.broadcast_address) - 1
     for number in range(last, max(int(network.network_address), last - _TRIED_BACK), -1):

@@ -5,6 +5,24 @@ from collections.abc import Iterator
 from hopback.findings import Finding, NextStep
 
 
+def for_real_servers(finding: Finding) -> Iterator[NextStep]:
+    """What tells whether a real server draws clients to itself."""
+    if finding.confidence == "possible":
+        dev = finding.details["device"]
+        keys = (f"net.ipv4.conf.{d}.arp_{k}" for k in ("ignore", "announce") for d in ("all", dev))
+        yield NextStep(
+            finding.host,
+            f"sysctl {' '.join(keys)}",
+            f"the larger of each pair counts: 1 and 2 keep it silent about {finding.subject}",
+        )
+    if finding.details["kind"] != "not-accepted" and finding.severity != "info":
+        yield NextStep(
+            "a client",
+            f"arping -c 3 {finding.subject}",
+            "one responder, the master: nobody else answers",
+        )
+
+
 def for_directors(finding: Finding) -> Iterator[NextStep]:
     """The commands that tell whether a ring is closed, the peer's table first."""
     details = finding.details

@@ -77,6 +77,9 @@ POLICY: MappingProxyType[str, Policy] = MappingProxyType(
             "other-fault",
             "dropped by an anti-spoofing filter (nwfilter, security group, port security)",
         ),
+        "ipvs-arp-leak": Policy(
+            "other-fault", "a real server answers ARP/ND for the VIP, or cannot accept it"
+        ),
         "ipvs-split-brain": Policy("other-fault", "two directors are master at once"),
         "blind-path": Policy(
             "other-fault",
