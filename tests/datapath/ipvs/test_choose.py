@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hopback.datapath.effects import Ask, Blind, Deliver, Effect
 from hopback.datapath.model import Model
@@ -283,3 +284,35 @@ def test_an_unlisted_configuration_does_not_hide_the_kernels_table() -> None:
     assert goes_to(at(director(*rows, text=HERE), datagram(port=9))) == C
     listed = director(service(), server(C), text=HERE)
     assert isinstance(at(listed, datagram(port=9))[0], Deliver)
+
+
+@pytest.mark.parametrize(("answer", "taken"), [("yes", True), ("no", False)])
+def test_a_later_segment_has_a_connection_that_nobody_listed(answer: str, taken: bool) -> None:
+    model = director(WEB, server(C, of=WEB), text=HERE)
+    unlisted = replace(model.directors["a", ""], followed=False)
+    model = replace(model, directors={("a", ""): unlisted})
+    question = asked(at(model, segment(ACK))).question
+    assert question.default == "yes"
+    (effect,) = at(model, segment(ACK), {question: answer})
+    assert isinstance(effect, Deliver) != taken
+
+
+def test_a_connection_of_a_mark_needs_the_mark_no_more() -> None:
+    mark = marked(7)
+    rows = (mark, server(C, of=mark), server(D, of=mark, line=3), connection(D, port=0))
+    assert goes_to(at(director(*rows, text=HERE), datagram())) == D
+
+
+def test_of_two_methods_no_one_is_guessed() -> None:
+    mark = marked(7)
+    one, other = server(D), server(D, "masq", of=mark, line=3, server_port=5000)
+    rows = (service(), one, mark, other, connection(D))
+    (effect,) = at(director(*rows, text=HERE), datagram())
+    assert isinstance(effect, Blind)
+
+
+def test_with_conntrack_a_connection_that_begins_anew_is_left_open() -> None:
+    over = connection(C, protocol="tcp", virtual=80, own=40000, state="TIME_WAIT")
+    model = director(WEB, server(C, of=WEB), over, setting("conntrack", 1), text=HERE)
+    (effect,) = at(model, segment())
+    assert isinstance(effect, Blind)

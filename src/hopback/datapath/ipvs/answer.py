@@ -40,16 +40,15 @@ def answer(layer: Layer, seen: Arrival) -> Decision:
 
 def _translated(layer: Layer, seen: Arrival, begun: Tuple) -> Decision | None:
     """The answer to a known connection, if that goes by NAT."""
-    chosen = _masqueraded(layer, seen, begun)
+    chosen = _masqueraded(layer.director, begun)
     if not isinstance(chosen, Chosen):
         return chosen
     return _back(layer.director, seen, begun, chosen.refs)
 
 
-def _masqueraded(layer: Layer, seen: Arrival, begun: Tuple) -> Chosen | Drop | Ask | Blind | None:
+def _masqueraded(director: Director, begun: Tuple) -> Chosen | Drop | Blind | None:
     """The server of a connection, if that goes by NAT."""
-    known = layer.director.connections[begun]
-    chosen = continued(layer, begun, known, seen.skb.mark)
+    chosen = continued(director, begun, director.connections[begun])
     return None if isinstance(chosen, Chosen) and chosen.method != "masq" else chosen
 
 
@@ -57,7 +56,7 @@ def _error(layer: Layer, seen: Arrival) -> Decision:
     """A server's error about a request (ip_vs_out_icmp)."""
     quote = quoted(seen.frame)
     begun = layer.director.answers.get(inverse(quote.ends)) if quote else None
-    chosen = _masqueraded(layer, seen, begun) if begun else None
+    chosen = _masqueraded(layer.director, begun) if begun else None
     if quote is None or begun is None or chosen is None:
         return Passed(seen.frame, seen.skb)
     return related_answer(layer, seen, quote, begun) if isinstance(chosen, Chosen) else chosen

@@ -31,7 +31,7 @@ def service_of(
     director: Director, world: World, at: Tuple, mark: int
 ) -> Service | Ask | Blind | None:
     """The service of a packet: its mark's first, then that of address and port, then all ports."""
-    found = _by_mark(director, at, mark) or _by_address(director, at)
+    found = _by_mark(director, at, mark) or by_address(director, at)
     if found is not None or director.complete:
         return found
     text = (
@@ -48,10 +48,11 @@ def _by_mark(director: Director, at: Tuple, mark: int) -> Service | None:
     return director.by_virtual.get(Virtual(0, at.target.version, mark)) if mark else None
 
 
-def _by_address(director: Director, at: Tuple) -> Service | None:
+def by_address(director: Director, at: Tuple) -> Service | None:
+    """The service of an address and port, of passive FTP's data, or of all ports."""
     ports = [at.target_port]
     if at.protocol == _TCP and (at.target_port == FTP or at.target_port >= _FIRST_UNPRIVILEGED):
-        ports.append(FTP)  # data of passive FTP
+        ports.append(FTP)
     for port in (*ports, 0):
         virtual = Virtual(at.protocol, at.target.version, at.target, port)
         if (found := director.by_virtual.get(virtual)) is not None:

@@ -6,21 +6,18 @@ from hopback.datapath.effects import Ask, Blind, Drop, Why
 from hopback.datapath.ip.key import Key
 from hopback.datapath.ip.route import Way, lookup
 from hopback.datapath.ipvs.choose import FTP, FTP_DATA, schedule, service_of
-from hopback.datapath.ipvs.connection import continued, server_of
+from hopback.datapath.ipvs.connection import begins_anew, continued, may_begin
+from hopback.datapath.ipvs.nat import tracked
 from hopback.datapath.ipvs.packet import Arrival, Decision, Layer, Out, Told, ends_of
 from hopback.datapath.ipvs.related import in_tunnel, is_error, quoted, related_request
-from hopback.datapath.ipvs.state import PROTOCOLS, Chosen, Director, Known, Service
+from hopback.datapath.ipvs.state import PROTOCOLS, Chosen, Director, Service, spelled
 from hopback.datapath.ipvs.transmit import citing, transmit
 from hopback.datapath.netfilter.conntrack import inverse
 from hopback.datapath.netfilter.packet import Passed
 from hopback.datapath.skb import Balanced, Ip, Tuple
-from hopback.frames.tcp import RST, SYN, Tcp
 from hopback.network.facts import Ref, merge_refs
 
-_OVER = frozenset({"TIME_WAIT", "CLOSE"})
-_CLOSING = "FIN_WAIT"
 _ONE_PACKET = "ops"
-_SCTP_HEADER, _INIT, _ABORT = 12, 1, 6
 
 
 def request(layer: Layer, seen: Arrival) -> Decision:
@@ -76,44 +73,47 @@ def _unbalanced(director: Director, seen: Arrival) -> Passed:
 
 def _error(layer: Layer, seen: Arrival) -> Decision:
     """An ICMP error, which may be about a connection (ip_vs_in_icmp)."""
-    director = layer.director
     tunnelled = in_tunnel(layer, seen.frame) if seen.local else None
     if tunnelled is not None:
         return tunnelled
-    passed, quote = Passed(seen.frame, seen.skb), quoted(seen.frame)
-    if quote is None:
-        return passed
-    at = inverse(quote.ends)
+    quote = quoted(seen.frame)
+    chosen = _concerned(layer, seen, inverse(quote.ends)) if quote else None
+    if quote is None or chosen is None:
+        return Passed(seen.frame, seen.skb)
+    return related_request(layer, seen, chosen, quote) if isinstance(chosen, Chosen) else chosen
+
+
+def _concerned(layer: Layer, seen: Arrival, at: Tuple) -> Chosen | Drop | Ask | Blind | None:
+    """The server of the connection that an error is about, or of one that it begins."""
+    director = layer.director
     known = director.connections.get(at)
     if known is not None:
-        chosen = continued(layer, at, known, seen.skb.mark)
-    else:
-        scheduled = director.setting("schedule_icmp")
-        if not (scheduled.value and director.kernel.ipvs_schedule_icmp):
-            return passed
-        service = service_of(director, layer.world, at, seen.skb.mark)
-        if service is None or isinstance(service, Ask | Blind):
-            return passed if service is None else service
-        chosen = schedule(director, layer.world, service, at)
-        chosen = chosen or Drop(Why("ipvs-no-server", merge_refs(service.refs, scheduled.refs)))
-    if chosen is None:
-        return passed
-    if not isinstance(chosen, Chosen):
-        return chosen
-    return related_request(layer, seen, chosen, quote)
+        return continued(director, at, known)
+    scheduled = director.setting("schedule_icmp")
+    if not (scheduled.value and director.kernel.ipvs_schedule_icmp):
+        return None
+    service = service_of(director, layer.world, at, seen.skb.mark)
+    if not isinstance(service, Service):
+        return service
+    chosen = schedule(director, layer.world, service, at)
+    return chosen or Drop(Why("ipvs-no-server", merge_refs(service.refs, scheduled.refs)))
 
 
 def _balanced(layer: Layer, seen: Arrival, at: Tuple) -> Decision:
     """By the connection that the packet belongs to, or by a new one."""
     known = layer.director.connections.get(at)
-    if known is None or _begins_anew(layer, seen, at, known):
+    if known is None:
         return _begun(layer, seen, at)
-    chosen = continued(layer, at, known, seen.skb.mark)
+    if begins_anew(layer.director, seen.packet, at, known):
+        if tracked(layer.director):
+            return Blind("what conntrack makes of a connection that begins anew", known.refs)
+        return _begun(layer, seen, at)
+    chosen = continued(layer.director, at, known)
     if chosen is None:
         return citing(_begun(layer, seen, at), known.refs)
-    return (
-        _noted(transmit(layer, seen, chosen), at, chosen) if isinstance(chosen, Chosen) else chosen
-    )
+    if not isinstance(chosen, Chosen):
+        return chosen
+    return _noted(transmit(layer, seen, chosen), at, chosen)
 
 
 def _noted(decision: Decision, at: Tuple, chosen: Chosen) -> Decision:
@@ -124,36 +124,18 @@ def _noted(decision: Decision, at: Tuple, chosen: Chosen) -> Decision:
     return replace(decision, skb=replace(decision.skb, balanced=balanced))
 
 
-def _begins_anew(layer: Layer, seen: Arrival, at: Tuple, known: Known) -> bool:
-    """Whether a SYN takes the place of its connection: of one that is over, or whose server is
-    about to go (is_new_conn_expected). What persistence has made stays.
-    """
-    segment, director = seen.packet.payload, layer.director
-    service = service_of(director, layer.world, at, seen.skb.mark)
-    is_first = (isinstance(segment, Tcp) and bool(segment.flags & SYN)) or _chunk(seen) == _INIT
-    if not is_first or not isinstance(service, Service):
-        return False
-    server = server_of(service, known)
-    weightless = server is not None and server.weight == 0
-    if weightless and director.setting("expire_nodest_conn").value:
-        return director.kernel.ipvs_leaves_weightless
-    mode = director.setting("conn_reuse_mode", 1).value
-    if not mode or not director.kernel.ipvs_conn_reuse or service.client is not None:
-        return False
-    answers = server is not None and server.method == "masq"
-    return known.state in _OVER or bool(mode & 2 and known.state == _CLOSING and not answers)
-
-
 def _begun(layer: Layer, seen: Arrival, at: Tuple) -> Decision:
     """A packet of no connection (ip_vs_try_to_schedule, tcp_conn_schedule)."""
     passed = Passed(seen.frame, seen.skb)
-    if not _may_begin(layer.director, seen):
-        return passed
     service = service_of(layer.director, layer.world, at, seen.skb.mark)
     if service is None or at.source_port == FTP_DATA:
         return passed
     if isinstance(service, Ask | Blind):
         return service
+    if not may_begin(layer.director, seen.packet):
+        known = _has_begun(layer, service, at)
+        if known != "yes":
+            return known if isinstance(known, Ask) else passed
     chosen = schedule(layer.director, layer.world, service, at)
     if chosen is None:
         return _left(layer, seen, service, at)
@@ -164,24 +146,13 @@ def _begun(layer: Layer, seen: Arrival, at: Tuple) -> Decision:
     return decision if is_one else _noted(decision, at, chosen)
 
 
-def _may_begin(director: Director, seen: Arrival) -> bool:
-    """Whether it is the first packet of a connection, or any will do (sloppy_tcp, sloppy_sctp)."""
-    segment = seen.packet.payload
-    if isinstance(segment, Tcp):
-        sloppy = director.setting("sloppy_tcp").value
-        return not segment.flags & RST and bool(segment.flags & SYN or sloppy)
-    chunk = _chunk(seen)
-    if chunk is None:
-        return True
-    return chunk == _INIT or (chunk != _ABORT and bool(director.setting("sloppy_sctp").value))
-
-
-def _chunk(seen: Arrival) -> int | None:
-    """The type of the first chunk of SCTP."""
-    if seen.packet.protocol != PROTOCOLS["sctp"]:
-        return None
-    raw: bytes = getattr(seen.packet.payload, "raw", b"")
-    return raw[_SCTP_HEADER] if len(raw) > _SCTP_HEADER else None
+def _has_begun(layer: Layer, service: Service, at: Tuple) -> str | Ask:
+    """Whether a connection has begun already; no listing shows it."""
+    if layer.director.followed:
+        return "no"
+    client = spelled(at.source, at.source_port)
+    text = f"has IPVS a connection of {client} to {service}?"
+    return layer.director.asked(layer.world, text, ("yes", "no"), "yes")
 
 
 def _left(layer: Layer, seen: Arrival, service: Service, at: Tuple) -> Decision:

@@ -53,10 +53,11 @@ class Out(Struct, frozen=True):
 class Told(Struct, frozen=True):
     """Dropped, and its sender is told by ICMP, which quotes ``frame``.
 
-    hops: its time to live has run out. size: it is larger than ``mtu``. port, host: unreachable.
+    hops: its time to live has run out. size: it is larger than ``mtu``. port, neighbour: nobody
+    is there.
     """
 
-    kind: Literal["hops", "size", "port", "host"]
+    kind: Literal["hops", "size", "port", "neighbour"]
     frame: Frame
     why: Why
     mtu: int = 0

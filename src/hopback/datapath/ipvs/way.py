@@ -48,7 +48,7 @@ def route_to(ipvs: Layer, seen: Arrival, target: Ip, mode: Mode) -> Routed | Ref
     """The way to ``target``, or why there is none."""
     way = lookup(ipvs.host, ipvs.world, Key(target))  # do_output_route4: no more is given
     if isinstance(way, Drop):
-        return Told("host", seen.frame, Why("ipvs-no-route", way.why.refs))
+        return Told("neighbour", seen.frame, Why("ipvs-no-route", way.why.refs))
     if isinstance(way, Ask | Blind):
         return way
     if _crosses(seen, mode, local=way.kind == "local"):
