@@ -158,3 +158,42 @@ def test_a_legacy_filter_tool_is_not_run_without_its_tables(
     text = collect(sh, path=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     assert "HAS RUN" not in text
     assert f"!! {tool} was not run: it might load a kernel module" in text.splitlines()
+
+
+DIRECTOR = """#!/bin/sh
+case "$*" in
+-Ln) echo "IP Virtual Server version 1.2.1 (size=4096)"
+    echo "Prot LocalAddress:Port Scheduler Flags"
+    echo "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn"
+    echo "TCP  192.0.2.100:80 rr" ;;
+esac
+"""
+
+
+def test_ipvs_is_asked_only_where_it_is(tmp_path: Path, sh: Sequence[str]) -> None:
+    """Running ipvsadm would load the module, so its file has to be there before."""
+    (tmp_path / "ipvsadm").write_text(DIRECTOR)
+    (tmp_path / "ipvsadm").chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    there = Path("/proc/net/ip_vs").exists()
+    assert ("ipvsadm" in collect(sh, path=path)) == there
+    (tmp_path / "table").touch()
+    script = SCRIPT.replace("/proc/net/ip_vs ", f"{tmp_path}/table ")
+    done = subprocess.run(
+        [*sh, "-s"], input=script, capture_output=True, text=True, check=True, env={"PATH": path}
+    )
+    (found,) = read_paste([line.encode() for line in done.stdout.splitlines(True)], "collected")
+    here = [row.address for row in found.ipvs_services.rows if not row.netns]
+    assert here == ["192.0.2.100"]
+    assert found.ipvs_services.complete()
+
+
+def test_keepalived_is_shown_without_its_password(tmp_path: Path, sh: Sequence[str]) -> None:
+    file = tmp_path / "keepalived.conf"
+    file.write_text("vrrp_instance V {\n virtual_router_id 7\n auth_pass hush\n}\n")
+    script = SCRIPT.replace("/etc/keepalived/keepalived.conf", str(file))
+    done = subprocess.run([*sh, "-s"], input=script, capture_output=True, text=True, check=True)
+    assert "hush" not in done.stdout
+    shown = done.stdout.replace(str(file), "/etc/keepalived/keepalived.conf")
+    (found,) = read_paste([line.encode() for line in shown.splitlines(True)], "collected")
+    assert [row.router_id for row in found.vrrp_instances.rows] == [7]

@@ -26,6 +26,11 @@ LAYOUT = {
     ),
     "proc/net/bonding/bond0": "vm61-bond/proc-net-bonding-bond0.txt",
     "proc/net/vlan/config": "vm61-bond/proc-net-vlan-config.txt",
+    "proc/net/snmp6": "counters/proc-net-snmp6.txt",
+    "proc/net/ip_vs_conn": "vm61-director-a/proc-net-ip_vs_conn.txt",
+    "sos_commands/ipvs/ipvsadm_-Ln": "vm61-director-a/ipvsadm-Ln.txt",
+    "sos_commands/networking/nstat_-zas": "vm61-director-a/nstat.txt",
+    "etc/keepalived/keepalived.conf": "keepalived/keepalived.conf",
 }
 
 
@@ -56,6 +61,12 @@ def test_all_that_a_parser_knows_is_read(report: Path) -> None:
     assert len(snapshot.kernels.rows) == 1
     assert {row.table for row in snapshot.filter_chains.rows} == {"nat"}
     assert [row.name for row in snapshot.nw_filters.rows] == ["no-mac-reflection"]
+    assert len([row for row in snapshot.ipvs_services.rows if not row.configured]) == 4
+    assert snapshot.ipvs_services.complete()
+    assert len(snapshot.ipvs_connections.rows) == 2
+    assert len(snapshot.vrrp_instances.rows) == 2
+    assert snapshot.counters.complete()
+    assert not any("s3cret" in (source.text or "") for source in snapshot.sources)
     assert not snapshot.unread.rows
 
 

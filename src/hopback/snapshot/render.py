@@ -14,6 +14,8 @@ from hopback.snapshot.rows import (
     FilterChain,
     FilterRule,
     GuestNic,
+    IpvsServer,
+    IpvsService,
     Link,
     Neighbour,
     OwnSource,
@@ -220,6 +222,36 @@ def _filter_rule(row: Any) -> Iterable[str]:
     yield row.text
 
 
+def _endpoint(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _service(row: Any) -> str:
+    """The options of ipvsadm that name a service."""
+    if row.protocol == "fwmark":
+        return f"-f {row.mark}{' -6' if row.family == 6 else ''}"
+    option = {"tcp": "-t", "udp": "-u"}.get(row.protocol, "--sctp-service")
+    return f"{option} {_endpoint(row.address, row.port)}"
+
+
+def _ipvs_service(row: Any) -> Iterable[str]:
+    yield f"-A {_service(row)}"
+    yield _opt("-s", row.scheduler)
+    yield _opt("-p", row.persistent or None)
+    yield _opt("-M", row.netmask)
+    yield from ("-o" for flag in row.flags if flag == "ops")
+    yield _opt("-b", ",".join(flag for flag in row.flags if "-" in flag))
+
+
+def _ipvs_server(row: Any) -> Iterable[str]:
+    yield f"-a {_service(row)} -r {_endpoint(row.server, row.server_port)}"
+    yield {"tunnel": "-i", "masq": "-m", "route": "-g"}.get(row.method, f"({row.method})")
+    yield _opt("-w", row.weight)
+    yield _opt("-x", row.upper or None)
+    yield _opt("--tun-type", row.tunnel)
+    yield _opt("--tun-port", row.tunnel_port)
+
+
 _RENDERERS: dict[type[Row], Callable[[Any], Iterable[str]]] = {
     Bridge: _bridge,
     FilterChain: _filter_chain,
@@ -238,5 +270,7 @@ _RENDERERS: dict[type[Row], Callable[[Any], Iterable[str]]] = {
     OwnSource: _own_source,
     PortEvent: _port_event,
     DadEvent: _dad_event,
+    IpvsService: _ipvs_service,
+    IpvsServer: _ipvs_server,
     Sysctl: _sysctl,
 }

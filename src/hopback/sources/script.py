@@ -48,14 +48,20 @@ speaks_nft() {
 
 # settings [WRAPPER...]: kernel settings of the namespace that WRAPPER enters
 settings() {
-    for key in ipv4/ip_forward bridge/bridge-nf-call-iptables bridge/bridge-nf-call-ip6tables \
+    for key in ipv4/ip_forward ipv4/ip_default_ttl ipv4/icmp_errors_use_inbound_ifaddr \
+        ipv4/fib_multipath_hash_policy ipv6/fib_multipath_hash_policy 'ipv4/vs/*' \
+        bridge/bridge-nf-call-iptables bridge/bridge-nf-call-ip6tables \
         bridge/bridge-nf-call-arptables 'ipv4/conf/*/rp_filter' 'ipv4/conf/*/arp_ignore' \
         'ipv4/conf/*/arp_announce' 'ipv4/conf/*/arp_filter' 'ipv4/conf/*/forwarding' \
         'ipv4/conf/*/proxy_arp' 'ipv4/conf/*/proxy_arp_pvlan' 'ipv4/conf/*/accept_local' \
+        'ipv4/conf/*/bc_forwarding' 'ipv4/conf/*/ignore_routes_with_linkdown' \
+        'ipv4/conf/*/medium_id' 'ipv4/conf/*/route_localnet' 'ipv4/conf/*/send_redirects' \
+        'ipv4/conf/*/shared_media' 'ipv4/conf/*/src_valid_mark' \
         'ipv6/conf/*/accept_dad' 'ipv6/conf/*/enhanced_dad' 'ipv6/conf/*/dad_transmits' \
         'ipv6/conf/*/disable_ipv6' 'ipv6/conf/*/forwarding' 'ipv6/conf/*/proxy_ndp' \
         'ipv6/conf/*/accept_ra' 'ipv6/conf/*/addr_gen_mode' 'ipv6/conf/*/optimistic_dad' \
-        'ipv6/conf/*/ndisc_notify' 'ipv6/conf/*/drop_unsolicited_na'; do
+        'ipv6/conf/*/ndisc_notify' 'ipv6/conf/*/drop_unsolicited_na' \
+        'ipv6/conf/*/ignore_routes_with_linkdown'; do
         # expanded inside: the devices are those of the namespace
         as "$*${1:+ }grep -H . /proc/sys/net/$key" \
             "$@" sh -c "for file in /proc/sys/net/$key; do
@@ -79,6 +85,31 @@ tables() {
     run "$@" ip rule show
     run "$@" ip -6 rule show
     if present wireguard; then run "$@" wg show; fi
+}
+
+# directors [WRAPPER...]: IPVS of a namespace; the file is there only with the module
+directors() {
+    run "$@" cat /proc/net/snmp
+    run "$@" cat /proc/net/snmp6
+    "$@" test -e /proc/net/ip_vs || return 0
+    run "$@" cat /proc/net/ip_vs_stats
+    if command -v ipvsadm >/dev/null 2>&1; then
+        run "$@" ipvsadm -Ln
+        run "$@" ipvsadm -Sn
+        run "$@" ipvsadm -Ln --stats
+        run "$@" ipvsadm -L --daemon
+        as "$*${1:+ }ipvsadm -Lnc | head -n 20000" "$@" sh -c 'ipvsadm -Lnc | head -n 20000'
+    else
+        run "$@" cat /proc/net/ip_vs
+    fi
+}
+
+# What keepalived is told, without its password, and what it said last.
+keepalived() {
+    path=/etc/keepalived/keepalived.conf
+    if [ ! -r "$path" ]; then return 0; fi
+    as "cat $path" sed 's/\(auth_pass[[:space:]]*\).*/\1(hidden)/' "$path"
+    run journalctl -u keepalived -n 500 --no-pager
 }
 
 bridges() {
@@ -176,6 +207,7 @@ namespaces() {
         if ip netns exec "$name" true </dev/null 2>/dev/null; then
             tables ip netns exec "$name"
             settings ip netns exec "$name"
+            directors ip netns exec "$name"
             if present nf_tables && command -v nft >/dev/null 2>&1; then
                 run ip netns exec "$name" nft list ruleset
             fi
@@ -192,6 +224,8 @@ run cat /proc/sys/kernel/random/boot_id
 tables
 bridges
 settings
+directors
+keepalived
 guests
 plugs
 filters

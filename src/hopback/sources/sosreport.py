@@ -17,8 +17,13 @@ from hopback.sources.tree import Tree
 
 _ROOT = re.compile(r"(?:[^/]+/)?(?=sos_commands/)")
 _NAMESPACE = re.compile(r"sos_commands/networking/namespaces/([^/]+)/(.+)")
-_NETNS_EXEC = re.compile(r"ip_netns_exec_(.+?)_((?:ip|bridge|ss|netstat|iptables|nft|sysctl)_.+)")
-_COPIED = re.compile(r"proc/net/bonding/[^/]+|proc/net/vlan/config|etc/libvirt/nwfilter/[^/]+\.xml")
+_NETNS_EXEC = re.compile(
+    r"ip_netns_exec_(.+?)_((?:ip|bridge|ss|n(?:et)?stat|iptables|ipvsadm|nft|sysctl)_.+)"
+)
+_COPIED = re.compile(
+    r"proc/net/(?:bonding/[^/]+|vlan/config|ip_vs(?:_conn|_stats)?|snmp6?|netstat)"
+    r"|etc/libvirt/nwfilter/[^/]+\.xml|etc/keepalived/keepalived\.conf"
+)
 _HOSTNAMES = ("hostname", "sos_commands/host/hostname", "sos_commands/general/hostname")
 
 

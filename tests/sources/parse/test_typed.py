@@ -2,7 +2,16 @@
 
 import pytest
 
-from hopback.snapshot.rows import Bridge, BridgePort, Link, Row, Sysctl, VlanDevice
+from hopback.snapshot.rows import (
+    Bridge,
+    BridgePort,
+    IpvsServer,
+    IpvsService,
+    Link,
+    Row,
+    Sysctl,
+    VlanDevice,
+)
 from hopback.snapshot.table import Cite
 from hopback.sources.parse.commands import parse_commands
 from hopback.sources.parse.typed import typed_rows
@@ -66,6 +75,36 @@ C = Cite(0, 1)
         ),
         ("echo 1 > /proc/sys/net/a/b", [Sysctl(cite=C, key="net.a.b", value="1")]),
         ("sysctl -w net.a.b=1", [Sysctl(cite=C, key="net.a.b", value="1")]),
+        (
+            "ipvsadm -A -t 192.0.2.1:80 -s rr",
+            [
+                IpvsService(
+                    cite=C,
+                    protocol="tcp",
+                    address="192.0.2.1",
+                    port=80,
+                    scheduler="rr",
+                    persistent=0,
+                )
+            ],
+        ),
+        (
+            "/sbin/ipvsadm -a -t 192.0.2.1:80 -r 192.0.2.2",
+            [
+                IpvsServer(
+                    cite=C,
+                    protocol="tcp",
+                    address="192.0.2.1",
+                    port=80,
+                    server="192.0.2.2",
+                    server_port=80,
+                    method="route",
+                    weight=1,
+                )
+            ],
+        ),
+        ("ipvsadm -Ln -t 192.0.2.1:80", []),
+        ("ipvsadm -D -t 192.0.2.1:80", []),
         ("ip link show", []),
         ("ip link add", []),
         ("ip link set", []),

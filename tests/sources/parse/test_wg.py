@@ -94,6 +94,12 @@ def test_a_secret_key_gets_nowhere(line: str) -> None:
         assert SECRET not in repr(snapshot)
 
 
+@pytest.mark.parametrize("line", ["  auth_pass hush", '\tauth_pass "hush hush" # of VI_1'])
+def test_a_password_of_vrrp_gets_nowhere(line: str) -> None:
+    assert "hush" not in without_secrets(line)
+    assert without_secrets("auth_type PASS") == "auth_type PASS"
+
+
 def test_a_public_key_stays() -> None:
     for line in (f"peer: {OWN}", f"PublicKey = {OWN}", f"  public key: {OWN}"):
         assert without_secrets(line) == line

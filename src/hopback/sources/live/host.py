@@ -18,8 +18,10 @@ from hopback.snapshot.table import Problem
 from hopback.sources.live import (
     addresses,
     connections,
+    counters,
     fdb,
     filters,
+    ipvs,
     kernel_log,
     libvirt,
     links,
@@ -123,11 +125,14 @@ def _read_inside(reading: Reading, among: Sequence[Netns]) -> _Devices:
     system.read_settings(reading, enslaved)
     filters.read(reading)
     connections.read(reading)
+    ipvs.read(reading)
+    counters.read(reading)
     wireguard = any(isinstance(row, Tunnel) and row.kind == "wireguard" for row in devices.rows)
     tunnels.read_peers(reading, there=wireguard)
     if not reading.netns:
         system.read_host(reading)
         libvirt.read(reading)
+        ipvs.read_configuration(reading)
         kernel_log.read(reading)
     return devices
 

@@ -1,7 +1,8 @@
 """A minimal netlink client: one request, the answer's messages, nothing parsed that is not needed.
 
-It only ever asks (RTM_GET*, NFT_MSG_GET*): no request made here changes anything. The framing is
-that of RFC 3549 §2 and ``include/uapi/linux/netlink.h``; integers are in host byte order.
+It only ever asks (RTM_GET*, NFT_MSG_GET*, IPVS_CMD_GET_*): no request made here changes anything.
+The framing is that of RFC 3549 §2 and ``include/uapi/linux/netlink.h``; integers are in host byte
+order.
 """
 
 import errno
@@ -16,6 +17,7 @@ from hopback.frames.mac import Mac, mac_from_bytes
 
 NETLINK_ROUTE = 0
 NETLINK_NETFILTER = 12
+NETLINK_GENERIC = 16
 
 TICK = 10_000_000
 """One clock_t in ns: the kernel tells times to user space in USER_HZ, 100 on all we know."""

@@ -20,6 +20,7 @@ _IPV6 = (
     "optimistic_dad",
     "ndisc_notify",
     "drop_unsolicited_na",
+    "ignore_routes_with_linkdown",
 )
 _IPV4 = (
     "rp_filter",
@@ -30,6 +31,20 @@ _IPV4 = (
     "proxy_arp",
     "proxy_arp_pvlan",
     "accept_local",
+    "bc_forwarding",
+    "ignore_routes_with_linkdown",
+    "medium_id",
+    "route_localnet",
+    "send_redirects",
+    "shared_media",
+    "src_valid_mark",
+)
+_GLOBAL = (
+    "ipv4/ip_forward",
+    "ipv4/ip_default_ttl",
+    "ipv4/icmp_errors_use_inbound_ifaddr",
+    "ipv4/fib_multipath_hash_policy",
+    "ipv6/fib_multipath_hash_policy",
 )
 _BRIDGE = ("iptables", "ip6tables", "arptables")
 
@@ -55,19 +70,22 @@ def read_settings(reading: Reading, ports: Collection[str]) -> None:
 
 
 def _settings(ports: Collection[str]) -> Iterator[tuple[str, str]]:
-    yield from _value("net/ipv4/ip_forward")
+    for name in _GLOBAL:
+        yield from _value(f"net/{name}")
+    for name in _entries(f"{_ROOT}/net/ipv4/vs"):  # there with IPVS only
+        yield from _value(f"net/ipv4/vs/{name}")
     for name in _BRIDGE:
         yield from _value(f"net/bridge/bridge-nf-call-{name}")
     for family, names in (("ipv4", _IPV4), ("ipv6", _IPV6)):
-        for device in _devices(f"{_ROOT}/net/{family}/conf"):
+        for device in _entries(f"{_ROOT}/net/{family}/conf"):
             for name in names if device not in ports else ():
                 yield from _value(f"net/{family}/conf/{device}/{name}")
 
 
-def _devices(path: str) -> list[str]:
+def _entries(path: str) -> list[str]:
     try:
         return sorted(entry.name for entry in Path(path).iterdir())
-    except OSError:  # IPv6 is not in this kernel
+    except OSError:  # IPv6 (or IPVS) is not in this kernel
         return []
 
 

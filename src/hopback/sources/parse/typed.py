@@ -12,6 +12,7 @@ from typing import Any
 from hopback.snapshot.rows import Bridge, BridgePort, Link, Row, Sysctl, VlanDevice
 from hopback.snapshot.table import Cite
 from hopback.sources.parse.commands import Command
+from hopback.sources.parse.ipvs_save import save_row
 
 _Make = Callable[[Command, Cite], Iterator[Row]]
 
@@ -152,6 +153,12 @@ def _sysctl(command: Command, cite: Cite) -> Iterator[Row]:
             yield Sysctl(cite=cite, netns=command.netns, key=key.replace("/", "."), value=value)
 
 
+def _ipvsadm(command: Command, cite: Cite) -> Iterator[Row]:
+    row = save_row(command.words[1:], cite, command.netns)
+    if row is not None:
+        yield row
+
+
 _MAKERS: dict[tuple[str, ...], _Make] = {
     ("ip", "link", "add"): _link_add,
     ("ip", "link", "set"): _link_set,
@@ -162,4 +169,5 @@ _MAKERS: dict[tuple[str, ...], _Make] = {
     ("brctl", "stp"): _brctl,
     ("echo",): _echo,
     ("sysctl",): _sysctl,
+    ("ipvsadm",): _ipvsadm,
 }
