@@ -114,6 +114,42 @@ def test_a_hash_may_hit_a_server_that_gets_nothing(scheduler: str) -> None:
     assert dropped(at(model, datagram(), {question: "none of them"})) == "ipvs-no-server"
 
 
+@pytest.mark.parametrize(
+    ("scheduler", "flags", "fields", "may_miss"),
+    [
+        ("sh", (), {"weight": 0}, True),
+        ("sh", ("sh-fallback",), {"weight": 0}, False),
+        ("mh", (), {"weight": 0}, False),
+        ("mh", (), {"upper": 1, "active": 1, "inactive": 0}, True),
+        ("rr", (), {"weight": 0}, False),
+    ],
+)
+def test_only_a_hash_without_fallback_misses(
+    scheduler: str, flags: tuple[str, ...], fields: dict[str, Any], may_miss: bool
+) -> None:
+    of = service(scheduler=scheduler, flags=flags)
+    effects = at(director(of, server(C), server(D, line=3, **fields), text=HERE), datagram())
+    assert isinstance(effects[0], Ask) == may_miss
+
+
+def test_overflow_takes_the_heaviest_of_those() -> None:
+    free = [server(C, weight=5, active=1), server(D, line=3, weight=9, active=9)]
+    model = director(service(scheduler="ovf"), *free, text=HERE)
+    assert goes_to(at(model, datagram())) == D
+    unknown = [server(C, weight=5), server(D, line=3, weight=9)]
+    model = director(service(scheduler="ovf"), *unknown, text=HERE)
+    assert isinstance(at(model, datagram())[0], Ask)
+
+
+def test_a_template_tells_servers_of_one_address_apart() -> None:
+    lasting = service(persistent=300)
+    one = server(C, "masq", of=lasting, server_port=1)
+    other = server(C, "masq", of=lasting, line=3, server_port=2)
+    model = director(lasting, one, other, connection(C, own=0, port=2), text=HERE)
+    packet = sent(at(model, datagram())).frame.payload
+    assert getattr(getattr(packet, "payload", None), "dport", 0) == 2
+
+
 @pytest.mark.parametrize("servers", [(), (server(C, weight=0),)])
 def test_without_a_server_the_client_is_told(servers: tuple[Any, ...]) -> None:
     assert dropped(at(director(service(), *servers, text=HERE), datagram())) == "ipvs-no-server"

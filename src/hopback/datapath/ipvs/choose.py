@@ -21,10 +21,12 @@ from hopback.datapath.skb import Tuple
 
 FTP, FTP_DATA = 21, 20
 _FIRST_UNPRIVILEGED = 1024
+_HEAVIEST = frozenset({"fo", "ovf"})
 _TCP = PROTOCOLS["tcp"]
 _NOBODY = "none of them"
 _WHICH = "which server does IPVS choose for"
-_HASHES = frozenset({"sh", "dh"})
+_HASHES = frozenset({"sh", "dh", "mh"})
+_FALLBACKS = frozenset({"sh-fallback", "mh-fallback", "flag-1"})
 
 
 def service_of(
@@ -115,7 +117,8 @@ def _template(service: Service, at: Tuple) -> Template:
 
 def _remembered(director: Director, service: Service, template: Known) -> Server | None:
     """The template's server, if it may be used still (ip_vs_check_template)."""
-    server = next((s for s in service.servers if s.address == template.server), None)
+    same = [s for s in service.servers if s.address == template.server]
+    server = next((s for s in same if template.port in (0, s.port)), None)
     if server is None:
         return None
     expires = director.setting("expire_quiescent_template").value
@@ -132,8 +135,8 @@ def _pick(
         return Blind("the servers of an IPVS service, which no listing shows", service.refs)
     if not service.complete:
         names.append("another, which the listing lacks")
-    elif service.scheduler in _HASHES and len(able) < len(service.servers):
-        names.append(_NOBODY)  # the bucket may be that of a server without weight
+    elif _may_miss(service):
+        names.append(_NOBODY)
     if not names:
         return None
     if len(names) == 1 and able:
@@ -148,15 +151,27 @@ def _pick(
     return Blind("an IPVS server that the listing lacks", service.refs)
 
 
+def _may_miss(service: Service) -> bool:
+    """Whether a hash may lead to a server that gets nothing new, and nobody takes its place.
+
+    ip_vs_sh.c:ip_vs_sh_get, ip_vs_dh.c, ip_vs_mh.c: in the last a server without weight has no
+    bucket.
+    """
+    if service.scheduler not in _HASHES or service.flags & _FALLBACKS:
+        return False
+    full = any(_is_full(server) for server in service.servers)
+    weightless = any(server.weight == 0 for server in service.servers)
+    return full or (weightless and service.scheduler != "mh")
+
+
 def eligible(service: Service) -> tuple[Server, ...]:
     """The servers that may get something new: with weight, and not overloaded."""
     able = tuple(s for s in service.servers if s.weight != 0 and not _is_full(s))
-    if service.scheduler == "fo" and able:  # ip_vs_fo.c: the heaviest
+    if service.scheduler == "ovf":  # ip_vs_ovf.c: of those that have no more than their weight
+        able = tuple(s for s in able if (s.active or 0) <= (s.weight or 1))
+    sure = service.scheduler == "fo" or all(server.active is not None for server in able)
+    if service.scheduler in _HEAVIEST and sure and able:
         return (max(able, key=lambda server: server.weight or 0),)
-    if service.scheduler == "ovf":  # ip_vs_ovf.c: the heaviest that has less than its weight
-        able = tuple(
-            s for s in able if s.active is None or s.weight is None or s.active <= s.weight
-        )
     return able
 
 
