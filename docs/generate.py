@@ -49,6 +49,8 @@ _AREAS = {
     "bridge-nf": "br_netfilter: bridged packets meet the filters of IP and ARP.",
     "ip": "IP forwarding, as far as the main routing table goes.",
     "ipvs": "IPVS: what a director does with what is for its virtual services.",
+    "tunnel": "Tunnels: packets inside packets, and where the outer ones are routed.",
+    "wireguard": "WireGuard, read in its source: no kernel was asked.",
     "assumed": "What no table tells: it is assumed, and the output says so.",
 }
 _KERNELS = {"host": "running kernel", "uml": "user-mode kernel"}

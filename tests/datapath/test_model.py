@@ -114,11 +114,13 @@ def test_ageing_time_zero_never_learns() -> None:
 
 
 FLAGS_BY_AGE = (
+    ("6.18", {"tunnel_nesting"}),
     ("6.14", {"unicast_question_passes"}),
     ("6.2", {"mab"}),
     ("5.18", {"locked"}),
     ("5.15", {"bond_l2_hostorder", "bond_halves_l34_alone"}),
     ("5.9", {"ipvs_leaves_weightless"}),
+    ("5.7", {"wireguard_nests"}),
     ("5.5", {"bond_hashes_icmp"}),
     ("5.0", {"bond_link_local_on_leg"}),
     ("4.20", {"sticky"}),
@@ -141,15 +143,15 @@ FLAGS_BY_AGE = (
 @pytest.mark.parametrize(
     ("release", "newer"),
     [
-        ("6.1.0-18-amd64", 2),
-        ("5.18.0", 2),
-        ("5.15.0-91-generic", 3),
-        ("5.4.0-190-generic", 6),
-        ("4.19.0-26-amd64", 8),
-        ("4.15.0-213-generic", 10),
-        ("4.9.0-19-amd64", 14),
-        ("3.10.0-1160.el7.x86_64", 19),
-        ("3.8.0-44-generic", 20),
+        ("6.1.0-18-amd64", 3),
+        ("5.18.0", 3),
+        ("5.15.0-91-generic", 4),
+        ("5.4.0-190-generic", 8),
+        ("4.19.0-26-amd64", 10),
+        ("4.15.0-213-generic", 12),
+        ("4.9.0-19-amd64", 16),
+        ("3.10.0-1160.el7.x86_64", 21),
+        ("3.8.0-44-generic", 22),
     ],
 )
 def test_what_a_kernel_lacks(release: str, newer: int) -> None:

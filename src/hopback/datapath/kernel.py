@@ -33,6 +33,9 @@ class Behaviour(Struct, frozen=True):
     ``nd_snooped``: it filters all IPv6 groups but ff02::1, so neighbour discovery too (3.12).
     ``enhanced_dad``: a station knows its own solicitation by its nonce (4.10, adc176c54722).
     ``dad_all``: accept_dad and optimistic_dad of ``all`` count, too (4.14, 35e015e1f577).
+    ``tunnel_nesting``: tunnels have a limit of their own to how often a packet is wrapped (7.0, and
+    6.18 as it is now). ``wireguard_nests``: a route to a peer's endpoint may lead through
+    the device itself (5.7, b673e24aad36).
     ``logs_prefixed``: IPv6's lines begin with "IPv6: " (3.5). ``logs_name_mac``: they name who has
     the duplicate (4.15, da13c59b9936).
     ``ipvs_ttl``: IPVS takes one from the TTL of what it sends to another host (4.10,
@@ -62,6 +65,8 @@ class Behaviour(Struct, frozen=True):
     nd_snooped: bool = True
     enhanced_dad: bool = True
     dad_all: bool = True
+    tunnel_nesting: bool = True
+    wireguard_nests: bool = True
     logs_prefixed: bool = True
     logs_name_mac: bool = True
     ipvs_ttl: bool = True
@@ -102,6 +107,8 @@ def behaviour_of(release: str | None) -> Behaviour:
         nd_snooped=version >= (3, 12),
         enhanced_dad=version >= (4, 10),
         dad_all=version >= (4, 14),
+        tunnel_nesting=version >= (6, 18),
+        wireguard_nests=version >= (5, 7),
         logs_prefixed=version >= (3, 5),
         logs_name_mac=version >= (4, 15),
         ipvs_ttl=version >= (4, 10),

@@ -28,6 +28,7 @@ from hopback.datapath.kernel import Behaviour, behaviour_of
 from hopback.datapath.macvlan import Macvlans, macvlans_of
 from hopback.datapath.netfilter.hooks import Netfilter, netfilter_of
 from hopback.datapath.netfilter.ruleset import rulesets_of
+from hopback.datapath.tunnel_state import Tunnels, tunnels_of
 from hopback.datapath.vlan_device import VlanDevices, vlan_devices
 from hopback.datapath.vxlan_state import Vxlans, vxlans_of
 from hopback.frames.ethernet import DOT1Q
@@ -67,6 +68,7 @@ class Model(Struct, frozen=True):
     stations: Mapping[DevId, tuple[Station, ...]]
     macvlans: Macvlans
     vxlans: Vxlans
+    tunnels: Tunnels
     bonds: Mapping[DevId, BondState]
     bond_of: Mapping[DevId, DevId]
     vlans: VlanDevices
@@ -100,6 +102,7 @@ def model_of(network: Network) -> Model:
         stations=MappingProxyType(stations),
         macvlans=macvlans,
         vxlans=vxlans_of(network),
+        tunnels=tunnels_of(network),
         bonds=MappingProxyType(bonds),
         bond_of=MappingProxyType({leg.id: b.id for b in bonds.values() for leg in b.legs}),
         vlans=vlans,

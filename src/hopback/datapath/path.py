@@ -1,8 +1,11 @@
 """The order of the stages: which one a frame meets at each place. Only this file knows it."""
 
+from functools import partial
+
 from msgspec.structs import replace
 
-from hopback.datapath import bond, macvlan, veth, vlan_device, vxlan
+from hopback.datapath import bond, macvlan, underlay, veth, vlan_device, vxlan, wireguard
+from hopback.datapath import tunnel as tunnels
 from hopback.datapath.bridge import ingress
 from hopback.datapath.bridge.hooks import Hooks
 from hopback.datapath.bridge.nf import BridgeNf
@@ -27,6 +30,7 @@ from hopback.datapath.model import Model
 from hopback.datapath.netfilter.hooks import Netfilter
 from hopback.datapath.netfilter.packet import Passed, Seen
 from hopback.datapath.skb import FRESH, Skb
+from hopback.datapath.tunnel_receive import opened
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import BROADCAST, format_mac, is_group
 from hopback.network.facts import DevId
@@ -45,6 +49,9 @@ def step(
             return (passed,)
         frame, skb = passed.frame, passed.skb
     state = _bridge_at(model, place, frame)
+    wrapped = _wrapped(model, world, place, frame, skb)
+    if wrapped is not None:
+        return wrapped
     if state is None:
         effects = _plain(model, world, place, frame, skb)
     else:
@@ -84,9 +91,23 @@ def _up(model: Model, world: World, place: Place, effect: Effect) -> tuple[Effec
     if layer is None or effect.dev not in model.network.devices or not layer.takes(effect.frame):
         return (effect,)
     if effect.dev == place.dev and place.way == "in":
-        return receive(layer, effect)
+        taken = receive(layer, effect)
+        return tuple(opened(model.tunnels, e) if isinstance(e, Deliver) else e for e in taken)
     skb = replace(effect.skb, packet_type=effect.packet_type)
     return (Cross(effect.dev, effect.frame, effect.why, skb),)
+
+
+def _wrapped(
+    model: Model, world: World, place: Place, frame: Frame, skb: Skb
+) -> tuple[Effect, ...] | None:
+    """What leaves by a tunnel of a host whose routes are known; None for any other place."""
+    tunnel = model.tunnels.by_id.get(place.dev) if place.way == "out" else None
+    layer = ip_layer(model, world, place.dev) if tunnel else None
+    if tunnel is None or layer is None:
+        return None
+    if tunnel.kind == "wireguard":
+        return wireguard.transmit(layer, tunnel, frame)
+    return tunnels.transmit(layer, tunnel, frame, skb)
 
 
 def _plain(model: Model, world: World, place: Place, frame: Frame, skb: Skb) -> tuple[Effect, ...]:
@@ -213,7 +234,10 @@ def _leave(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Effect
 
 
 def _tunnelled(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Effect, ...]:
-    effects = vxlan.transmit(model.vxlans, model.vxlans.by_id[dev], world, frame)
+    state = model.vxlans.by_id[dev]
+    layer = ip_layer(model, world, DevId(*state.underlay, "")) if state.underlay else None
+    leads = partial(underlay.refusal, layer, model) if layer else underlay.anywhere
+    effects = vxlan.transmit(model.vxlans, state, world, frame, leads)
     left = any(isinstance(effect, Leave) for effect in effects)
     if left and world.get(uplink_question(dev)) == "returns":
         return (*effects, Cross(dev, frame, Why("beyond-returns")))

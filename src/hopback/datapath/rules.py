@@ -11,6 +11,7 @@ from hopback.datapath.ip.rules import IP_RULES
 from hopback.datapath.ipvs.rules import IPVS_RULES
 from hopback.datapath.nd.rules import ND_RULES
 from hopback.datapath.rule import RuleInfo
+from hopback.datapath.tunnel_rules import TUNNEL_RULES
 
 _INPUT = "net/bridge/br_input.c"
 _FORWARD = "net/bridge/br_forward.c"
@@ -330,6 +331,12 @@ RULES = MappingProxyType(
             "the remote is an address of this host, which has no device of that VNI: dropped",
             "vxlan",
         ),
+        "vxlan-own-route": RuleInfo(
+            f"{_VXLAN}:vxlan_get_route",
+            "the route to the remote leads into the device itself: dropped, and counted as a"
+            " collision",
+            "tunnel",
+        ),
         "vxlan-remote": RuleInfo(
             f"{_VXLAN}:vxlan_rcv", "received by the other host's device of that VNI", "vxlan"
         ),
@@ -373,6 +380,7 @@ RULES = MappingProxyType(
         **ND_RULES,
         **IP_RULES,
         **IPVS_RULES,
+        **TUNNEL_RULES,
         "aged": RuleInfo(
             f"{_FDB}:br_fdb_cleanup",
             "no frame with this source came in for ageing_time: the entry is removed",

@@ -59,7 +59,8 @@ class Skb(Struct, frozen=True):
     an error about it. ``untracked``: a rule said notrack. ``physin``: the port by which a bridged
     packet came in, while br_netfilter has it (``nf_bridge_info``); ``dnatted``: there it was routed
     anew, after DNAT. ``ipvs``: IPVS has sent it on, and looks at it no more (``ipvs_property``),
-    by the connection ``balanced`` if it has one.
+    by the connection ``balanced`` if it has one. ``nested``: how many tunnels wrapped it on its way
+    out of this host, one within the other.
     ``packet_type`` is None where the frame's destination still tells it.
     """
 
@@ -72,6 +73,7 @@ class Skb(Struct, frozen=True):
     dnatted: bool = False
     ipvs: bool = False
     balanced: Balanced | None = None
+    nested: int = 0
     packet_type: PacketType | None = None
 
 

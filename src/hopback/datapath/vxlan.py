@@ -3,7 +3,7 @@
 vxlan_xmit looks the destination up in the device's own table, of which the all-zero address is the
 flood list. A remote that is an address of the host itself is not sent to: the frame is received
 again at once by the device of that VNI (encap_bypass_if_local). What the underlay does to a packet
-between two hosts is not modelled: it arrives.
+between two hosts is not modelled, but for a route that leads into a tunnel: it arrives.
 
 An entry that has moved goes on by the route it used before, until routes change. No table shows
 that, so here it does not.
@@ -25,14 +25,20 @@ from hopback.datapath.effects import (
     Why,
     World,
 )
+from hopback.datapath.underlay import Leads, anywhere
 from hopback.datapath.vxlan_state import Entry, Refs, Remote, Vxlans, VxlanState
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import ZERO, format_mac, is_group
 from hopback.network.facts import merge_refs
 
 
-def transmit(vxlans: Vxlans, state: VxlanState, world: World, frame: Frame) -> tuple[Effect, ...]:
-    """What becomes of ``frame`` that leaves by the device: one copy for each remote."""
+def transmit(
+    vxlans: Vxlans, state: VxlanState, world: World, frame: Frame, leads: Leads = anywhere
+) -> tuple[Effect, ...]:
+    """What becomes of ``frame`` that leaves by the device: one copy for each remote.
+
+    ``leads`` tells why an outer packet does not get to a remote.
+    """
     if state.blind is not None:
         return (Blind(*state.blind),)
     entry, rule = state.fdb.get(frame.dst), "vxlan-known"
@@ -47,7 +53,7 @@ def transmit(vxlans: Vxlans, state: VxlanState, world: World, frame: Frame) -> t
         return (_nowhere(state),)
     # vxlan_xmit keeps the frame itself for the first remote, and sends the copies before it.
     remotes = (*entry.remotes[1:], *entry.remotes[:1])
-    return tuple(e for remote in remotes for e in _to(vxlans, state, frame, remote, rule))
+    return tuple(e for remote in remotes for e in _to(vxlans, state, frame, remote, rule, leads))
 
 
 def _nowhere(state: VxlanState) -> Effect:
@@ -65,7 +71,7 @@ def _table_question(state: VxlanState, frame: Frame) -> Ask | None:
 
 
 def _to(
-    vxlans: Vxlans, state: VxlanState, frame: Frame, remote: Remote, rule: str
+    vxlans: Vxlans, state: VxlanState, frame: Frame, remote: Remote, rule: str, leads: Leads
 ) -> Iterator[Effect]:
     """To one remote (vxlan_xmit_one)."""
     if remote.dst is None:
@@ -74,6 +80,10 @@ def _to(
     own = vxlans.own(state, remote.dst)
     if own is not None:
         yield from _bypass(vxlans, state, frame, remote, merge_refs(remote.refs, own))
+        return
+    refused = leads(state, remote)
+    if refused is not None:
+        yield refused
         return
     there = vxlans.remotes(state, remote)
     if len(there) > 1 and not remote.is_group:

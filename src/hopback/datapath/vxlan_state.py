@@ -51,7 +51,8 @@ class Entry(Struct, frozen=True):
 class VxlanState(Struct, frozen=True):
     """A VXLAN device. ``complete``: an address that is not in ``fdb`` is not in the kernel's.
 
-    ``underlay`` is None where its namespace is not known; ``local`` is the outer source address.
+    ``lower`` is the device it is bound to, ``underlay`` None where its namespace is not known,
+    ``local`` the outer source address.
     """
 
     id: DevId
@@ -60,6 +61,7 @@ class VxlanState(Struct, frozen=True):
     vni: int | None = None
     port: int = _PORT
     local: str | None = None
+    lower: str = ""
     v6: bool = False
     mac: Mac | None = None
     learning: bool = True
@@ -140,6 +142,7 @@ def _state(
     vni, port = latest(told, lambda r: r.vni), latest(told, lambda r: r.port)
     local, learning = latest(told, lambda r: r.local), latest(told, lambda r: r.learning)
     remote = latest(told, lambda r: r.remote or r.group)
+    lower = latest(told, lambda r: r.lower)
     fdb = _table(id_.host, entries)
     # A whole listing shows the entries of all devices, that of a bridge those of its ports; but
     # brctl, which counts as one too, shows none of them.
@@ -156,6 +159,7 @@ def _state(
         vni=vni.value if vni else None,
         port=port.value if port else _PORT,
         local=_plain(local.value) if local and local.value else None,
+        lower=lower.value if lower else "",
         v6=any(":" in address for address in addresses),
         mac=device.mac.value if device and device.mac else None,
         learning=learning is None or learning.value,

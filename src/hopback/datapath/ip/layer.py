@@ -17,10 +17,11 @@ from hopback.datapath.netfilter.hooks import Netfilter
 from hopback.datapath.netfilter.packet import ChainFamily, Passed, Seen
 from hopback.datapath.netfilter.traverse import ANY_PRIORITY
 from hopback.datapath.skb import Ip, Skb
+from hopback.datapath.tunnel_state import WITHOUT_NEIGHBOURS
 from hopback.frames.ethernet import Frame
 from hopback.frames.ipv4 import Ipv4
 from hopback.frames.ipv6 import Ipv6
-from hopback.frames.mac import Mac
+from hopback.frames.mac import ZERO, Mac
 from hopback.network.facts import DevId, Ref, merge_refs
 from hopback.network.model import Network
 from hopback.snapshot.rows import Hook
@@ -78,6 +79,9 @@ class IpLayer(Struct, frozen=True):
         """ip_output.c:ip_finish_output2: the frame is the neighbour's."""
         out = self.host.id._replace(name=way.dev)
         device = self.network.devices.get(out)
+        if device and device.kind and device.kind.value in WITHOUT_NEIGHBOURS:
+            skb = replace(sent.skb, physin="", dnatted=False, packet_type=None)
+            return Send(out, replace(sent.frame, dst=ZERO, src=ZERO), why, skb)
         found = self.neighbour(out, way.nexthop)
         if not isinstance(found, NeighbourEntry):
             return because(found, why.refs)

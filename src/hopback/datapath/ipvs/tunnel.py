@@ -85,11 +85,12 @@ def source_of(host: Host, way: Way) -> Ip | None:
     """The address from which the host sends that way (inet_select_addr, ipv6_dev_get_saddr)."""
     if way.source is not None:
         return way.source
-    own = [
-        (address, at)
-        for address, at in host.addresses.items()
-        if at.dev == way.dev and address.version == way.nexthop.version
+    all_of_them = [
+        (address, own)
+        for address, own in host.addresses.items()
+        if address.version == way.nexthop.version
     ]
-    near = [address for address, at in own if way.nexthop in at.at.network]
-    wide = [address for address, _ in own if not address.is_link_local]
+    here = [(address, own) for address, own in all_of_them if own.dev == way.dev]
+    near = [address for address, own in here if way.nexthop in own.at.network]
+    wide = [a for a, _ in (*here, *all_of_them) if not a.is_link_local and not a.is_loopback]
     return next(iter((*near, *wide)), None)
