@@ -352,3 +352,12 @@ def test_with_conntrack_a_connection_that_begins_anew_is_left_open() -> None:
     model = director(WEB, server(C, of=WEB), over, setting("conntrack", 1), text=HERE)
     (effect,) = at(model, segment())
     assert isinstance(effect, Blind)
+
+
+def test_a_server_s_own_port_is_not_that_of_every_connection() -> None:
+    """A persistent service of all ports keeps the packet's port."""
+    lasting = service(port=0, persistent=300)
+    one = server(C, "masq", of=lasting, server_port=6000)
+    rows = (lasting, one, connection(C, virtual=9, port=9))
+    packet = sent(at(director(*rows, text=HERE), datagram(port=9))).frame.payload
+    assert getattr(getattr(packet, "payload", None), "dport", 0) == 9

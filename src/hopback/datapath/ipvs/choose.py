@@ -93,7 +93,7 @@ def _persistent(
     director: Director, world: World, service: Service, at: Tuple
 ) -> Chosen | Ask | Blind | None:
     """ip_vs_sched_persist: whoever came before goes where it went then."""
-    template = director.templates.get(_template(service, at))
+    template = director.templates.get(template_of(service, at))
     server = _remembered(director, service, template) if template else None
     if server is None:
         chosen = _pick(director, world, service, str(service.of(at.source)))
@@ -105,7 +105,8 @@ def _persistent(
     return Chosen(server.address, port, server.method, server, refs)
 
 
-def _template(service: Service, at: Tuple) -> Template:
+def template_of(service: Service, at: Tuple) -> Template:
+    """What a persistent service remembers the client of a packet by."""
     client = service.of(at.source).network_address
     if service.address is None:
         number = service.mark

@@ -47,11 +47,16 @@ def _possible(director: Director, at: Tuple) -> Iterator[Service]:
 
 
 def server_of(service: Service, known: Known) -> Server | None:
-    """The server of a connection; a service of all ports has it with none."""
-    return next(
-        (s for s in service.servers if s.address == known.server and s.port in (known.port, 0)),
-        None,
-    )
+    """The server of a connection (ip_vs_find_dest).
+
+    One of a service of all ports has none of its own, or one that only some connections go to
+    (ip_vs_sched_persist).
+    """
+    same = [server for server in service.servers if server.address == known.server]
+    exact = next((server for server in same if server.port in (known.port, 0)), None)
+    if exact is None and service.client is not None and len(same) == 1:
+        return same[0]
+    return exact
 
 
 def begins_anew(director: Director, packet: Ipv4 | Ipv6, at: Tuple, known: Known) -> bool:
