@@ -8,6 +8,7 @@ from hopback.datapath.effects import Place
 from hopback.engines.rounds import Rounds, rounds
 from hopback.engines.trace import trace
 from hopback.frames import ethernet, udp
+from hopback.frames.describe import describe
 from hopback.frames.ethernet import Frame
 from hopback.frames.ipv4 import Ipv4
 from hopback.frames.ipv6 import Ipv6
@@ -62,6 +63,10 @@ def test_two_routers_send_it_until_its_ttl_is_gone(ttl: int) -> None:
     assert not found.endless
     assert found.frames == ttl, "one of the client, the others of the routers"
     assert set(found.ring) == {dev("eth0", "r1"), dev("eth0", "r2")}
+    last = "r1" if ttl % 2 else "r2"
+    assert found.told is not None
+    assert found.told.dev == dev("eth0", last)
+    assert describe(found.told.frame).startswith("ICMP time exceeded 192.0.2." + last[1])
 
 
 def test_three_routers_too() -> None:

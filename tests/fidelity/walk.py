@@ -3,7 +3,18 @@
 from msgspec.structs import replace
 
 from hopback.datapath.bridge.learn import applied
-from hopback.datapath.effects import Ask, Blind, Cross, Deliver, Drop, Effect, Learn, Place, Send
+from hopback.datapath.effects import (
+    Ask,
+    Blind,
+    Cross,
+    Deliver,
+    Drop,
+    Effect,
+    Learn,
+    Place,
+    Send,
+    Tell,
+)
 from hopback.datapath.ip.output import send
 from hopback.datapath.model import Model
 from hopback.datapath.path import ip_layer, step
@@ -21,10 +32,19 @@ class Walk:
     """One case: the model between two frames, and what they have led to so far.
 
     Devices are those of the host ``kvm1``, told by name; what leaves by one of ``wires`` is gone.
+    ``tells``: what the host tells by ICMP leaves as well.
     """
 
-    def __init__(self, model: Model, mutation: Mutation, wires: frozenset[str] = frozenset()):
+    def __init__(
+        self,
+        model: Model,
+        mutation: Mutation,
+        wires: frozenset[str] = frozenset(),
+        *,
+        tells: bool = False,
+    ):
         self._model = model
+        self._tells = tells
         self._mutation = mutation
         self._wires = wires
         self._egress: dict[str, list[bytes]] = {}
@@ -70,6 +90,8 @@ class Walk:
     def _follow(self, effect: Effect, hops: int) -> None:
         match effect:
             case Send(dev=out, frame=frame, skb=skb):
+                self._go(Place(out, "out"), frame, hops, skb)
+            case Tell(dev=out, frame=frame, skb=skb) if self._tells:
                 self._go(Place(out, "out"), frame, hops, skb)
             case Cross(dev=far, frame=frame, skb=skb):
                 self._go(Place(far, "in"), frame, hops, skb)

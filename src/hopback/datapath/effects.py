@@ -128,8 +128,10 @@ class Leave(Struct, frozen=True):
 class Tell(Struct, frozen=True):
     """The host tells the sender of a packet by ICMP: its own ``frame`` leaves by ``dev``.
 
-    What becomes of it is another packet's journey. The kernel limits how many it sends
-    (net/ipv4/icmp.c:icmp_global_allow, icmpv4_xrlim_allow), so its absence proves nothing.
+    What becomes of it is another packet's journey. Its absence on a wire proves nothing, for the
+    kernel limits how many it sends: in all (icmp_msgs_per_sec, icmp_msgs_burst), to each receiver
+    (icmp_ratelimit for the kinds of icmp_ratemask; one a second after a burst of six, by default),
+    to each sender that no route is for (net/ipv4/route.c:ip_error) or that is redirected.
     """
 
     dev: DevId

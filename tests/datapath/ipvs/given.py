@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from hopback.datapath.effects import Ask, Drop, Effect, Place, Send, World
+from hopback.datapath.effects import Ask, Drop, Effect, Place, Send, Tell, World
 from hopback.datapath.model import Model, model_of
 from hopback.datapath.path import step
 from hopback.datapath.skb import FRESH, Skb
@@ -172,8 +172,9 @@ def segment(flags: int = SYN, port: int = 80, own: int = 40000) -> Frame:
 def at(
     model: Model, frame: Frame, world: World | None = None, skb: Skb = FRESH, name: str = "a"
 ) -> tuple[Effect, ...]:
-    """What becomes of a frame that comes in by eth0."""
-    return step(model, world or {}, Place(dev("eth0", name), "in"), frame, skb)
+    """What becomes of a frame that comes in by eth0, beside what its sender is told."""
+    effects = step(model, world or {}, Place(dev("eth0", name), "in"), frame, skb)
+    return tuple(effect for effect in effects if not isinstance(effect, Tell))
 
 
 def sent(effects: tuple[Effect, ...]) -> Send:

@@ -214,12 +214,13 @@ def _fits(rule: IpRule, seen: Seen) -> bool:
 def _rewritten(frame: Frame, rule: IpRule) -> Frame:
     packet = frame.payload
     assert isinstance(packet, Ipv4 | Ipv6)
-    assert isinstance(packet.payload, Udp)
     source, target = (
         ip_address(new) if new else old
         for new, old in ((rule.source, packet.src), (rule.to, packet.dst))
     )
-    body = changed(packet.payload, checksum=None)
+    body = packet.payload
+    if isinstance(body, Udp):  # what is told by ICMP is not compared here
+        body = changed(body, checksum=None)
     if isinstance(packet, Ipv4):
         new = changed(packet, src=source, dst=target, payload=body, checksum=None)
         return changed(frame, payload=new)

@@ -29,14 +29,15 @@ class Host(Struct, frozen=True):
     ``families`` are those whose addresses and main routing table were listed. ``tables`` are those
     that were listed, and the table local; ``whole`` the families of which every table was.
     ``unsure``: policy rules of a listing that shows but some of them. ``settings`` stand by their
-    keys after ``net.``. ``own_locals``: somebody entered a local route that no address brings.
-    ``router``: it has NAT or filters what it forwards, and so probably
-    forwards.
+    keys after ``net.``. ``owns`` are the addresses in the order of their listing, ``addresses`` the
+    same by address. ``own_locals``: somebody entered a local route that no address brings.
+    ``router``: it has NAT or filters what it forwards, and so probably forwards.
     """
 
     id: DevId
     families: frozenset[Family] = frozenset()
     addresses: Mapping[Ip, Own] = MappingProxyType({})
+    owns: tuple[Own, ...] = ()
     tables: Mapping[tuple[Family, str], Table] = MappingProxyType({})
     whole: frozenset[Family] = frozenset()
     policies: Mapping[Family, tuple[Policy, ...]] = MappingProxyType(USUAL)

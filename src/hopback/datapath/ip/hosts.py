@@ -46,7 +46,8 @@ def _host(network: Network, snapshot: Snapshot, netns: str, shown: Shown) -> Hos
         if row.netns == netns and row.key.startswith("net.") and row.value.isdecimal()
     }
     vrfs = dict(_vrfs(network, snapshot, netns))
-    addresses = dict(_addresses(snapshot, netns))
+    owns = tuple(_addresses(snapshot, netns))
+    addresses = {own.at.ip: own for own in owns}
     outside = [own for own in addresses.values() if own.dev not in vrfs]
     tables = dict(_tables(snapshot, netns, shown))
     for family in _BOTH:
@@ -58,6 +59,7 @@ def _host(network: Network, snapshot: Snapshot, netns: str, shown: Shown) -> Hos
         id=DevId(snapshot.host, netns, ""),
         families=shown.families("main"),
         addresses=MappingProxyType(addresses),
+        owns=owns,
         tables=MappingProxyType(tables),
         whole=shown.whole,
         policies=MappingProxyType(policies),
@@ -81,14 +83,15 @@ def _routes_by(chain: FilterChain) -> bool:
     return chain.hook == "forward" or (chain.kind == "nat" and chain.hook is not None)
 
 
-def _addresses(snapshot: Snapshot, netns: str) -> Iterator[tuple[Ip, Own]]:
+def _addresses(snapshot: Snapshot, netns: str) -> Iterator[Own]:
     """Those that packets may be for: a tentative one is nobody's yet (net/ipv6/addrconf.c)."""
     for row in snapshot.addresses.rows:
         if row.netns != netns or "tentative" in row.flags:
             continue
         with suppress(ValueError):
             at = ip_interface(f"{row.address}/{row.prefix_len}")
-            yield at.ip, Own(row.dev, at, (Ref(snapshot.host, row.cite),))
+            refs = (Ref(snapshot.host, row.cite),)
+            yield Own(row.dev, at, refs, row.scope or "global", frozenset(row.flags))
 
 
 def _tables(

@@ -65,6 +65,11 @@ class IpLayer(Struct, frozen=True):
         seen = Seen(family, hook, frame, skb, indev, outdev, skb.physin, nexthop=nexthop)
         return self.netfilter.call(self.world, seen, priorities=priorities)
 
+    def mtu(self, way: Way) -> int:
+        """What the device that is the ``way`` out takes; Ethernet's own where nothing tells it."""
+        device = self.network.devices.get(self.host.id._replace(name=way.dev))
+        return device.mtu.value if device and device.mtu else 1500
+
     def too_big(self, packet: Ipv4 | Ipv6, way: Way) -> Drop | Blind | None:
         """Why a packet does not fit the device that is its ``way`` out."""
         device = self.network.devices.get(self.host.id._replace(name=way.dev))

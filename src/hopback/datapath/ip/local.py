@@ -18,11 +18,13 @@ _JOINED_FROM = 127  # a shorter prefix has a subnet-router anycast address (RFC 
 
 
 class Own(Struct, frozen=True):
-    """An address of the device ``dev`` of the host itself."""
+    """An address of the device ``dev`` of the host itself; scope and flags as iproute2 has them."""
 
     dev: str
     at: IPv4Interface | IPv6Interface
     refs: tuple[Ref, ...] = ()
+    scope: str = "global"
+    flags: frozenset[str] = frozenset()
 
 
 def local_routes(

@@ -12,9 +12,12 @@ from hopback.datapath.ip.layer import IpLayer, Stop, also, because
 from hopback.datapath.ip.output import handed_on, told_by
 from hopback.datapath.ip.packet import is_invalid, packet_of
 from hopback.datapath.ip.route import Way
+from hopback.datapath.ip.source import martian6
+from hopback.datapath.ip.tell import told_by_ipvs, told_of
 from hopback.datapath.ipvs.hooks import AT_INPUT
 from hopback.datapath.netfilter.packet import Passed
 from hopback.datapath.netfilter.traverse import ANY_PRIORITY
+from hopback.frames.ipv6 import Ipv6
 from hopback.network.facts import merge_refs
 
 _BEFORE_IPVS = range(ANY_PRIORITY.start, AT_INPUT)
@@ -27,6 +30,9 @@ def receive(layer: IpLayer, up: Deliver) -> tuple[Effect, ...]:
         return (up,)
     if is_invalid(up.frame):
         return (Drop(Why("ip-invalid")),)
+    odd = martian6(up.frame.payload) if isinstance(up.frame.payload, Ipv6) else None
+    if odd is not None:
+        return (odd,)
     entered = _prerouting(layer, up)
     if not isinstance(entered, Passed):
         return (entered,)
@@ -36,7 +42,8 @@ def receive(layer: IpLayer, up: Deliver) -> tuple[Effect, ...]:
         return (up,)
     way = route_input(layer.host, layer.world, packet, up.skb, up.dev.name)
     if not isinstance(way, Way):
-        return (because(way, entered.refs),)
+        refused = because(way, entered.refs)
+        return (refused, *told_of(layer, up, refused))
     if way.kind == "out":
         return forward(layer, up, packet, way)
     return _local(layer, up, way)
@@ -59,7 +66,8 @@ def _local(layer: IpLayer, up: Deliver, way: Way) -> tuple[Effect, ...]:
     if layer.ipvs is not None and up.packet_type == "host":
         decision = layer.ipvs.at("input", before.frame, before.skb, local=True)
         if not isinstance(decision, Passed):
-            return handed_on(layer, decision, merge_refs(way.refs, before.refs))
+            sent = handed_on(layer, decision, merge_refs(way.refs, before.refs))
+            return (*sent, *told_by_ipvs(layer, up, decision, local=True))
         why = told_by(decision, why)
         before = replace(decision, refs=merge_refs(before.refs, decision.refs))
     passed = layer.call("input", before.frame, before.skb, indev=name, priorities=_AFTER_IPVS)

@@ -87,4 +87,25 @@ IP_RULES = {
         "nobody answers for the next hop: dropped, the sender is told",
         "ip",
     ),
+    "icmp-time-exceeded": RuleInfo(
+        "net/ipv4/icmp.c:__icmp_send, net/ipv6/icmp.c:icmp6_send",
+        "the sender of a packet whose time to live has run out is told so",
+        "icmp",
+    ),
+    "icmp-unreachable": RuleInfo(
+        "net/ipv4/route.c:ip_error, net/ipv6/route.c:ip6_pkt_drop",
+        "the sender of a packet that goes nowhere is told so",
+        "icmp",
+    ),
+    "icmp-too-big": RuleInfo(
+        "net/ipv4/icmp.c:__icmp_send, net/ipv6/icmp.c:icmp6_send",
+        "the sender of a packet that does not fit is told the size that does",
+        "icmp",
+    ),
+    "icmp-redirect": RuleInfo(
+        "net/ipv4/route.c:ip_rt_send_redirect, net/ipv6/ndisc.c:ndisc_send_redirect",
+        "a neighbour whose packet leaves by the device it came in by is told of the next hop; the"
+        " packet is sent on all the same",
+        "icmp",
+    ),
 }

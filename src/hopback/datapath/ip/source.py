@@ -1,6 +1,6 @@
 """Whether a packet may have the source it has (net/ipv4/fib_frontend.c, Linux 6.12).
 
-IPv6 has no such check.
+IPv6 looks at the addresses, and never at the way back.
 """
 
 from ipaddress import IPv4Address, IPv4Network
@@ -14,6 +14,7 @@ from hopback.datapath.ip.key import Key
 from hopback.datapath.ip.policy import is_usual
 from hopback.datapath.ip.route import Refusal, Way, find
 from hopback.frames.ipv4 import Ipv4
+from hopback.frames.ipv6 import Ipv6
 from hopback.network.facts import Fact, merge_refs
 
 _ALL = IPv4Address("255.255.255.255")
@@ -37,6 +38,15 @@ def martian(host: Host, packet: Ipv4, dev: str) -> Drop | None:
     if (source.is_loopback or target.is_loopback) and not to_all:
         routed = _largest(host, "ipv4.conf.*.route_localnet", dev)
         return None if routed and routed.value else Drop(Why("ip-martian"))
+    return None
+
+
+def martian6(packet: Ipv6) -> Drop | None:
+    """The same for IPv6, before any filter sees it (ip6_input.c:ip6_rcv_core)."""
+    source, target = packet.src, packet.dst
+    confined = target.is_multicast and target.packed[1] & 0xF < 2  # to less than a link
+    if source.is_multicast or source.is_loopback or target.is_loopback or confined:
+        return Drop(Why("ip-martian"))
     return None
 
 
@@ -65,13 +75,13 @@ def _checked(
     dev = key.iif
     accepts = _largest(host, "ipv4.conf.*.accept_local", dev)
     told = accepts.refs if accepts else ()
-    if not strict.value and not _turns_back(host, way, dev):
+    if not strict.value and not turns_back(host, way, dev):
         if accepts and accepts.value:
             return None
         if is_usual(host.policies[4], 4) and not host.own_locals:
             own = host.addresses.get(source)
             return Drop(Why("ip-martian", merge_refs(own.refs, told))) if own else None
-    found = find(host, _reversed(host, key, source, way))
+    found = find(host, key_back(host, key, source, way))
     if isinstance(found, Blind):
         return found
     if isinstance(found, Drop):
@@ -86,7 +96,7 @@ def _checked(
     return Drop(Why("ip-rp-filter", merge_refs(strict.refs, found.refs)))
 
 
-def _turns_back(host: Host, way: Way, dev: str) -> bool:
+def turns_back(host: Host, way: Way, dev: str) -> bool:
     """Out by the device it came in by, which sends redirects: then the route back is looked up."""
     if way.kind != "out" or way.dev != dev:
         return False
@@ -100,7 +110,7 @@ def _is_by(host: Host, hop: Hop, dev: str) -> bool:
     return hop.dev == dev or (vrf is not None and vrf.dev == dev)
 
 
-def _reversed(host: Host, key: Key, source: IPv4Address, way: Way) -> Key:
+def key_back(host: Host, key: Key, source: IPv4Address, way: Way) -> Key:
     """The key of the way back: it comes in by the device by which the packet goes out.
 
     The mark counts only where src_valid_mark is set.
