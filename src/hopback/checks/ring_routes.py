@@ -8,6 +8,7 @@ from hopback.checks.case import Case
 from hopback.checks.ring_words import named
 from hopback.datapath.ip.fib import Prefix
 from hopback.engines.circles import Circle
+from hopback.engines.rounds import Rounds, rounds
 from hopback.engines.trace import Hop
 from hopback.findings import Confidence
 from hopback.network.facts import DevId, Ref, merge_refs
@@ -35,12 +36,14 @@ class Turn(NamedTuple):
 class Ring(NamedTuple):
     """Routers that pass on to each other, from the one whose route is the most special.
 
-    ``prefixes`` are those for which they do. ``refs`` are the rows that decide.
+    ``prefixes`` are those for which they do, ``found`` says what becomes of a packet. ``refs`` are
+    the rows that decide.
     """
 
     turns: tuple[Turn, ...]
     prefixes: tuple[Prefix, ...]
-    circle: Circle
+    hops: tuple[Hop, ...]
+    found: Rounds
     refs: tuple[Ref, ...]
     confidence: Confidence
 
@@ -63,7 +66,8 @@ def rings(case: Case) -> Iterator[Ring]:
         yield Ring(
             turns=found[0][0],
             prefixes=tuple(dict.fromkeys(circle.candidate.prefix for circle in circles)),
-            circle=circles[0],
+            hops=circles[0].ring,
+            found=rounds(case.model, circles[0].journey, circles[0].end),
             refs=merge_refs(*(refs for circle in circles for refs in _refs(case, circle))),
             confidence=_confidence(circles[0]),
         )

@@ -70,7 +70,7 @@ def _ring(case: Case, ring: Ring, sign: tuple[str, Round] | None) -> Finding:
         because=because,
         path=path_steps(
             (hop.place.dev, hop.place.way, f"a packet to {prefixes[0]}", RULES[hop.why.rule].text)
-            for hop in ring.circle.ring
+            for hop in ring.hops
             if hop.why
         ),
         details={
@@ -85,8 +85,8 @@ def _ring(case: Case, ring: Ring, sign: tuple[str, Round] | None) -> Finding:
             "period": len(ring.turns),
             "distances": list(seen.distances) if seen else [],
             "ttls": list(seen.ttls) if seen else [],
-            "frames_per_packet": ring.circle.found.frames,
-            "endless": ring.circle.found.endless,
+            "frames_per_packet": ring.found.frames,
+            "endless": ring.found.endless,
         },
     )
 
@@ -95,7 +95,7 @@ def _told(ring: Ring) -> str:
     first, back = ring.turns[0], ring.sent_back_by
     others = f" and {len(ring.prefixes) - 1} more prefixes" if len(ring.prefixes) > 1 else ""
     way = " → ".join(turn.title for turn in (*ring.turns, first))
-    frames = ring.circle.found.frames
+    frames = ring.found.frames
     count = f", {frames} frames for one with TTL 64" if frames else ""
     by = "its default route" if back.route.destination == "default" else back.route.destination
     return (

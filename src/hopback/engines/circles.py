@@ -1,5 +1,6 @@
 """Follows a packet for each prefix that may go round, and keeps those that do."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -10,14 +11,15 @@ from hopback.datapath.ip.neighbour import STRANGER
 from hopback.datapath.model import Model
 from hopback.datapath.path import entrance
 from hopback.datapath.skb import Ip
-from hopback.engines.rounds import Rounds, rounds
 from hopback.engines.routes import Candidate, Space, candidates
 from hopback.engines.trace import End, Hop, Trace, trace
 from hopback.frames.build import echo_request
 from hopback.network.facts import DevId, Ref
 
-MAX_FOLLOWED = 256
-"""Candidates followed, each from a few devices: some ten milliseconds each."""
+MAX_FOLLOWED = 1024
+"""Candidates followed, each from a device or a few: some milliseconds each."""
+
+_OF_A_RING = 64  # as one ring of two default routes may have as many as there are prefixes
 
 _TRIED_BACK = 16
 _ANYWHERE = {4: ip_address("198.18.0.1"), 6: ip_address("2001:2::1")}
@@ -25,18 +27,23 @@ _ANYWHERE = {4: ip_address("198.18.0.1"), 6: ip_address("2001:2::1")}
 
 
 class Circle(NamedTuple):
-    """A packet that goes round: ``ring`` are the hops that repeat, ``found`` what becomes of it.
+    """A packet whose ``journey`` goes round at ``end``.
 
     ``always``: whatever the tables leave open. ``usual``: with the answers most systems would give.
     ``origin`` are the rows that the packet's source was chosen by.
     """
 
     candidate: Candidate
-    ring: tuple[Hop, ...]
-    found: Rounds
+    journey: Trace
+    end: End
     always: bool
     usual: bool
     origin: tuple[Ref, ...] = ()
+
+    @property
+    def ring(self) -> tuple[Hop, ...]:
+        """The hops that repeat."""
+        return self.journey.ring(self.end)
 
 
 class Circles(NamedTuple):
@@ -50,10 +57,19 @@ class Circles(NamedTuple):
 def circles(model: Model) -> Circles:
     """Every candidate that a packet proves, from the first place where it does."""
     tried = candidates(model.network, model.hosts)
-    proved = (_proved(model, candidate) for candidate in tried.found[:MAX_FOLLOWED])
-    cut = tried.cut or len(tried.found) > MAX_FOLLOWED
+    chosen = list(_some_of_each(tried.found))[:MAX_FOLLOWED]
+    proved = (_proved(model, candidate) for candidate in chosen)
     found = tuple(circle for circle in proved if circle is not None)
-    return Circles(found, tried.classes, cut)
+    return Circles(found, tried.classes, tried.cut or len(chosen) < len(tried.found))
+
+
+def _some_of_each(found: Iterable[Candidate]) -> Iterator[Candidate]:
+    """The first candidates of every ring."""
+    of_ring: Counter[tuple[Space, ...]] = Counter()
+    for candidate in found:
+        of_ring[candidate.ring] += 1
+        if of_ring[candidate.ring] <= _OF_A_RING:
+            yield candidate
 
 
 class Origin(NamedTuple):
@@ -87,8 +103,8 @@ def _followed(model: Model, candidate: Candidate, origin: Origin) -> Circle | No
     journey, end = turning[0]
     return Circle(
         candidate=candidate,
-        ring=journey.ring(end),
-        found=rounds(model, journey, end),
+        journey=journey,
+        end=end,
         always=len(turning) == len(worlds),
         usual=journey is worlds[0],
         origin=origin.refs,
