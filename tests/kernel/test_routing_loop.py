@@ -1,6 +1,8 @@
 """A ring of routers on the running kernel: found in its tables, counted on its wires, mended."""
 
-from collections.abc import Iterator
+import errno
+import socket
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -14,7 +16,23 @@ from tests.kernel.ring_rig import POOL, ROUTERS, USED, Ring
 pytestmark = pytest.mark.kernel("sysctl")
 
 NAME = "routing-loop"
+SERVICE = "198.51.100.9"
+TRANSLATED = f"""
+table ip nat {{
+    chain output {{
+        type nat hook output priority -100
+        ip daddr {SERVICE} tcp dport 80 dnat to 192.0.2.10:8080
+    }}
+}}
+"""
 TTL = 64
+
+
+def connect(ring: Ring, role: str) -> int:
+    """The error of a connection to the service, as far as the host itself knows at once."""
+    with ring.rig.space(role), socket.socket() as client:
+        client.setblocking(False)
+        return client.connect_ex((SERVICE, 80))
 
 
 @pytest.fixture
@@ -31,6 +49,13 @@ def found(ring: Ring) -> Finding | None:
 
 def fix_of(finding: Finding, name: str) -> Fix:
     return next(fix for fix in finding.fixes if fix.name == name)
+
+
+def apply(ring: Ring, commands: Sequence[str]) -> None:
+    """Run them where they say, and nowhere else."""
+    space = f"ip -n {ring.rig.name('b')} "
+    assert all(command.startswith(space) for command in commands)
+    ring.rig.ip("b", *(command.removeprefix(space) for command in commands))
 
 
 def ping(ring: Ring, address: str) -> bool:
@@ -56,16 +81,33 @@ def test_the_remedy_ends_it_and_keeps_what_is_used(ring: Ring) -> None:
     assert fix.proved
     assert fix.keeps == (USED,)
     assert ping(ring, USED)
-    (command,) = fix.commands
-    ring.rig.ip("b", command.split(maxsplit=3)[3])
+    apply(ring, fix.commands)
     assert found(ring) is None
     assert ring.frames(TTL, expected=2) == [TTL, TTL - 1], "a to b, and no further"
     assert ping(ring, USED)
-    (undo,) = fix.undo
-    ring.rig.ip("b", undo.split(maxsplit=3)[3])
+    apply(ring, fix.undo)
     again = found(ring)
     assert again is not None
     assert again.details == finding.details
+
+
+@pytest.mark.kernel("sysctl", "nft")
+def test_what_the_host_itself_reaches_by_nat(ring: Ring) -> None:
+    """A route refuses it before NAT sees it; a rule for what comes in does not."""
+    ring.rig.run("b", "nft", TRANSLATED)
+    finding = found(ring)
+    assert finding is not None
+    route, rule = (fix_of(finding, f"blackhole_{what}") for what in ("route", "rule"))
+    assert SERVICE in (route.rejected_because or "")
+    assert rule.proved
+    assert connect(ring, "b") == errno.EINPROGRESS
+    apply(ring, route.commands)
+    assert connect(ring, "b") == errno.EINVAL
+    apply(ring, route.undo)
+    apply(ring, rule.commands)
+    assert connect(ring, "b") == errno.EINPROGRESS
+    assert found(ring) is None
+    assert ring.frames(TTL, expected=2) == [TTL, TTL - 1]
 
 
 def test_filters_on_all_of_them_end_it(ring: Ring) -> None:

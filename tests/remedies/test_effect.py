@@ -108,3 +108,11 @@ ROUTES = ("blackhole 198.51.100.0/24", "198.51.101.0/24 via 203.0.113.7 dev eth1
 def test_a_route(command: str, holds: bool) -> None:
     (snapshot,) = pasted(listing("ip route show table all", ROUTES))
     assert in_place((command,), (), snapshot) is holds
+
+
+@pytest.mark.parametrize("dev", ["eth0", "eth1"])
+def test_a_policy_rule(dev: str) -> None:
+    rule = f"32765:\tfrom all to 198.51.100.0/24 iif {dev} blackhole"
+    (snapshot,) = pasted(listing("ip rule show", [rule]))
+    command = "ip rule add pref 32765 iif eth0 to 198.51.100.0/24 blackhole"
+    assert in_place((command,), (), snapshot) is (dev == "eth0")

@@ -49,7 +49,8 @@ def test_a_forgotten_route() -> None:
 def test_both_have_a_route_for_all_of_it() -> None:
     """A blackhole beside the same prefix would not be entered: one of the two has to go."""
     found = fixes(edge() + node(f"{POOL} via 203.0.113.1 dev eth0 proto static metric 20"))
-    assert set(found) == {"stale_route"}
+    assert "blackhole_route" not in found
+    assert found["stale_route"].proved
 
 
 def test_a_longer_prefix_behind_the_node_goes_on_working() -> None:
@@ -82,6 +83,59 @@ def test_in_the_table_that_counts(table: str) -> None:
     words = "" if table == "main" else " table 7"
     assert fix.commands == (f"ip route add blackhole {POOL}{words}",)
     assert fix.proved
+
+
+SERVICES = listing(
+    "iptables-save -t nat",
+    (
+        "*nat",
+        ":PREROUTING ACCEPT [0:0]",
+        ":OUTPUT ACCEPT [0:0]",
+        ":KUBE-SERVICES - [0:0]",
+        ":KUBE-SVC-DNS - [0:0]",
+        "-A PREROUTING -j KUBE-SERVICES",
+        "-A OUTPUT -j KUBE-SERVICES",
+        "-A KUBE-SERVICES -d 198.51.100.10/32 -p udp -m udp --dport 53 -j KUBE-SVC-DNS",
+        "-A KUBE-SVC-DNS -p udp -m udp -j DNAT --to-destination 203.0.113.8:53",
+        "COMMIT",
+    ),
+    "node",
+)
+
+
+def test_what_the_host_itself_reaches_by_nat() -> None:
+    """A route is looked up before NAT of the host's own packets; a rule for others is not."""
+    found = fixes(edge() + node() + SERVICES)
+    route = found["blackhole_route"]
+    assert not route.proved
+    assert route.rejected_because is not None
+    assert "the host's own to 198.51.100.10, UDP 53 is lost" in route.rejected_because
+    rule = found["blackhole_rule"]
+    assert rule.proved
+    assert rule.keeps == ("the host's own to 198.51.100.10, UDP 53",)
+    assert rule.commands == (f"ip rule add pref 32765 iif eth0 to {POOL} blackhole",)
+
+
+def test_a_rule_would_keep_off_what_has_a_route() -> None:
+    behind = router(
+        "node",
+        2,
+        ("203.0.113.7/24", "10.9.0.1/24"),
+        ("default via 203.0.113.1 dev eth0", "198.51.100.64/26 via 10.9.0.2 dev eth1"),
+    )
+    rule = fixes(edge() + behind)["blackhole_rule"]
+    assert rule.rejected_because is not None
+    assert "198.51.100.64/26 is lost" in rule.rejected_because
+
+
+def test_ipv6_says_so_to_the_tool() -> None:
+    nics = ("2001:db8:1::1/64", "2001:db8:2::1/64")
+    text = router("edge", 1, nics, ("2001:db8:f::/48 via 2001:db8:2::7 dev eth1",)) + router(
+        "node", 2, ("2001:db8:2::7/64",), ("default via 2001:db8:2::1 dev eth0",)
+    )
+    found = fixes(text)
+    assert found["blackhole_route"].proved
+    assert found["blackhole_rule"].commands[0].startswith("ip -6 rule add ")
 
 
 def test_text_alone_has_no_remedy() -> None:

@@ -39,6 +39,13 @@ def _holds(words: Sequence[str], contents: Mapping[str, str], now: Snapshot) -> 
             return _has_flag(now, netns, port, flag, value)
         case ["ip", "route", "add" | "del" as verb, *route]:
             return _has_route(now, netns, route) is (verb == "add")
+        case ["ip", *_, "rule", "add", "pref", priority, "iif", dev, "to", prefix, action]:
+            selector = f"from all to {prefix} iif {dev}"
+            return any(
+                (r.netns, r.priority, r.selector, r.action)
+                == (netns, int(priority), selector, action)
+                for r in now.rules.rows
+            )
         case ["nft", "-f", path]:
             return _has_tables(now, netns, contents.get(path, ""))
     return None

@@ -20,7 +20,8 @@ from hopback.engines.routes import parts
 from hopback.engines.trace import Trace
 from hopback.findings import Fix, Report
 from hopback.network.build import build
-from hopback.remedies import blackhole_route, stale_route
+from hopback.remedies import blackhole_route, blackhole_rule, stale_route
+from hopback.remedies.own_services import Service, refusal, services
 from hopback.snapshot.model import Snapshot
 from hopback.snapshot.patch import Edit, patch
 from hopback.snapshot.table import Source
@@ -32,6 +33,7 @@ _Plan = Callable[[Ring], Fix | None]
 _Edits = Callable[[Snapshot, Ring], tuple[Edit, ...]]
 _REMEDIES: tuple[tuple[_Plan, _Edits], ...] = (
     (blackhole_route.plan, blackhole_route.edits),
+    (blackhole_rule.plan, blackhole_rule.edits),
     (stale_route.plan, stale_route.edits),
 )
 
@@ -78,6 +80,12 @@ def _judged(before: Model, after: Case, ring: Ring, fix: Fix) -> Fix:
             reason = f"packets for {prefix} still go round"
             return replace(fix, rejected_because=reason)
     kept: list[str] = []
+    for service in _reached(before, ring):
+        refused = refusal(after.model, ring.sent_back_by.dev, service)
+        if refused is not None:
+            reason = f"{service.title} is lost: {RULES[refused.why.rule].text}"
+            return replace(fix, rejected_because=reason)
+        kept.append(service.title)
     for number, flow in enumerate(_flows(before, ring)):
         lost = _lost(after.model, flow)
         if lost:
@@ -91,6 +99,15 @@ def _judged(before: Model, after: Case, ring: Ring, fix: Fix) -> Fix:
     words = list(dict.fromkeys(kept))
     more = [f"{len(words) - _SHOWN} more prefixes"] if len(words) > _SHOWN else []
     return replace(fix, proved=True, keeps=(*words[:_SHOWN], *more))
+
+
+def _reached(model: Model, ring: Ring) -> Iterator[Service]:
+    """The services of the prefixes that programs of the one that sends back do reach."""
+    dev = ring.sent_back_by.dev
+    snapshot = model.network.snapshots[dev.host]
+    for service in services(snapshot, dev.netns, ring.prefixes)[:_PARTS_MAX]:
+        if refusal(model, dev, service) is None:
+            yield service
 
 
 def _title(prefix: Prefix) -> str:
