@@ -93,7 +93,7 @@ def _services(network: Network) -> Iterator[Service]:
         servers: dict[tuple[str, Key], dict[tuple[str, int], IpvsServer]] = defaultdict(dict)
         for server in snapshot.ipvs_servers.rows:
             at = server.netns, key_of(server)
-            if at not in services or server.configured != services[at].configured:
+            if at not in services or server.configured != services[at].configured or server.sorry:
                 continue
             servers[at][canonical(server.server), server.server_port] = server
         for (netns, key), row in services.items():

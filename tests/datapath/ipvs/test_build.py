@@ -45,6 +45,22 @@ TABLE = [
 ]
 
 
+CONFIGURED = [
+    f"virtual_server {VIP} 5000 {{",
+    "  lb_kind DR",
+    "  protocol UDP",
+    f"  sorry_server {OWN['a']} 5000",
+    f"  real_server {OWN['b']} 5000 {{",
+    "  }",
+    "}",
+]
+
+
+def test_a_configuration_stands_in_and_its_sorry_server_is_for_worse_days() -> None:
+    (service,) = director(given(("cat /etc/keepalived/keepalived.conf", CONFIGURED))).services
+    assert [str(server.address) for server in service.servers] == [OWN["b"]]
+
+
 def test_a_later_listing_adds_to_what_an_earlier_one_said() -> None:
     (service,) = director(given(("ipvsadm -Ln", TABLE), ("ipvsadm -Sn", SAVED))).services
     (server,) = service.servers

@@ -29,6 +29,7 @@ from hopback.sources.parse import (
     nft,
     ping,
     pve_config,
+    shell_script,
     sysctl,
     sysfs,
     tcpdump,
@@ -114,6 +115,7 @@ PARSERS = (
     mac_flap,
     ping,
     pve_config,
+    shell_script,
 )
 
 PROSE = (

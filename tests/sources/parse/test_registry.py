@@ -93,6 +93,8 @@ def test_unknown_name() -> None:
         ("conntrack -L -o extended", "conntrack"),
         ("cat /proc/net/nf_conntrack", "conntrack"),
         ('vtysh -c "show evpn mac vni all"', "evpn"),
+        ("cat lvs-mark.sh", "shell_script"),
+        ("firewall-cmd --direct --get-all-rules", "shell_script"),
         ("kubectl get svc", None),
     ],
 )

@@ -3,6 +3,7 @@
 import pytest
 
 from hopback.snapshot.rows import (
+    Address,
     Bridge,
     BridgePort,
     IpvsServer,
@@ -103,6 +104,17 @@ C = Cite(0, 1)
                 )
             ],
         ),
+        (
+            "ip addr add 192.0.2.1/32 dev lo label lo:0",
+            [Address(cite=C, dev="lo", address="192.0.2.1", prefix_len=32)],
+        ),
+        (
+            "/sbin/ifconfig lo:0 192.0.2.1 broadcast 192.0.2.1 netmask 255.255.255.255 up",
+            [Address(cite=C, dev="lo", address="192.0.2.1", prefix_len=32)],
+        ),
+        ("ifconfig eth0", []),
+        ("ifconfig eth0 hw ether 02:00:00:00:00:01", []),
+        ("ip addr add nowhere dev lo", []),
         ("ipvsadm -Ln -t 192.0.2.1:80", []),
         ("ipvsadm -D -t 192.0.2.1:80", []),
         ("ip link show", []),

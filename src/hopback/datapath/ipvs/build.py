@@ -80,7 +80,8 @@ def _services(snapshot: Snapshot, netns: str) -> Iterator[Service]:
     servers: dict[_Key, list[IpvsServer]] = {}
     table = snapshot.ipvs_servers
     for server in _said(table, netns, lambda row: (*_service_key(row), *_server_key(row))):
-        servers.setdefault(_service_key(server), []).append(server)
+        if not server.sorry:  # keepalived enters it where no other is left
+            servers.setdefault(_service_key(server), []).append(server)
     rows = {_service_key(r): r for r in _said(snapshot.ipvs_services, netns, _service_key)}
     for key, row in rows.items():
         with suppress(ValueError):

@@ -58,6 +58,7 @@ NAMES: tuple[str, ...] = (
     "dhcp_leases",
     "crictl_pods",
     "hairpin_advice",
+    "shell_script",
     "mac_flap",
     "kernel_log",
 )
@@ -105,9 +106,12 @@ def _fits(command: Sequence[str], words: Sequence[str]) -> bool:
 
 
 def _same(known: str, word: str) -> bool:
-    """A file's path in ``COMMANDS`` stands for all below it."""
+    """A file's path in ``COMMANDS`` stands for all below it, ``*.sh`` for all that end so."""
     return any(
-        word == one or (one.startswith("/") and word.startswith(one)) for one in known.split("|")
+        word == one
+        or (one.startswith("/") and word.startswith(one))
+        or (one.startswith("*") and word.endswith(one[1:]))
+        for one in known.split("|")
     )
 
 

@@ -49,7 +49,10 @@ _FILTERED = (PacketFilter, FilterChain, FilterRule, FilterSet)
 # Words after ``show`` that leave out devices by a property.
 _FILTERS = frozenset({"up", "master", "vrf", "scope", "to", "label", "dynamic", "permanent"})
 _WHOLE_FILES = frozenset(
-    f"/proc/net/{name}" for name in ("vlan/config", "nf_conntrack", "ip_vs", "ip_vs_conn")
+    {
+        *(f"/proc/net/{name}" for name in ("vlan/config", "nf_conntrack", "ip_vs", "ip_vs_conn")),
+        "/etc/keepalived/keepalived.conf",
+    }
 )
 # Options with which ipvsadm shows one service.
 _OF_SERVICE = ("-t", "-u", "-f", "--tcp-service", "--udp-service", "--sctp-service")

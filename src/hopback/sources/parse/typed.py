@@ -6,10 +6,12 @@ as long as nothing after it says otherwise: later rows win where rows are merged
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from ipaddress import ip_interface
 from itertools import pairwise
 from typing import Any
 
-from hopback.snapshot.rows import Bridge, BridgePort, Link, Row, Sysctl, VlanDevice
+from hopback.snapshot.rows import Address, Bridge, BridgePort, Link, Row, Sysctl, VlanDevice
 from hopback.snapshot.table import Cite
 from hopback.sources.parse.commands import Command
 from hopback.sources.parse.ipvs_save import save_row
@@ -153,6 +155,27 @@ def _sysctl(command: Command, cite: Cite) -> Iterator[Row]:
             yield Sysctl(cite=cite, netns=command.netns, key=key.replace("/", "."), value=value)
 
 
+def _address_add(command: Command, cite: Cite) -> Iterator[Row]:
+    words = command.plain[3:]
+    dev = _after(words, "dev")
+    if dev and words:
+        yield from _address(command, cite, dev, words[0])
+
+
+def _ifconfig(command: Command, cite: Cite) -> Iterator[Row]:
+    """``ifconfig lo:0 192.0.2.1 netmask 255.255.255.255 up``; an alias is a label of its device."""
+    name, address, *rest = (*command.plain[1:], "", "")
+    if netmask := _after(rest, "netmask"):
+        yield from _address(command, cite, name.partition(":")[0], f"{address}/{netmask}")
+
+
+def _address(command: Command, cite: Cite, dev: str, text: str) -> Iterator[Address]:
+    with suppress(ValueError):
+        found = ip_interface(text)
+        address, length = str(found.ip), found.network.prefixlen
+        yield Address(cite=cite, netns=command.netns, dev=dev, address=address, prefix_len=length)
+
+
 def _ipvsadm(command: Command, cite: Cite) -> Iterator[Row]:
     row = save_row(command.words[1:], cite, command.netns)
     if row is not None:
@@ -162,6 +185,8 @@ def _ipvsadm(command: Command, cite: Cite) -> Iterator[Row]:
 _MAKERS: dict[tuple[str, ...], _Make] = {
     ("ip", "link", "add"): _link_add,
     ("ip", "link", "set"): _link_set,
+    ("ip", "address", "add"): _address_add,
+    ("ifconfig",): _ifconfig,
     ("bridge", "link", "set"): _bridge_link_set,
     ("brctl", "addbr"): _brctl,
     ("brctl", "addif"): _brctl,
