@@ -93,7 +93,8 @@ def _frame(inner: Ipv4 | Ipv6) -> Frame:
 
 
 def _in(tunnel: TunnelState, up: Deliver, frame: Frame, why: Why | None = None) -> Cross:
-    """skb_scrub_packet: in one namespace the mark is all that stays."""
+    """skb_scrub_packet: in one namespace the mark stays, and that IPVS is not to look again."""
     reason = why or Why("tunnel-open")
     refs = merge_refs(up.why.refs, tunnel.refs, reason.refs)
-    return Cross(tunnel.id, frame, Why(reason.rule, refs), Skb(mark=up.skb.mark))
+    skb = Skb(mark=up.skb.mark, ipvs=up.skb.ipvs)
+    return Cross(tunnel.id, frame, Why(reason.rule, refs), skb)

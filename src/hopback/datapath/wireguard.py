@@ -12,7 +12,7 @@ from hopback.datapath.ip.layer import IpLayer
 from hopback.datapath.ip.output import transmit as send_out
 from hopback.datapath.ip.packet import packet_of
 from hopback.datapath.ip.route import Way, lookup
-from hopback.datapath.ipvs.tunnel import source_of
+from hopback.datapath.ip.source_address import source_of
 from hopback.datapath.skb import Ip, Skb
 from hopback.datapath.tunnel_state import Peer, TunnelState
 from hopback.frames import ethernet, udp
@@ -53,7 +53,7 @@ def transmit(layer: IpLayer, device: TunnelState, frame: Frame) -> tuple[Effect,
         why = Why("wireguard-own-route", refs)
         text = f"{device.id.name}: Avoiding routing loop to {peer.endpoint}:{peer.port}"
         return Log(text, why), Drop(why)
-    source = source_of(layer.host, way)
+    source = source_of(layer.host, way, key.target)
     if source is None:
         return (Blind(f"the source address of what {device.id.name} sends", refs),)
     outer = _sealed(device, peer, source, key.target, inner)

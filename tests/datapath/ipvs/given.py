@@ -47,8 +47,11 @@ _TABLES = {
 _HERE = 1000  # the source that rows are given by, and their lines
 
 
-def host(name: str = "a", *, mtu: int = 1500, more: str = "") -> str:
-    """A host with one device, eth0, which has its own addresses and the virtual ones."""
+def host(name: str = "a", *, mtu: int = 1500, more: str = "", opens: str = "") -> str:
+    """A host with one device, eth0, which has its own addresses and the virtual ones.
+
+    ``opens``: devices for tunnels beside it, as ``ip -d link`` shows them.
+    """
     nic = link(2, "eth0", MACS[name]).replace("mtu 1500", f"mtu {mtu}")
     addresses = [
         "1: lo: <LOOPBACK,UP> mtu 65536",
@@ -59,13 +62,14 @@ def host(name: str = "a", *, mtu: int = 1500, more: str = "") -> str:
         f"    inet6 {OWN6[name]}/64 scope global",
         f"    inet6 {VIP6}/128 scope global",
     ]
-    neighbours = [f"{CLIENT} dev eth0 lladdr {CLIENT_MAC} REACHABLE"]
+    clients = (CLIENT, CLIENT6)
+    neighbours = [f"{client} dev eth0 lladdr {CLIENT_MAC} REACHABLE" for client in clients]
     for other, mac in MACS.items():
         if other != name:
             neighbours.append(f"{OWN[other]} dev eth0 lladdr {mac} REACHABLE")
             neighbours.append(f"{OWN6[other]} dev eth0 lladdr {mac} REACHABLE")
     return (
-        links(nic, host=name)
+        links(nic, opens, host=name)
         + listing("ip addr show", addresses, name)
         + listing("ip route show", ["10.0.0.0/24 dev eth0 proto kernel scope link"], name)
         + listing("ip -6 route show", ["fd00::/64 dev eth0 proto kernel metric 256"], name)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hopback.datapath.effects import Cross, Drop, Effect, Leave, Place, Send, Tell
+from hopback.datapath.effects import Cross, Deliver, Drop, Effect, Leave, Place, Send, Tell
 from hopback.datapath.model import Model
 from hopback.datapath.path import step
 from hopback.datapath.skb import FRESH
@@ -34,10 +34,15 @@ _LIMIT = 500
 
 
 def pair(
-    *services: IpvsService, more: str = "", rows: tuple[Row, ...] = (), **fields: Any
+    *services: IpvsService,
+    more: str = "",
+    opens: str = "",
+    rows: tuple[Row, ...] = (),
+    **fields: Any,
 ) -> Model:
     """The directors ``a`` and ``b``, each other's only server."""
-    text = host("a", more=more) + host("b", more=more.replace("a#", "b#"))
+    text = host("a", more=more, opens=opens)
+    text += host("b", more=more.replace("a#", "b#"), opens=opens)
     tables = {}
     for own, other in (("a", "b"), ("b", "a")):
         there = (OWN6 if services[0].family == 6 else OWN)[other]
@@ -143,3 +148,38 @@ def test_only_a_backup_that_is_one_stops_it(rows: tuple[Row, ...], times: int) -
 @pytest.mark.parametrize("ttl", [1, 2, 64, 255])
 def test_it_is_as_often_on_the_wire_as_its_ttl_says(ttl: int) -> None:
     assert followed(pair(service()), datagram(ttl=ttl))[0] == ttl
+
+
+HEAD = "<NOARP,UP,LOWER_UP> mtu 1480 qdisc noqueue state UNKNOWN mode DEFAULT group default"
+TUNL0 = (
+    f"4: tunl0@NONE: {HEAD}\n    link/ipip 0.0.0.0 brd 0.0.0.0\n"
+    "    ipip any remote any local any ttl inherit nopmtudisc\n"
+)
+IP6TNL0 = (
+    f"5: ip6tnl0@NONE: {HEAD}\n    link/tunnel6 :: brd ::\n"
+    "    ip6tnl ip6ip6 remote any local any hoplimit inherit encaplimit 0 tclass 0x00\n"
+)
+SETTINGS = [f"net.ipv4.conf.{name}.rp_filter = 0" for name in ("all", "tunl0")]
+LAX = listing("sysctl net.ipv4.conf", SETTINGS, "a")
+
+
+@pytest.mark.parametrize(
+    ("of", "device", "frame"),
+    [(service(), TUNL0, datagram()), (service(address=VIP6), IP6TNL0, datagram(VIP6))],
+)
+def test_through_tunnels_it_is_as_often_on_the_wire(
+    of: IpvsService, device: str, frame: Frame
+) -> None:
+    times, end = followed(pair(of, opens=device, more=LAX, method="tunnel"), frame)
+    assert (times, isinstance(end, Drop)) == (64, True)
+    (cycle,) = trace(
+        pair(of, opens=device, more=LAX, method="tunnel"), Place(dev("eth0", "a"), "in"), frame
+    )
+    assert [end.fate for end in cycle.ends] == ["cycle"]
+
+
+def test_a_director_that_ignores_what_was_in_tunnels_ends_it() -> None:
+    ignoring = (setting("ignore_tunneled", 1),)
+    model = pair(service(), opens=TUNL0, more=LAX, rows=ignoring, method="tunnel")
+    times, end = followed(model, datagram())
+    assert (times, isinstance(end, Deliver)) == (2, True)

@@ -80,7 +80,8 @@ def test_over_ipv6() -> None:
     model = director(of, server(OWN6["b"], "tunnel", of=of))
     packet = sent(at(model, datagram(VIP6))).frame.payload
     assert isinstance(packet, Ipv6)
-    assert (str(packet.src), str(packet.dst)) == (OWN6["a"], OWN6["b"])
+    # The longest prefix that is the target's: of an address with /64 no more than 64 bits count.
+    assert (str(packet.src), str(packet.dst)) == (VIP6, OWN6["b"])
     assert (packet.protocol, packet.hop_limit) == (41, 63)
 
 

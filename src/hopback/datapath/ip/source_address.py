@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from hopback.datapath.ip.host import Host, Own
+from hopback.datapath.ip.route import Way
 from hopback.datapath.skb import Ip
 
 _SCOPES: Mapping[str, int] = MappingProxyType({"global": 0, "site": 200, "link": 253, "host": 254})
@@ -36,6 +37,20 @@ _ORCHID = IPv6Network("2001:10::/28")
 _SITE = IPv6Network("fec0::/10")
 _ALWAYS = (ip_network("::ffff:0:0/96"), ip_network("::/96"))
 """Addresses that no lifetime makes less preferred (ipv6_saddr_preferred)."""
+
+
+def source_of(host: Host, way: Way, target: Ip) -> Ip | None:
+    """The address of a packet of the host's own that has none, for ``target`` by ``way``.
+
+    What the route says comes first (ip_route_output_key_hash_rcu, ip6_route_output_flags).
+    """
+    if way.source is not None:
+        return way.source
+    if isinstance(target, IPv6Address):
+        own = source6(host, way.dev, target)
+    else:
+        own = source4(host, way.dev, None if way.nexthop == target else way.nexthop)
+    return own.at.ip if own else None
 
 
 def source4(host: Host, dev: str, gateway: Ip | None, *, inbound: bool = False) -> Own | None:

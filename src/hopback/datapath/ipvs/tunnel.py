@@ -9,13 +9,12 @@ from ipaddress import IPv4Address, IPv6Address
 from msgspec.structs import replace
 
 from hopback.datapath.effects import Blind, Why
-from hopback.datapath.ip.host import Host
 from hopback.datapath.ip.packet import hops_left, packet_of
-from hopback.datapath.ip.route import Way
+from hopback.datapath.ip.source_address import source_of
 from hopback.datapath.ipvs.packet import Arrival, Decision, Layer, Out
 from hopback.datapath.ipvs.state import Chosen
 from hopback.datapath.ipvs.way import Routed
-from hopback.datapath.skb import Ip, Skb
+from hopback.datapath.skb import Skb
 from hopback.frames import ethernet, udp
 from hopback.frames.ipv4 import DONT_FRAGMENT, Ipv4
 from hopback.frames.ipv6 import Ipv6
@@ -38,7 +37,7 @@ def wrapper_of(chosen: Chosen) -> int:
 
 def wrap(ipvs: Layer, seen: Arrival, chosen: Chosen, routed: Routed) -> Decision:
     """The packet in another, from an address of this host to the server's."""
-    source = source_of(ipvs.host, routed.way)
+    source = source_of(ipvs.host, routed.way, chosen.address)
     inner = packet_of(routed.frame)
     if source is None or inner is None:
         return Blind(f"the source address of a tunnel to {chosen.address}", routed.way.refs)
@@ -79,18 +78,3 @@ def _encapsulated(inner: Ipv4 | Ipv6, chosen: Chosen) -> tuple[int, Transport]:
         gue = bytes((0, protocol, 0, 0)) + ethernet.encode_payload(inner)
         return udp.PROTOCOL, Udp(_PORT, port, Raw(gue), checksum=0)
     return protocol, Inner(inner)
-
-
-def source_of(host: Host, way: Way) -> Ip | None:
-    """The address from which the host sends that way (inet_select_addr, ipv6_dev_get_saddr)."""
-    if way.source is not None:
-        return way.source
-    all_of_them = [
-        (address, own)
-        for address, own in host.addresses.items()
-        if address.version == way.nexthop.version
-    ]
-    here = [(address, own) for address, own in all_of_them if own.dev == way.dev]
-    near = [address for address, own in here if way.nexthop in own.at.network]
-    wide = [a for a, _ in (*here, *all_of_them) if not a.is_link_local and not a.is_loopback]
-    return next(iter((*near, *wide)), None)

@@ -12,6 +12,7 @@ from hopback.datapath.effects import Ask, Blind, Drop, Why
 from hopback.datapath.ip.key import Key
 from hopback.datapath.ip.packet import hops_left, may_be_cut, one_hop_less, packet_of, size_of
 from hopback.datapath.ip.route import Way, lookup
+from hopback.datapath.ip.source_address import source_of
 from hopback.datapath.ipvs.packet import Arrival, Layer, Refusal, Told
 from hopback.datapath.skb import Ip
 from hopback.frames.ethernet import Frame
@@ -46,7 +47,7 @@ class Routed(Struct, frozen=True):
 
 def route_to(ipvs: Layer, seen: Arrival, target: Ip, mode: Mode) -> Routed | Refusal:
     """The way to ``target``, or why there is none."""
-    way = lookup(ipvs.host, ipvs.world, Key(target))  # do_output_route4: no more is given
+    way = _looked_up(ipvs, target, mode)
     if isinstance(way, Drop):
         return Told("neighbour", seen.frame, Why("ipvs-no-route", way.why.refs))
     if isinstance(way, Ask | Blind):
@@ -61,6 +62,18 @@ def route_to(ipvs: Layer, seen: Arrival, target: Ip, mode: Mode) -> Routed | Ref
             return Told("hops", frame, Why("ipvs-ttl", way.refs))
         frame = one_hop_less(frame, seen.packet)
     return _too_big(ipvs, frame, way, mode) or Routed(way, frame)
+
+
+def _looked_up(ipvs: Layer, target: Ip, mode: Mode) -> Way | Drop | Ask | Blind:
+    """do_output_route4, __ip_vs_route_output_v6: the packet itself has no say in it.
+
+    For a tunnel IPv4 asks once more when it has its source (IP_VS_RT_MODE_CONNECT).
+    """
+    way = lookup(ipvs.host, ipvs.world, Key(target))
+    if not mode.wrapper or target.version == 6 or not isinstance(way, Way):
+        return way
+    source = source_of(ipvs.host, way, target)
+    return lookup(ipvs.host, ipvs.world, Key(target, source)) if source else way
 
 
 def _crosses(seen: Arrival, mode: Mode, *, local: bool) -> bool:
