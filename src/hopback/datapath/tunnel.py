@@ -12,7 +12,7 @@ from hopback.datapath.ip.layer import IpLayer
 from hopback.datapath.ip.output import transmit as send_out
 from hopback.datapath.ip.packet import hops_left, packet_of
 from hopback.datapath.ip.route import Way, lookup
-from hopback.datapath.ip.source_address import source_of
+from hopback.datapath.ip.source_address import Source, source_of
 from hopback.datapath.skb import Ip, Skb
 from hopback.datapath.tunnel_state import CARRIES_FRAMES, TunnelState
 from hopback.frames import ethernet
@@ -60,11 +60,12 @@ def transmit(layer: IpLayer, tunnel: TunnelState, frame: Frame, skb: Skb) -> tup
     stopped = _stopped(tunnel, way, skb)
     if stopped:
         return stopped
-    source = tunnel.local or source_of(layer.host, way, tunnel.remote)
+    local = tunnel.local
+    source = Source(local) if local else source_of(layer.host, way, tunnel.remote)
     if source is None:
         return (Blind(f"the source address of what {tunnel.id.name} sends", way.refs),)
-    outer = _outer(tunnel, source, protocol, _payload(tunnel, frame), inner, tos, limit)
-    refs = merge_refs(tunnel.refs, way.refs)
+    outer = _outer(tunnel, source.address, protocol, _payload(tunnel, frame), inner, tos, limit)
+    refs = merge_refs(tunnel.refs, way.refs, source.refs)
     refused = layer.too_big(outer, way)
     if isinstance(refused, Drop):
         return (Drop(Why("tunnel-too-big", merge_refs(refs, refused.why.refs))),)

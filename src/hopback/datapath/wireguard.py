@@ -56,7 +56,8 @@ def transmit(layer: IpLayer, device: TunnelState, frame: Frame) -> tuple[Effect,
     source = source_of(layer.host, way, key.target)
     if source is None:
         return (Blind(f"the source address of what {device.id.name} sends", refs),)
-    outer = _sealed(device, peer, source, key.target, inner)
+    refs = merge_refs(refs, source.refs)
+    outer = _sealed(device, peer, source.address, key.target, inner)
     refused = layer.too_big(outer, way)
     if refused is not None:
         return (refused,)

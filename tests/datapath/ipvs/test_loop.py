@@ -11,8 +11,11 @@ from hopback.datapath.effects import Cross, Deliver, Drop, Effect, Leave, Place,
 from hopback.datapath.model import Model
 from hopback.datapath.path import step
 from hopback.datapath.skb import FRESH
+from hopback.engines.rounds import rounds
 from hopback.engines.trace import trace
 from hopback.frames.ethernet import Frame
+from hopback.frames.ipv4 import Ipv4
+from hopback.frames.ipv6 import Ipv6
 from hopback.snapshot.rows import IpvsDaemon, IpvsService, Row
 from hopback.snapshot.table import Cite
 from tests.build import dev, listing
@@ -183,3 +186,29 @@ def test_a_director_that_ignores_what_was_in_tunnels_ends_it() -> None:
     model = pair(service(), opens=TUNL0, more=LAX, rows=ignoring, method="tunnel")
     times, end = followed(model, datagram())
     assert (times, isinstance(end, Deliver)) == (2, True)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_last_one_tells_the_client_from_the_virtual_address(case: str) -> None:
+    of, frame = CASES[case]
+    model = pair(of)
+    journey = trace(model, Place(dev("eth0", "a"), "in"), frame)[0]
+    end = journey.end("cycle")
+    assert end is not None
+    found = rounds(model, journey, end)
+    assert (found.endless, found.frames) == (False, 64)
+    assert found.told is not None
+    packet, sent = found.told.frame.payload, frame.payload
+    assert isinstance(packet, Ipv4 | Ipv6)
+    assert isinstance(sent, Ipv4 | Ipv6)
+    assert (found.told.dev, packet.src, packet.dst) == (dev("eth0", "b"), sent.dst, sent.src)
+
+
+def test_before_4_10_there_is_no_end_to_it() -> None:
+    old = listing("uname -r", ["4.9.79"], "a")
+    model = pair(service(), more=old)
+    journey = trace(model, Place(dev("eth0", "a"), "in"), datagram())[0]
+    end = journey.end("cycle")
+    assert end is not None
+    found = rounds(model, journey, end)
+    assert (found.endless, found.frames, found.told) == (True, None, None)

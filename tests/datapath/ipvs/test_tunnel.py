@@ -75,13 +75,15 @@ def test_gue_is_udp() -> None:
     assert encode(sent(at(director(*rows), datagram())).frame)[42:46] == bytes((0, 4, 0, 0))
 
 
-def test_over_ipv6() -> None:
+@pytest.mark.parametrize(("flag", "source"), [("", VIP6), (" deprecated", OWN6["a"])])
+def test_over_ipv6(flag: str, source: str) -> None:
+    """The virtual address is the longer match, unless it is one that no packet is to come from."""
     of = service(address=VIP6)
-    model = director(of, server(OWN6["b"], "tunnel", of=of))
+    text = host().replace(f"{VIP6}/128 scope global", f"{VIP6}/128 scope global{flag}")
+    model = director(of, server(OWN6["b"], "tunnel", of=of), text=text)
     packet = sent(at(model, datagram(VIP6))).frame.payload
     assert isinstance(packet, Ipv6)
-    # The longest prefix that is the target's: of an address with /64 no more than 64 bits count.
-    assert (str(packet.src), str(packet.dst)) == (VIP6, OWN6["b"])
+    assert (str(packet.src), str(packet.dst)) == (source, OWN6["b"])
     assert (packet.protocol, packet.hop_limit) == (41, 63)
 
 

@@ -6,6 +6,7 @@ net/ipv4/icmp.c:__icmp_send; net/ipv6/icmp.c:icmp6_send (Linux 6.12).
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
+from typing import Literal
 
 from msgspec import Struct
 
@@ -35,7 +36,9 @@ class Error(Struct, frozen=True):
     word: int = 0
 
 
-_V4: Mapping[str, Error] = MappingProxyType(
+Cause = Literal["hops", "size", "net", "route", "neighbour", "port", "prohibited", "scope"]
+
+_V4: Mapping[Cause, Error] = MappingProxyType(
     {
         "hops": Error("icmp-time-exceeded", icmp.TIME_EXCEEDED),
         "size": Error("icmp-too-big", icmp.UNREACHABLE, 4),
@@ -46,7 +49,7 @@ _V4: Mapping[str, Error] = MappingProxyType(
         "prohibited": Error("icmp-unreachable", icmp.UNREACHABLE, 13),
     }
 )
-_V6: Mapping[str, Error] = MappingProxyType(
+_V6: Mapping[Cause, Error] = MappingProxyType(
     {
         "hops": Error("icmp-time-exceeded", icmp.V6_TIME_EXCEEDED),
         "size": Error("icmp-too-big", icmp.V6_TOO_BIG),
@@ -60,7 +63,7 @@ _V6: Mapping[str, Error] = MappingProxyType(
 )
 
 
-_CAUSES: Mapping[str, str] = MappingProxyType(
+_CAUSES: Mapping[str, Cause] = MappingProxyType(
     {
         "ip-ttl": "hops",
         "ip-too-big": "size",
@@ -80,7 +83,7 @@ def error_by(rule: str, packet: Ipv4 | Ipv6, mtu: int) -> Error | None:
     return error_of(cause, packet, mtu if cause == "size" else 0) if cause else None
 
 
-def error_of(cause: str, packet: Ipv4 | Ipv6, word: int = 0) -> Error:
+def error_of(cause: Cause, packet: Ipv4 | Ipv6, word: int = 0) -> Error:
     """The error for a cause, which may be that the packet ran out of hops, or its size.
 
     Of the size ``word`` is the MTU that it does not fit. Unreachable are: net, as no route leads

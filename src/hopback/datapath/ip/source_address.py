@@ -12,6 +12,7 @@ from typing import NamedTuple
 from hopback.datapath.ip.host import Host, Own
 from hopback.datapath.ip.route import Way
 from hopback.datapath.skb import Ip
+from hopback.network.facts import Ref
 
 _SCOPES: Mapping[str, int] = MappingProxyType({"global": 0, "site": 200, "link": 253, "host": 254})
 _LINK, _HOST = _SCOPES["link"], _SCOPES["host"]
@@ -39,18 +40,26 @@ _ALWAYS = (ip_network("::ffff:0:0/96"), ip_network("::/96"))
 """Addresses that no lifetime makes less preferred (ipv6_saddr_preferred)."""
 
 
-def source_of(host: Host, way: Way, target: Ip) -> Ip | None:
-    """The address of a packet of the host's own that has none, for ``target`` by ``way``.
+class Source(NamedTuple):
+    """An address of the host's own, and the rows that have it chosen."""
 
-    What the route says comes first (ip_route_output_key_hash_rcu, ip6_route_output_flags).
+    address: Ip
+    refs: tuple[Ref, ...] = ()
+
+
+def source_of(host: Host, way: Way, target: Ip) -> Source | None:
+    """The source of a packet for ``target`` that has none yet, by the ``way`` that it goes.
+
+    That which the route gives (``src``), else one of the host's addresses
+    (fib_semantics.c:fib_select_path; ip6_route.h:ip6_route_get_saddr).
     """
     if way.source is not None:
-        return way.source
+        return Source(way.source)
     if isinstance(target, IPv6Address):
         own = source6(host, way.dev, target)
     else:
         own = source4(host, way.dev, None if way.nexthop == target else way.nexthop)
-    return own.at.ip if own else None
+    return Source(own.at.ip, own.refs) if own else None
 
 
 def source4(host: Host, dev: str, gateway: Ip | None, *, inbound: bool = False) -> Own | None:

@@ -5,7 +5,7 @@ table tells of the error's own way, such as the neighbour's MAC, is taken to be 
 the packet that it is about does not hang on it.
 """
 
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -19,7 +19,7 @@ from hopback.datapath.ip.layer import IpLayer, Stop
 from hopback.datapath.ip.output import transmit
 from hopback.datapath.ip.packet import packet_of
 from hopback.datapath.ip.route import Way, lookup
-from hopback.datapath.ip.source_address import DUMMY, source4, source6
+from hopback.datapath.ip.source_address import DUMMY, Source, source4, source6, source_of
 from hopback.datapath.ipvs.packet import Decision, Told
 from hopback.datapath.skb import FRESH, Ip, Skb
 from hopback.frames import icmp
@@ -120,12 +120,9 @@ def _back4(layer: IpLayer, dev: str, about: Ipv4, mark: int, *, local: bool) -> 
     way = lookup(host, layer.world, key)
     if not isinstance(way, Way):
         return way
-    if source is not None or way.source is not None:
-        return _Back(way, source or way.source or DUMMY, way.refs)
-    found = source4(host, way.dev, None if way.nexthop == about.src else way.nexthop)
-    if found is None:
-        return _Back(way, DUMMY, way.refs)
-    return _Back(way, found.at.ip, merge_refs(way.refs, found.refs))
+    found = Source(source) if source is not None else source_of(host, way, about.src)
+    found = found or Source(DUMMY)
+    return _Back(way, found.address, merge_refs(way.refs, found.refs))
 
 
 def _inbound(host: Host, dev: str, sender: IPv4Address) -> IPv4Address | None:
@@ -144,34 +141,30 @@ def _is_own(host: Host, address: IPv4Address) -> bool:
 
 def _back6(layer: IpLayer, up: Deliver, about: Ipv6, mark: int) -> _Back | Stop | None:
     host, dev = layer.host, up.dev.name
-    source, refs = _source6(layer, up, about)
+    chosen = _source6(layer, up, about)
     vrf = host.vrfs.get(dev)
     oif = dev if about.src.is_link_local else vrf.dev if vrf else ""
+    source = chosen.address if chosen else None
     key = Key(about.src, source, mark, oif=oif, protocol=icmp.PROTOCOL_V6)
     way = lookup(host, layer.world, key)
     if not isinstance(way, Way):
         return way
-    if source is not None or way.source is not None:
-        return _Back(way, source or way.source or about.dst, merge_refs(way.refs, refs))
-    found = source6(host, way.dev, about.src)
-    return _Back(way, found.at.ip, merge_refs(way.refs, found.refs)) if found else None
+    found = chosen or source_of(host, way, about.src)
+    return _Back(way, found.address, merge_refs(way.refs, found.refs)) if found else None
 
 
-def _source6(
-    layer: IpLayer, up: Deliver, about: Ipv6
-) -> tuple[IPv6Address | None, tuple[Ref, ...]]:
+def _source6(layer: IpLayer, up: Deliver, about: Ipv6) -> Source | None:
     """The source of the error; None where the route back is to tell."""
     host, dev = layer.host, up.dev.name
     own = host.addresses.get(about.dst)
     here = own is not None and (own.dev == dev or not about.dst.is_link_local)
     if own is not None and here and up.packet_type == "host":
-        return about.dst, own.refs
+        return Source(about.dst, own.refs)
     way = lookup(host, layer.world, Key(about.src, protocol=icmp.PROTOCOL_V6))
     if isinstance(way, Way) and way.source is not None:
-        return None, ()
+        return None
     found = source6(host, dev, about.src)
-    address = found.at.ip if found else None
-    return (address, found.refs) if found and isinstance(address, IPv6Address) else (None, ())
+    return Source(found.at.ip, found.refs) if found else None
 
 
 def _related(skb: Skb, mark: int) -> Skb:

@@ -9,12 +9,14 @@ from ipaddress import IPv4Address, IPv6Address
 from msgspec.structs import replace
 
 from hopback.datapath.effects import Blind, Why
+from hopback.datapath.ip.host import Host
 from hopback.datapath.ip.packet import hops_left, packet_of
-from hopback.datapath.ip.source_address import source_of
+from hopback.datapath.ip.route import Way
+from hopback.datapath.ip.source_address import Source, source_of
 from hopback.datapath.ipvs.packet import Arrival, Decision, Layer, Out
 from hopback.datapath.ipvs.state import Chosen
 from hopback.datapath.ipvs.way import Routed
-from hopback.datapath.skb import Skb
+from hopback.datapath.skb import Ip, Skb
 from hopback.frames import ethernet, udp
 from hopback.frames.ipv4 import DONT_FRAGMENT, Ipv4
 from hopback.frames.ipv6 import Ipv6
@@ -22,6 +24,7 @@ from hopback.frames.raw import Raw
 from hopback.frames.transport import Transport
 from hopback.frames.tunnel import GRE, IPIP, IPV6, Gre, Inner
 from hopback.frames.udp import Udp
+from hopback.network.facts import merge_refs
 
 _OUTER = {4: 20, 6: 40}
 _INNER = {"ipip": 0, "gre": 4, "gue": 12}
@@ -37,10 +40,11 @@ def wrapper_of(chosen: Chosen) -> int:
 
 def wrap(ipvs: Layer, seen: Arrival, chosen: Chosen, routed: Routed) -> Decision:
     """The packet in another, from an address of this host to the server's."""
-    source = source_of(ipvs.host, routed.way, chosen.address)
+    found = _source(ipvs.host, routed.way, chosen.address)
     inner = packet_of(routed.frame)
-    if source is None or inner is None:
+    if found is None or inner is None:
         return Blind(f"the source address of a tunnel to {chosen.address}", routed.way.refs)
+    source, refs = found.address, merge_refs(routed.way.refs, found.refs)
     protocol, payload = _encapsulated(inner, chosen)
     tos = inner.tos if isinstance(inner, Ipv4) else inner.traffic_class
     tos = tos & ~_ECN | _ECT0 if tos & _ECN == _ECN else tos  # INET_ECN_encapsulate
@@ -55,7 +59,7 @@ def wrap(ipvs: Layer, seen: Arrival, chosen: Chosen, routed: Routed) -> Decision
         server = IPv6Address(chosen.address)
         packet = Ipv6(IPv6Address(source), server, protocol, payload, ttl, tos)
         frame = replace(routed.frame, ethertype=ethernet.IPV6, payload=packet, padding=b"")
-    return Out(frame, _fresh(seen.skb), routed.way, Why("ipvs-tunnel", routed.way.refs))
+    return Out(frame, _fresh(seen.skb), routed.way, Why("ipvs-tunnel", refs))
 
 
 def _fresh(skb: Skb) -> Skb:
@@ -78,3 +82,8 @@ def _encapsulated(inner: Ipv4 | Ipv6, chosen: Chosen) -> tuple[int, Transport]:
         gue = bytes((0, protocol, 0, 0)) + ethernet.encode_payload(inner)
         return udp.PROTOCOL, Udp(_PORT, port, Raw(gue), checksum=0)
     return protocol, Inner(inner)
+
+
+def _source(host: Host, way: Way, target: Ip) -> Source | None:
+    """For IPv6 what the route gives does not count (__ip_vs_route_output_v6)."""
+    return source_of(host, replace(way, source=None) if target.version == 6 else way, target)

@@ -73,7 +73,7 @@ def _looked_up(ipvs: Layer, target: Ip, mode: Mode) -> Way | Drop | Ask | Blind:
     if not mode.wrapper or target.version == 6 or not isinstance(way, Way):
         return way
     source = source_of(ipvs.host, way, target)
-    return lookup(ipvs.host, ipvs.world, Key(target, source)) if source else way
+    return lookup(ipvs.host, ipvs.world, Key(target, source.address)) if source else way
 
 
 def _crosses(seen: Arrival, mode: Mode, *, local: bool) -> bool:
