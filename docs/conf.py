@@ -31,6 +31,7 @@ docs/cli
 docs/json
 docs/rules
 docs/fidelity
+docs/ipvs-ttl
 docs/adr/README
 CHANGELOG
 ```
