@@ -234,6 +234,7 @@ def test_a_host_of_which_nothing_tells_whether_it_forwards() -> None:
     given = report(edge() + node(settings={"net.ipv4.ip_forward": None}))
     assert (given.verdict, only(given, NAME).confidence) == ("undecided", "possible")
     assert any("ip_forward" in step.command for step in given.next)
+    assert only(given, NAME).details["unsure"] == ["node: does it forward IPv4? yes"]
 
 
 def test_one_router_alone_claims_nothing() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from hopback.engines.circles import Circle, circles
-from tests.build import listing, model
+from tests.build import link, links, listing, model
 from tests.routers import POOL, edge, node, router
 
 
@@ -85,6 +85,51 @@ def test_ipv6() -> None:
         + router("node", 2, ("2001:db8:2::7/64",), ("default via 2001:db8:2::1 dev eth0",))
     )
     assert str(circle.candidate.prefix) == "2001:db8:f::/48"
+
+
+def test_ipv6_by_link_local_next_hops() -> None:
+    pool = "2001:db8:f::/48 via fe80::b dev eth1"
+    text = (
+        router("edge", 1, ("2001:db8:1::1/64", "2001:db8:2::1/64"), (pool,))
+        + router("node", 2, ("2001:db8:2::7/64",), ("default via fe80::a dev eth0 proto ra",))
+        + listing("ip -o addr show", ["3: eth1    inet6 fe80::a/64 scope link"], "edge")
+        + listing("ip -o addr show", ["2: eth0    inet6 fe80::b/64 scope link"], "node")
+    )
+    assert only(text).always
+
+
+def tunnel(host: str, local: str, remote: str) -> str:
+    lines = (
+        "4: gre1@NONE: <POINTOPOINT,NOARP,UP,LOWER_UP> mtu 1476 qdisc noqueue state UNKNOWN",
+        f"    link/gre {local} peer {remote} promiscuity 0",
+        f"    gre remote {remote} local {local} ttl inherit nopmtudisc",
+    )
+    return listing("ip -d link show dev gre1", lines, host)
+
+
+def test_out_by_a_tunnel_and_back_beside_it() -> None:
+    ends = ("203.0.113.1", "203.0.113.7")
+    text = edge(f"{POOL} dev gre1 scope link", settings={"net.ipv4.conf.gre1.rp_filter": 0})
+    text += node(settings={"net.ipv4.conf.gre1.rp_filter": 0})
+    circle = only(text + tunnel("edge", *ends) + tunnel("node", *reversed(ends)))
+    assert circle.always
+    assert {hop.place.dev.name for hop in circle.ring} >= {"gre1", "eth0", "eth1"}
+
+
+def test_what_is_not_evaluated_is_no_proof_and_no_silence() -> None:
+    vrf = listing(
+        "ip -d link show type vrf",
+        (
+            "9: red: <NOARP,MASTER,UP,LOWER_UP> mtu 65575 qdisc noqueue state UP mode DEFAULT",
+            "    link/ether 02:00:00:00:02:99 brd ff:ff:ff:ff:ff:ff",
+            "    vrf table 10",
+        ),
+        "node",
+    )
+    slave = link(2, "eth0", "02:00:00:00:02:00", master="red", extra="")
+    told = circles(model(edge() + node() + vrf + links(slave, host="node")))
+    assert not told.found
+    assert [one.what for one in told.unfollowed]
 
 
 def test_three_in_a_ring() -> None:

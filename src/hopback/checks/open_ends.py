@@ -6,6 +6,7 @@ Each is a gap. A gap that could hide a return turns ``clear`` into ``undecided``
 from collections.abc import Iterator
 
 from hopback.checks.case import Case
+from hopback.checks.ring_words import named
 from hopback.checks.round_signs import is_in, is_limited, is_reached, traces
 from hopback.checks.unclear import unclear_of
 from hopback.findings import Finding, Gap
@@ -42,7 +43,11 @@ def gaps_of(network: Network, findings: tuple[Finding, ...]) -> tuple[Gap, ...]:
 
 
 def untried(case: Case) -> Iterator[Gap]:
-    """Routes between the given hosts that were too many to follow."""
+    """Routes between the given hosts that were too many to follow, or that lead out of sight."""
+    for candidate, what in case.circles.unfollowed:
+        way = " → ".join(named(host) for host, _ in candidate.ring)
+        reason = f"packets for {candidate.prefix} may go round ({way}): {what} is not evaluated"
+        yield Gap(candidate.ring[0][0], "routes", reason)
     if case.circles.cut:
         host = next(iter(case.network.snapshots), "")
         yield Gap(host, "routes", "not all prefixes that lead from host to host were tried")

@@ -37,7 +37,7 @@ class Ring(NamedTuple):
     """Routers that pass on to each other, from the one whose route is the most special.
 
     ``prefixes`` are those for which they do, ``found`` says what becomes of a packet. ``refs`` are
-    the rows that decide.
+    the rows that decide, ``unsure`` the answers that it takes where they do not.
     """
 
     turns: tuple[Turn, ...]
@@ -46,6 +46,7 @@ class Ring(NamedTuple):
     found: Rounds
     refs: tuple[Ref, ...]
     confidence: Confidence
+    unsure: tuple[str, ...] = ()
 
     @property
     def sent_back_by(self) -> Turn:
@@ -70,6 +71,7 @@ def rings(case: Case) -> Iterator[Ring]:
             found=rounds(case.model, circles[0].journey, circles[0].end),
             refs=merge_refs(*(refs for circle in circles for refs in _refs(case, circle))),
             confidence=_confidence(circles[0]),
+            unsure=tuple(_unsure(circles[0])),
         )
 
 
@@ -77,6 +79,14 @@ def _confidence(circle: Circle) -> Confidence:
     if circle.always:
         return "certain"
     return "likely" if circle.usual else "possible"
+
+
+def _unsure(circle: Circle) -> Iterator[str]:
+    if circle.always:
+        return
+    for question, answer in circle.journey.world.items():
+        where = f"{named(question.subject.host)} {question.subject.name}".rstrip()
+        yield f"{where}: {question.text} {answer}"
 
 
 def _turns(case: Case, ring: Sequence[Hop]) -> Iterator[Turn]:

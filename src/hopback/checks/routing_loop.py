@@ -66,7 +66,7 @@ def _ring(case: Case, ring: Ring, sign: tuple[str, Round] | None) -> Finding:
         confidence=confidence,
         host=back.dev.host,
         subject=prefixes[0],
-        summary=_told(ring),
+        summary=_told(ring) + "".join(f" It takes that: {text}." for text in ring.unsure),
         because=because,
         path=path_steps(
             (hop.place.dev, hop.place.way, f"a packet to {prefixes[0]}", RULES[hop.why.rule].text)
@@ -87,6 +87,7 @@ def _ring(case: Case, ring: Ring, sign: tuple[str, Round] | None) -> Finding:
             "ttls": list(seen.ttls) if seen else [],
             "frames_per_packet": ring.found.frames,
             "endless": ring.found.endless,
+            "unsure": list(ring.unsure),
         },
     )
 
@@ -133,6 +134,7 @@ def _seen(case: Case, host: str, found: Round) -> Finding:
             "ttls": list(found.ttls),
             "frames_per_packet": None,
             "endless": False,
+            "unsure": [],
         },
         alternatives=_alternatives(found),
     )

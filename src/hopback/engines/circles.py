@@ -1,7 +1,7 @@
 """Follows a packet for each prefix that may go round, and keeps those that do."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -46,10 +46,18 @@ class Circle(NamedTuple):
         return self.journey.ring(self.end)
 
 
+class Unfollowed(NamedTuple):
+    """A candidate whose packet meets something that is not evaluated."""
+
+    candidate: Candidate
+    what: str
+
+
 class Circles(NamedTuple):
     """All that was found among ``tried`` kinds of destinations; ``cut``: there are more."""
 
     found: tuple[Circle, ...]
+    unfollowed: tuple[Unfollowed, ...] = ()
     tried: int = 0
     cut: bool = False
 
@@ -58,9 +66,13 @@ def circles(model: Model) -> Circles:
     """Every candidate that a packet proves, from the first place where it does."""
     tried = candidates(model.network, model.hosts)
     chosen = list(_some_of_each(tried.found))[:MAX_FOLLOWED]
-    proved = (_proved(model, candidate) for candidate in chosen)
-    found = tuple(circle for circle in proved if circle is not None)
-    return Circles(found, tried.classes, tried.cut or len(chosen) < len(tried.found))
+    results = [_proved(model, candidate) for candidate in chosen]
+    return Circles(
+        found=tuple(result for result in results if isinstance(result, Circle)),
+        unfollowed=tuple(result for result in results if isinstance(result, Unfollowed)),
+        tried=tried.classes,
+        cut=tried.cut or len(chosen) < len(tried.found),
+    )
 
 
 def _some_of_each(found: Iterable[Candidate]) -> Iterator[Candidate]:
@@ -80,23 +92,26 @@ class Origin(NamedTuple):
     refs: tuple[Ref, ...] = ()
 
 
-def _proved(model: Model, candidate: Candidate) -> Circle | None:
+def _proved(model: Model, candidate: Candidate) -> Circle | Unfollowed | None:
     """From anywhere first, then from stations of the members' own subnets.
 
     A router may refuse a source that the packet does not come from (rp_filter).
     """
     best: Circle | None = None
+    blind: str | None = None
     for origin in origins(model, candidate.ring, candidate.target):
-        circle = _followed(model, candidate, origin)
+        worlds = let_in(model, origin, candidate.target)
+        circle = _turning(candidate, worlds, origin)
         if circle is not None and (best is None or circle.usual > best.usual or circle.always):
             best = circle
         if best is not None and best.always:
             break
-    return best
+        ends = (end for journey in worlds for end in journey.ends)
+        blind = blind or next((end.what for end in ends if end.fate == "blind"), None)
+    return best or (Unfollowed(candidate, blind) if blind else None)
 
 
-def _followed(model: Model, candidate: Candidate, origin: Origin) -> Circle | None:
-    worlds = let_in(model, origin, candidate.target)
+def _turning(candidate: Candidate, worlds: Sequence[Trace], origin: Origin) -> Circle | None:
     turning = [(w, end) for w in worlds if (end := _cycle(w)) is not None]
     if not turning:
         return None
