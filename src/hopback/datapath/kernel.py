@@ -43,7 +43,8 @@ class Behaviour(Struct, frozen=True):
     ``ipvs_ignore_tunneled``: and a director what comes out of a tunnel (4.3).
     ``ipvs_schedule_icmp``: errors may begin connections (4.3).
     ``ipvs_conn_reuse``: a SYN takes the place of a connection that is over (4.1),
-    ``ipvs_leaves_weightless``: or whose server has no weight (5.9).
+    ``ipvs_leaves_weightless``: or whose server has no weight (5.9). ``multipath_by_source``: of
+    several next hops one takes the host's own packets whose address they have (6.16).
     """
 
     lldp_forwardable: bool = True
@@ -75,6 +76,7 @@ class Behaviour(Struct, frozen=True):
     ipvs_schedule_icmp: bool = True
     ipvs_conn_reuse: bool = True
     ipvs_leaves_weightless: bool = True
+    multipath_by_source: bool = True
 
 
 CURRENT = Behaviour()
@@ -117,4 +119,5 @@ def behaviour_of(release: str | None) -> Behaviour:
         ipvs_schedule_icmp=version >= (4, 3),
         ipvs_conn_reuse=version >= (4, 1),
         ipvs_leaves_weightless=version >= (5, 9),
+        multipath_by_source=version >= (6, 16),
     )

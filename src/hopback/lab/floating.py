@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from hopback.datapath.bridge.state import NeighbourEntry
 from hopback.datapath.effects import Ask
 from hopback.datapath.ip.fib import Hop, Route, table_of
+from hopback.datapath.ip.forwarding import forwards
 from hopback.datapath.ip.host import Host, Own
-from hopback.datapath.ip.input import forwards
 from hopback.datapath.ip.local import local_routes
 from hopback.datapath.ip.policy import USUAL, is_usual
 from hopback.datapath.model import Model

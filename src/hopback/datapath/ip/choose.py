@@ -4,15 +4,15 @@ net/ipv4/fib_trie.c:fib_table_lookup; net/ipv6/route.c:fib6_table_lookup (Linux 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from hopback.datapath.effects import Blind
-from hopback.datapath.ip.fib import Hop, Route, Table, covering
+from hopback.datapath.ip.fib import LEADING_NOWHERE, Hop, Route, Table, covering
 from hopback.datapath.ip.key import Key
 from hopback.datapath.skb import Ip
 from hopback.network.facts import Fact, Ref
 
-_NOWHERE = frozenset({"unreachable", "prohibit", "blackhole", "throw"})
 _ROUTED_BY = 0x1C  # the bits of the TOS that a route of IPv4 is chosen by (fib_dscp_masked_match)
 
 Settings = Mapping[str, Fact[int]]
@@ -33,7 +33,7 @@ def choose4(tables: Iterable[Table], key: Key, oif: str, settings: Settings) -> 
         for route in routes:
             if route.tos and route.tos != key.tos & _ROUTED_BY:
                 continue
-            if route.kind in _NOWHERE:
+            if route.kind in LEADING_NOWHERE:
                 return Chosen(route)
             hops = [hop for hop in route.hops if _lives(hop, 4, settings)]
             if oif:
@@ -44,14 +44,14 @@ def choose4(tables: Iterable[Table], key: Key, oif: str, settings: Settings) -> 
 
 
 def choose6(
-    table: Table, key: Key, dev: str, settings: Settings, failed: Failed
+    table: Table, key: Key, dev: str, settings: Settings, failed: Failed = MappingProxyType({})
 ) -> Chosen | Blind | None:
     """The route of IPv6. ``dev`` is the device by which the packet came in or is to go out.
 
     ``failed``: neighbours that do not answer, by which a host that is no router does not go while
     there is another way.
     """
-    strict = is_strict(key.target)
+    strict = bool(key.oif and not key.iif) or _is_scoped(key.target)
     for routes in covering((table,), key.target):
         if any(route.origin for route in routes):
             return Blind("routes that go by the source (from)", routes[0].refs)
@@ -61,7 +61,7 @@ def choose6(
     return None
 
 
-def is_strict(target: Ip) -> bool:
+def _is_scoped(target: Ip) -> bool:
     """Whether an address means something on one device only (rt6_need_strict)."""
     return target.is_link_local or target.is_multicast or target.is_loopback
 

@@ -22,6 +22,8 @@ REFUSING: Mapping[str, str] = MappingProxyType(
 )
 """The kinds of routes, and actions of policy rules, that drop a packet: by which rule."""
 
+LEADING_NOWHERE = frozenset({*REFUSING, "throw"})
+
 
 class Hop(Struct, frozen=True):
     """A next hop: out by ``dev``, to ``via`` or else to the destination itself.

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from hopback.datapath.effects import Deliver, Drop, Effect, Why
-from hopback.datapath.ip.input import forwards
+from hopback.datapath.ip.forwarding import forwards
 from hopback.datapath.ip.key import key_of
 from hopback.datapath.ip.layer import IpLayer, Stop, also, because
 from hopback.datapath.ip.output import handed_on, told_by

@@ -9,6 +9,7 @@ from hopback.datapath.bridge.state import NeighbourEntry
 from hopback.datapath.ip.fib import Family, Table
 from hopback.datapath.ip.local import Own
 from hopback.datapath.ip.policy import USUAL, Policy
+from hopback.datapath.kernel import CURRENT, Behaviour
 from hopback.datapath.skb import Ip
 from hopback.network.facts import DevId, Fact, Ref
 
@@ -30,8 +31,8 @@ class Host(Struct, frozen=True):
     that were listed, and the table local; ``whole`` the families of which every table was.
     ``unsure``: policy rules of a listing that shows but some of them. ``settings`` stand by their
     keys after ``net.``. ``owns`` are the addresses in the order of their listing, ``addresses`` the
-    same by address. ``own_locals``: somebody entered a local route that no address brings.
-    ``router``: it has NAT or filters what it forwards, and so probably forwards.
+    same by address. ``own_locals``: somebody entered a local route of IPv4 that no
+    address brings. ``router``: it has NAT or filters what it forwards, and so probably forwards.
     """
 
     id: DevId
@@ -48,6 +49,7 @@ class Host(Struct, frozen=True):
     failed: Mapping[tuple[str, Ip], tuple[Ref, ...]] = MappingProxyType({})
     settings: Mapping[str, Fact[int]] = MappingProxyType({})
     router: bool = False
+    kernel: Behaviour = CURRENT
 
     def has(self, dev: str) -> bool:
         """Whether the device has an IPv4 address."""

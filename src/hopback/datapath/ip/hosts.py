@@ -9,11 +9,12 @@ from msgspec.structs import replace
 
 from hopback.datapath.bridge.state import NeighbourEntry
 from hopback.datapath.hosts import VALID
-from hopback.datapath.ip.fib import Family, Hop, Route, Table, table_of
+from hopback.datapath.ip.fib import LEADING_NOWHERE, Family, Hop, Route, Table, table_of
 from hopback.datapath.ip.host import Host, VrfOf
 from hopback.datapath.ip.listed import Shown, routes_shown, rules_shown
 from hopback.datapath.ip.local import Own, local_routes
 from hopback.datapath.ip.policy import USUAL, WITH_VRFS, Policy, policy_of
+from hopback.datapath.kernel import behaviour_of
 from hopback.datapath.skb import Ip
 from hopback.network.facts import DevId, Fact, Ref
 from hopback.network.model import Network
@@ -65,13 +66,15 @@ def _host(network: Network, snapshot: Snapshot, netns: str, shown: Shown) -> Hos
         policies=MappingProxyType(policies),
         unsure=MappingProxyType(unsure),
         own_locals=any(
-            row.netns == netns and row.kind == "local" and row.protocol not in (None, "kernel")
+            (row.netns, row.family, row.kind) == (netns, 4, "local")
+            and row.protocol not in (None, "kernel")
             for row in snapshot.routes.rows
         ),
         vrfs=MappingProxyType(vrfs),
         neighbours=MappingProxyType(known),
         failed=MappingProxyType(failed),
         settings=MappingProxyType(settings),
+        kernel=behaviour_of(network.release(snapshot.host)),
         router=any(
             row.netns == netns and row.family in _ROUTED and _routes_by(row)
             for row in snapshot.filter_chains.rows
@@ -109,18 +112,34 @@ def _tables(
 
 def _route(row: RouteRow, ref: Ref) -> Route:
     everything = row.destination == "default"
+    tos = _tos(row.tos)
+    hops = tuple(
+        Hop(hop.dev or "", _ip(hop.via), hop.weight, hop.dead, hop.linkdown) for hop in row.hops
+    )
     return Route(
         to=_EVERYTHING[row.family] if everything else ip_network(row.destination, strict=False),
-        kind=row.kind,
-        hops=tuple(
-            Hop(hop.dev or "", ip_address(hop.via) if hop.via else None, hop.weight)
-            for hop in row.hops
-        ),
+        kind=row.kind if tos is not None else f"TOS {row.tos}",
+        hops=hops if hops or row.kind in LEADING_NOWHERE else (Hop(""),),
         metric=row.metric or 0,
         table=row.table,
-        source=ip_address(row.source) if row.source else None,
+        tos=tos or 0,
+        origin=ip_network(row.origin, strict=False) if row.origin else None,
+        preference=_PREFERENCES.get(row.preference or "", 1),
+        source=_ip(row.source),
         refs=(ref,),
     )
+
+
+def _ip(text: str | None) -> Ip | None:
+    return ip_address(text) if text else None
+
+
+def _tos(text: str | None) -> int | None:
+    """A TOS as it is printed; None if by a name that only the host's own files explain."""
+    try:
+        return int(text, 16) if text else 0
+    except ValueError:
+        return None
 
 
 def _policies(

@@ -2,8 +2,9 @@
 
 from msgspec.structs import replace
 
-from hopback.datapath.effects import Ask, Blind, Drop, Question, Why, World
-from hopback.datapath.ip.host import Family, Host
+from hopback.datapath.effects import Ask, Blind, Drop, World
+from hopback.datapath.ip.forwarding import forwards
+from hopback.datapath.ip.host import Host
 from hopback.datapath.ip.key import Key, key_of
 from hopback.datapath.ip.route import ALL, Found, Refusal, Way, find, lookup, way_of
 from hopback.datapath.ip.source import martian, validate
@@ -39,7 +40,7 @@ def _route4(host: Host, world: World, packet: Ipv4, key: Key) -> Way | Refusal:
 
 def _unicast4(host: Host, world: World, key: Key) -> Way | Refusal:
     """What is for others needs a host that forwards, before anybody asks for the next hop."""
-    found = find(host, key)
+    found = find(host, world, key)
     told: Fact[bool] | Drop | Ask = Fact(True, ())
     if isinstance(found, Drop) or (isinstance(found, Found) and found.is_for_others):
         told = forwards(host, world, key.iif, 4)
@@ -58,23 +59,3 @@ def _sends_on_broadcasts(host: Host, dev: str) -> Fact[int] | None:
     key = dev.replace(".", "/")
     told = [host.settings.get(f"ipv4.conf.{place}.bc_forwarding") for place in ("all", key)]
     return told[1] if all(fact and fact.value for fact in told) else None
-
-
-def forwards(host: Host, world: World, dev: str, version: Family) -> Fact[bool] | Drop | Ask:
-    """The rows by which the host forwards what comes in by ``dev``, or that it does not.
-
-    IN_DEV_FORWARD is the device's own; for IPv6 what is set for all counts.
-    """
-    key = dev.replace(".", "/")
-    keys: tuple[str, ...] = ("ipv6.conf.all.forwarding",)
-    if version == 4:
-        keys = (f"ipv4.conf.{key}.forwarding", "ipv4.ip_forward", "ipv4.conf.all.forwarding")
-    fact = next((found for name in keys if (found := host.settings.get(name))), None)
-    if fact is not None:
-        off = Drop(Why("ip-forwarding-off", fact.refs))
-        return Fact(True, fact.refs) if fact.value else off
-    text = f"does it forward IPv{version}?"
-    question = Question(host.id, text, ("yes", "no"), "yes" if host.router else "no")
-    if question not in world:
-        return Ask(question)
-    return Fact(True, ()) if world[question] == "yes" else Drop(Why("ip-forwarding-off"))

@@ -38,18 +38,19 @@ def redirect4(layer: IpLayer, up: Deliver, way: Way) -> tuple[Tell, ...]:
     packet = packet_of(up.frame)
     if not isinstance(packet, Ipv4) or not turns_back(layer.host, way, up.dev.name):
         return ()
-    if not (_is_near(layer.host, up, packet, way) and _is_shared(layer.host, packet, way)):
+    if not (_is_near(layer, up, packet, way) and _is_shared(layer.host, packet, way)):
         return ()
     return tell(layer, up, Error(_RULE, icmp.REDIRECT, _HOST, int(way.nexthop)))
 
 
-def _is_near(host: Host, up: Deliver, packet: Ipv4, way: Way) -> bool:
+def _is_near(layer: IpLayer, up: Deliver, packet: Ipv4, way: Way) -> bool:
     """Whether the route back to the sender is by this device and no gateway."""
+    host, world = layer.host, layer.world
     key = key_of(packet, mark=up.skb.mark, iif=up.dev.name)
-    back = key_back(host, key, packet.src, way)
-    found = find(host, back)
+    back = key_back(host, key, way)
+    found = find(host, world, back)
     if isinstance(found, Found) and all(hop.dev != way.dev for hop in found.hops):
-        found = find(host, replace(back, oif=way.dev))
+        found = find(host, world, replace(back, oif=way.dev))
     return isinstance(found, Found) and any(
         hop.dev == way.dev and hop.via is None for hop in found.hops
     )

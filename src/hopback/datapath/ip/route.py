@@ -1,7 +1,6 @@
 """Which way a packet goes: by the policy rules, the tables that they name, and the next hops.
 
-net/ipv4/fib_rules.c, fib_semantics.c; net/ipv6/fib6_rules.c, route.c (Linux 6.12). Which next hop
-of several takes a flow is a hash with a secret seed: it is asked, and each answer is a world.
+net/ipv4/fib_rules.c, fib_semantics.c; net/ipv6/fib6_rules.c, route.c (Linux 6.12).
 """
 
 from ipaddress import IPv4Address
@@ -12,11 +11,13 @@ from msgspec import Struct
 from hopback.datapath.effects import Ask, Blind, Drop, Question, Why, World
 from hopback.datapath.ip.choose import Chosen, choose4, choose6
 from hopback.datapath.ip.fib import REFUSING, Hop, Route, Table
+from hopback.datapath.ip.forwarding import forwards
 from hopback.datapath.ip.host import Host, VrfOf
 from hopback.datapath.ip.key import Key
-from hopback.datapath.ip.policy import L3MDEV, Policy, fits
+from hopback.datapath.ip.multipath import taking
+from hopback.datapath.ip.policy import L3MDEV, Policy, fits, is_usual
 from hopback.datapath.skb import Ip
-from hopback.network.facts import Ref, merge_refs
+from hopback.network.facts import Fact, Ref, merge_refs
 
 ALL = IPv4Address("255.255.255.255")
 _NO_VRF = VrfOf("", "")
@@ -63,7 +64,7 @@ def lookup(host: Host, world: World, key: Key) -> Way | Refusal:
     """
     if key.target.is_multicast or key.target == ALL:
         return _to_group(host, world, key)
-    found = find(host, key)
+    found = find(host, world, key)
     if isinstance(found, Drop) and key.target.version == 4 and _is_bound(host, key):
         return Way("out", key.oif, key.target)  # it is taken to be on the link
     return way_of(host, world, key, found) if isinstance(found, Found) else found
@@ -81,7 +82,7 @@ def _to_group(host: Host, world: World, key: Key) -> Way | Refusal:
     if key.oif or own:
         dev, refs = (key.oif, ()) if key.oif or not own else (own.dev, own.refs)
         return Way("out", dev, key.target, refs)
-    found = find(host, key)
+    found = find(host, world, key)
     return way_of(host, world, key, found) if isinstance(found, Found) else found
 
 
@@ -93,7 +94,7 @@ def way_of(host: Host, world: World, key: Key, found: Found) -> Way | Ask | Blin
         return Way(kind, found.hops[0].dev, key.target, refs, route.source)
     if route.kind != "unicast":
         return Blind(f"a {route.kind} route", refs)
-    hop = found.hops[0] if len(found.hops) == 1 else _taking(host, world, key, found)
+    hop = taking(host, world, key, route, found.hops)
     if isinstance(hop, Ask):
         return hop
     if not hop.dev:
@@ -101,21 +102,52 @@ def way_of(host: Host, world: World, key: Key, found: Found) -> Way | Ask | Blin
     return Way("out", hop.dev, hop.via or key.target, refs, route.source)
 
 
-def _taking(host: Host, world: World, key: Key, found: Found) -> Hop | Ask:
-    """The next hop for a flow (fib_select_multipath, fib6_select_path): the tables do not tell."""
-    names = tuple(f"{hop.dev} via {hop.via}" if hop.via else hop.dev for hop in found.hops)
-    flow = f"{key.source} to {key.target}, protocol {key.protocol}"
-    if key.source_port or key.target_port:
-        flow += f", ports {key.source_port} and {key.target_port}"
-    text = f"by which next hop of {found.route.to} does it send what goes from {flow}?"
-    question = Question(host.id, text, tuple(dict.fromkeys(names)), names[0])
-    if question not in world:
-        return Ask(question)
-    return found.hops[names.index(world[question])]
+def find(host: Host, world: World, key: Key) -> Found | Refusal:
+    """The route that the rules lead to, or why there is none."""
+    found = _by_rules(host, world, key)
+    if key.target.version == 6 or not is_usual(host.policies[4], 4):
+        return found
+    merged = _merged(host, key)
+    if _alike(found, merged):
+        return found
+    asked = Question(host.id, *EVER_RULED)
+    if asked not in world:
+        return Ask(asked)
+    return found if world[asked] == "yes" else merged
 
 
-def find(host: Host, key: Key) -> Found | Drop | Blind:
-    """The route that the rules lead to (fib_rules_lookup), or why there is none."""
+EVER_RULED = ("has it ever had other policy rules than the usual ones?", ("yes", "no"), "no")
+"""The kernel goes on as if it had (fib_has_custom_rules)."""
+
+
+def _alike(one: Found | Refusal, other: Found | Drop) -> bool:
+    if isinstance(one, Found) and isinstance(other, Found):
+        return one.route is other.route
+    return isinstance(one, Drop) and isinstance(other, Drop) and one.why.rule == other.why.rule
+
+
+def _merged(host: Host, key: Key) -> Found | Drop:
+    """Before there ever was another rule, the tables local and main are one (fib_trie_unmerge).
+
+    Then the longest prefix of both counts, and a route that somebody entered into the table local
+    does not hide the longer ones of main.
+    """
+    for names in (("local", "main"), ("default",)):
+        tables = [host.table(4, name) for name in names]
+        chosen = choose4([table for table in tables if table], key, key.oif, host.settings)
+        if chosen is None or chosen.route.kind == "throw":
+            continue
+        route = chosen.route
+        rule = next(p for p in host.policies[4] if p.table == route.table)
+        refs = merge_refs(route.refs, rule.refs)
+        if route.kind in REFUSING:
+            return Drop(Why(REFUSING[route.kind], refs))
+        return Found(route, chosen.hops, refs)
+    return Drop(Why("ip-no-route"))
+
+
+def _by_rules(host: Host, world: World, key: Key) -> Found | Refusal:
+    """One rule after the other (fib_rules_lookup)."""
     family = key.target.version
     if family in host.unsure:
         return Blind("policy rules of which some are not shown", host.unsure[family])
@@ -137,30 +169,34 @@ def find(host: Host, key: Key) -> Found | Drop | Blind:
             known = any(other.priority == policy.goto for other in host.policies[family])
             goto, refs = (policy.goto, refs + policy.refs) if known else (None, refs)
         elif policy.action != "nop":
-            result = _acted(host, key, policy, vrf)
+            result = _acted(host, world, key, policy, vrf)
             if result is not None:
                 return _also(result, merge_refs(policy.refs, refs))
     return Drop(Why("ip-no-route", refs))
 
 
-def _acted(host: Host, key: Key, policy: Policy, vrf: VrfOf) -> Found | Drop | Blind | None:
+def _acted(
+    host: Host, world: World, key: Key, policy: Policy, vrf: VrfOf
+) -> Found | Refusal | None:
     """What a rule that fits leads to; None: to nothing, and the next rule is asked."""
     if policy.action == "unreachable":  # as if there were no route (ENETUNREACH)
         return Drop(Why("ip-no-route"))
     if policy.action in REFUSING:
         return Drop(Why(REFUSING[policy.action]))
     l3mdev = policy.table == L3MDEV
-    found = _in_table(host, key, vrf.table if l3mdev else policy.table, policy)
+    found = _in_table(host, world, key, vrf.table if l3mdev else policy.table, policy)
     return _also(found, vrf.refs) if l3mdev and found is not None else found
 
 
-def _in_table(host: Host, key: Key, name: str, policy: Policy) -> Found | Drop | Blind | None:
+def _in_table(
+    host: Host, world: World, key: Key, name: str, policy: Policy
+) -> Found | Refusal | None:
     family = key.target.version
     table = host.table(family, name)
     if table is None:
         return Blind(f"the IPv{family} routes of table {name}, which no listing shows", ())
-    chosen = _chosen(host, key, table)
-    if chosen is None or isinstance(chosen, Blind):
+    chosen = _chosen(host, world, key, table)
+    if not isinstance(chosen, Chosen):
         return chosen
     route = chosen.route
     refs = merge_refs(route.refs, chosen.refs)
@@ -173,14 +209,29 @@ def _in_table(host: Host, key: Key, name: str, policy: Policy) -> Found | Drop |
     return Found(route, chosen.hops, refs)
 
 
-def _chosen(host: Host, key: Key, table: Table) -> Chosen | Blind | None:
+def _chosen(host: Host, world: World, key: Key, table: Table) -> Chosen | Ask | Blind | None:
     oif = "" if key.oif in host.vrfs and host.vrfs[key.oif].dev == key.oif else key.oif
     if key.target.version == 4:
         return choose4((table,), key, oif, host.settings)
-    return choose6(table, key, key.iif or oif, host.settings, {})
+    dev = key.iif or oif
+    chosen = choose6(table, key, dev, host.settings)
+    answering = _answering(host, key, table, dev) if isinstance(chosen, Chosen) else None
+    if answering is None or answering == chosen:
+        return chosen
+    told = forwards(host, world, dev, 6)
+    if isinstance(told, Ask):
+        return told
+    if isinstance(told, Fact):
+        return chosen  # a router does not look whether gateways answer
+    return answering
 
 
-def _also(result: Found | Drop | Blind, refs: tuple[Ref, ...]) -> Found | Drop | Blind:
+def _answering(host: Host, key: Key, table: Table, dev: str) -> Chosen | Blind | None:
+    """The route by gateways that are not known to be silent (rt6_check_neigh)."""
+    return choose6(table, key, dev, host.settings, host.failed) if host.failed else None
+
+
+def _also(result: Found | Refusal, refs: tuple[Ref, ...]) -> Found | Refusal:
     """The result with what else led to it."""
     match result:
         case Found(route, hops, own):
@@ -189,3 +240,5 @@ def _also(result: Found | Drop | Blind, refs: tuple[Ref, ...]) -> Found | Drop |
             return Drop(Why(why.rule, merge_refs(why.refs, refs)))
         case Blind(what=what, refs=own):
             return Blind(what, merge_refs(own, refs))
+        case Ask():
+            return result

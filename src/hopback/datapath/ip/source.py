@@ -12,10 +12,10 @@ from hopback.datapath.ip.fib import Hop
 from hopback.datapath.ip.host import Host
 from hopback.datapath.ip.key import Key
 from hopback.datapath.ip.policy import is_usual
-from hopback.datapath.ip.route import Refusal, Way, find
+from hopback.datapath.ip.route import EVER_RULED, Refusal, Way, find
 from hopback.frames.ipv4 import Ipv4
 from hopback.frames.ipv6 import Ipv6
-from hopback.network.facts import Fact, merge_refs
+from hopback.network.facts import Fact, Ref, merge_refs
 
 _ALL = IPv4Address("255.255.255.255")
 _ZERO = IPv4Network("0.0.0.0/8")
@@ -36,9 +36,13 @@ def martian(host: Host, packet: Ipv4, dev: str) -> Drop | None:
     if target in _ZERO and not to_all:
         return Drop(Why("ip-martian"))
     if (source.is_loopback or target.is_loopback) and not to_all:
-        routed = _largest(host, "ipv4.conf.*.route_localnet", dev)
-        return None if routed and routed.value else Drop(Why("ip-martian"))
+        return None if _routes_loopback(host, dev) else Drop(Why("ip-martian"))
     return None
+
+
+def _routes_loopback(host: Host, dev: str) -> bool:
+    told = _largest(host, "ipv4.conf.*.route_localnet", dev)
+    return told is not None and bool(told.value)
 
 
 def martian6(packet: Ipv6) -> Drop | None:
@@ -60,8 +64,8 @@ def validate(host: Host, world: World, key: Key, way: Way) -> Refusal | None:
         return None
     told = _largest(host, "ipv4.conf.*.rp_filter", key.iif)
     if told is not None:
-        return _checked(host, key, source, way, told)
-    outcomes = {text: _checked(host, key, source, way, Fact(int(text), ())) for text in _MODES}
+        return _checked(host, world, key, way, told)
+    outcomes = {text: _checked(host, world, key, way, Fact(int(text), ())) for text in _MODES}
     if len({outcome and type(outcome) for outcome in outcomes.values()}) == 1:
         return outcomes["1"]
     text = "is rp_filter on? (0 off, 1 strict, 2 loose)"
@@ -69,9 +73,7 @@ def validate(host: Host, world: World, key: Key, way: Way) -> Refusal | None:
     return outcomes[world[question]] if question in world else Ask(question)
 
 
-def _checked(
-    host: Host, key: Key, source: IPv4Address, way: Way, strict: Fact[int]
-) -> Drop | Blind | None:
+def _checked(host: Host, world: World, key: Key, way: Way, strict: Fact[int]) -> Refusal | None:
     dev = key.iif
     accepts = _largest(host, "ipv4.conf.*.accept_local", dev)
     told = accepts.refs if accepts else ()
@@ -79,10 +81,31 @@ def _checked(
         if accepts and accepts.value:
             return None
         if is_usual(host.policies[4], 4) and not host.own_locals:
-            own = host.addresses.get(source)
-            return Drop(Why("ip-martian", merge_refs(own.refs, told))) if own else None
-    found = find(host, key_back(host, key, source, way))
-    if isinstance(found, Blind):
+            return _briefly(host, world, key, way, told)
+    return _by_route(host, world, key, way, strict)
+
+
+def _briefly(host: Host, world: World, key: Key, way: Way, told: tuple[Ref, ...]) -> Refusal | None:
+    """Only the host's own addresses are looked for, if it never had policy rules."""
+    own = host.addresses.get(key.source) if key.source else None
+    if own is not None:
+        return Drop(Why("ip-martian", merge_refs(own.refs, told)))
+    thorough = _by_route(host, world, key, way, Fact(0, ()))
+    if thorough is None:
+        return None
+    asked = Question(host.id, *EVER_RULED)
+    if asked not in world:
+        return Ask(asked)
+    return thorough if world[asked] == "yes" else None
+
+
+def _by_route(host: Host, world: World, key: Key, way: Way, strict: Fact[int]) -> Refusal | None:
+    """__fib_validate_source: by the route back to the source."""
+    dev = key.iif
+    accepts = _largest(host, "ipv4.conf.*.accept_local", dev)
+    told = accepts.refs if accepts else ()
+    found = find(host, world, key_back(host, key, way))
+    if isinstance(found, Ask | Blind):
         return found
     if isinstance(found, Drop):
         return Drop(Why("ip-rp-filter", strict.refs + found.why.refs)) if strict.value else None
@@ -110,7 +133,7 @@ def _is_by(host: Host, hop: Hop, dev: str) -> bool:
     return hop.dev == dev or (vrf is not None and vrf.dev == dev)
 
 
-def key_back(host: Host, key: Key, source: IPv4Address, way: Way) -> Key:
+def key_back(host: Host, key: Key, way: Way) -> Key:
     """The key of the way back: it comes in by the device by which the packet goes out.
 
     The mark counts only where src_valid_mark is set.
@@ -119,7 +142,7 @@ def key_back(host: Host, key: Key, source: IPv4Address, way: Way) -> Key:
     vrf = host.vrfs.get(key.iif)
     return replace(
         key,
-        target=source,
+        target=key.source or key.target,
         source=IPv4Address(0) if way.kind == "broadcast" else key.target,
         mark=key.mark if marked and marked.value else 0,
         iif=way.dev if way.kind == "out" else "",

@@ -126,15 +126,21 @@ class Neighbour(Row, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class NextHop(Struct, frozen=True, gc=False, omit_defaults=True):
-    """One way of a route."""
+    """One way of a route. ``dead``: its device is down; ``linkdown``: it has no carrier."""
 
     dev: str | None = None
     via: str | None = None
     weight: int = 1
+    dead: bool = False
+    linkdown: bool = False
 
 
 class Route(Row, frozen=True, kw_only=True, omit_defaults=True):
-    """A route. ``kind`` is unicast, local, broadcast, blackhole, unreachable, prohibit …"""
+    """A route. ``kind`` is unicast, local, broadcast, blackhole, unreachable, prohibit …
+
+    ``origin`` is the prefix of the sources that it is for, None for all; ``tos`` as ``ip`` prints
+    it. ``preference`` is that of IPv6 (low, medium, high).
+    """
 
     destination: str  # "default" is 0.0.0.0/0 or ::/0, by family
     family: Literal[4, 6]
@@ -146,6 +152,9 @@ class Route(Row, frozen=True, kw_only=True, omit_defaults=True):
     metric: int | None = None
     source: str | None = None
     onlink: bool = False
+    tos: str | None = None
+    origin: str | None = None
+    preference: str | None = None
 
 
 class Rule(Row, frozen=True, kw_only=True, omit_defaults=True):

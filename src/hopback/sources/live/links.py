@@ -18,6 +18,7 @@ from hopback.snapshot.rows import (
     Row,
     Tunnel,
     VlanDevice,
+    Vrf,
     Vxlan,
 )
 from hopback.snapshot.table import Cite
@@ -33,6 +34,7 @@ from hopback.sources.live.netlink import (
     text,
 )
 from hopback.sources.live.reading import Names, Origin, Reading
+from hopback.sources.live.tables import table_name
 from hopback.sources.parse.tunnel_facts import kind_of
 
 _RTM_GETLINK = 18
@@ -44,6 +46,7 @@ _INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
 _XDP_ATTACHED = 2
 _VLAN_ID, _VLAN_PROTOCOL = 1, 5
 _MACVLAN_MODE = 1
+_VRF_TABLE = 1
 
 _IFF_UP, _IFF_PROMISC, _IFF_LOWER_UP = 0x1, 0x100, 0x10000
 # Virtual functions are listed only on request; the statistics that would come with them are not
@@ -54,7 +57,7 @@ _PROTOCOLS = {0x8100: "802.1Q", 0x88A8: "802.1ad"}
 _MACVLAN_MODES = {1: "private", 2: "vepa", 4: "bridge", 8: "passthru", 16: "source"}
 _OVS = "openvswitch"
 
-FILLS = (Link, Bridge, BridgePort, Bond, BondLeg, VlanDevice, Vxlan, Tunnel)
+FILLS = (Link, Bridge, BridgePort, Bond, BondLeg, VlanDevice, Vxlan, Tunnel, Vrf)
 """The tables that one RTM_GETLINK fills; of blind spots it tells some, ``tc`` the rest."""
 
 
@@ -110,6 +113,9 @@ def decode(origin: Origin, messages: Iterable[bytes]) -> Iterator[Row]:
             yield _vlan(device, origin.names)
         elif device.kind == "vxlan":
             yield vxlans.vxlan(device.cite, device.netns, device.name, device.data, origin.names)
+        elif device.kind == "vrf":
+            table = table_name(number(device.data.get(_VRF_TABLE, b"")))
+            yield Vrf(cite=device.cite, netns=device.netns, dev=device.name, table=table)
         elif kind := kind_of(device.kind):
             yield tunnels.tunnel(
                 device.cite, device.netns, device.name, kind, device.data, origin.names

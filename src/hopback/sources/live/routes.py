@@ -9,12 +9,16 @@ from hopback.snapshot.rows import NextHop, Route
 from hopback.sources.live.addresses import SCOPES, format_ip
 from hopback.sources.live.netlink import Attributes, Netlink, attributes, number, number_of
 from hopback.sources.live.reading import Names, Origin, Reading
+from hopback.sources.live.tables import table_name
 
 _RTM_GETROUTE = 26
 _RTMSG = struct.Struct("=BBBBBBBBI")  # family, dst, src, tos, table, protocol, scope, type, flags
 _RTNEXTHOP = struct.Struct("=HBBi")  # length, flags, hops, ifindex
 _DST, _OIF, _GATEWAY, _PRIORITY, _PREFSRC, _MULTIPATH, _TABLE, _VIA = 1, 4, 5, 6, 7, 9, 15, 18
+_SRC, _PREF = 2, 20
 _CLONED, _ONLINK = 0x200, 0x4
+_DEAD, _LINKDOWN = 0x1, 0x10
+_PREFERENCES = {0: "medium", 1: "high", 3: "low"}
 
 _KINDS = (
     "unspec",
@@ -53,7 +57,6 @@ _PROTOCOLS = {
     189: "rip",
     192: "eigrp",
 }
-_TABLES = {0: "unspec", 253: "default", 254: "main", 255: "local"}
 
 
 def read(reading: Reading, link: Netlink) -> None:
@@ -71,7 +74,9 @@ def read(reading: Reading, link: Netlink) -> None:
 def decode(origin: Origin, messages: Iterable[bytes]) -> Iterator[Route]:
     """The rows of one dump, without the copies that the route cache made (RTM_F_CLONED)."""
     for line, message in enumerate(messages, 1):
-        family, bits, _, _, table, protocol, scope, kind, flags = _RTMSG.unpack_from(message)
+        family, bits, from_bits, tos, table, protocol, scope, kind, flags = _RTMSG.unpack_from(
+            message
+        )
         if flags & _CLONED or family not in (socket.AF_INET, socket.AF_INET6):
             continue
         found = attributes(message, _RTMSG.size)
@@ -83,19 +88,17 @@ def decode(origin: Origin, messages: Iterable[bytes]) -> Iterator[Route]:
             destination=prefix(found.get(_DST), bits, version),
             family=version,
             kind=_KINDS[kind] if kind < len(_KINDS) else str(kind),
-            hops=tuple(_hops(found, origin.names)),
+            hops=tuple(_hops(found, flags, origin.names)),
             table=table_name(number_of(found, _TABLE) or table),
             protocol=_PROTOCOLS.get(protocol, str(protocol)),
             scope=SCOPES.get(scope, str(scope)),
             metric=number_of(found, _PRIORITY),
             source=format_ip(prefsrc) if prefsrc else None,
             onlink=bool(flags & _ONLINK) or _multipath_onlink(found),
+            tos=f"{tos:#04x}" if tos else None,
+            origin=prefix(found[_SRC], from_bits, version) if _SRC in found else None,
+            preference=_PREFERENCES.get(number(found[_PREF])) if _PREF in found else None,
         )
-
-
-def table_name(table: int) -> str:
-    """``main``, ``local``, ``default`` or the number."""
-    return _TABLES.get(table, str(table))
 
 
 def prefix(raw: bytes | None, bits: int, version: Literal[4, 6]) -> str:
@@ -108,13 +111,17 @@ def prefix(raw: bytes | None, bits: int, version: Literal[4, 6]) -> str:
     return format_ip(raw) if single else f"{format_ip(raw)}/{bits}"
 
 
-def _hops(found: Attributes, names: Names) -> Iterator[NextHop]:
+def _hops(found: Attributes, flags: int, names: Names) -> Iterator[NextHop]:
     if _MULTIPATH in found:
-        for _, hops, index, attached in _multipath(found[_MULTIPATH]):
-            yield NextHop(names[index], _via(attached), hops + 1)
+        for each, hops, index, attached in _multipath(found[_MULTIPATH]):
+            yield NextHop(names[index], _via(attached), hops + 1, *_down(each))
     elif _OIF in found or _via(found):
         index = number(found.get(_OIF, b""))
-        yield NextHop(names[index] if index else None, _via(found))
+        yield NextHop(names[index] if index else None, _via(found), 1, *_down(flags))
+
+
+def _down(flags: int) -> tuple[bool, bool]:
+    return bool(flags & _DEAD), bool(flags & _LINKDOWN)
 
 
 def _multipath(raw: bytes) -> Iterator[tuple[int, int, int, Attributes]]:

@@ -8,7 +8,8 @@ from typing import Literal
 from hopback.snapshot.rows import Rule
 from hopback.sources.live.netlink import Attributes, Netlink, attributes, number, number_of, text
 from hopback.sources.live.reading import Origin, Reading
-from hopback.sources.live.routes import prefix, table_name
+from hopback.sources.live.routes import prefix
+from hopback.sources.live.tables import table_name
 
 _RTM_GETRULE = 34
 _HEADER = struct.Struct("=BBBBBxxBI")  # family, dst_len, src_len, tos, table, action, flags

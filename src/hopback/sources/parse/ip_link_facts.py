@@ -19,11 +19,12 @@ from hopback.snapshot.rows import (
     PortStateName,
     Row,
     VlanDevice,
+    Vrf,
     Vxlan,
 )
 from hopback.snapshot.table import Cite
 from hopback.sources.parse.fields import mac_or_none
-from hopback.sources.parse.listing import number, switch
+from hopback.sources.parse.listing import number, switch, table_name
 from hopback.sources.parse.tunnel_facts import kind_of, tunnel_row
 
 _CENTISECOND = 10_000_000  # bridge times are in clock_t, USER_HZ = 100 on every architecture in use
@@ -88,6 +89,9 @@ def detail_rows(link: Link, own: Facts | None, as_leg: Facts | None) -> Iterator
                 yield _vlan_row(link, own, vid)
             case "vxlan" if own.said:
                 yield _vxlan_row(link, own)
+            case "vrf" if (table := own.said.get("table")) is not None:
+                called = table_name(str(table))
+                yield Vrf(cite=own.cite, netns=link.netns, dev=link.name, table=called)
             case "wireguard":
                 yield tunnel_row(own.cite, link.netns, link.name, "wireguard", {})
             case name if own.said and (kind := kind_of(name)):

@@ -14,6 +14,7 @@ from hopback.sources.parse.listing import (
     number,
     pairs,
     stray,
+    table_name,
     unreadable,
 )
 
@@ -34,7 +35,6 @@ _KINDS = frozenset(
     | {"blackhole", "unreachable", "prohibit", "throw"}
 )
 _NOWHERE = frozenset({"blackhole", "unreachable", "prohibit", "throw"})
-_TABLES = {"253": "default", "254": "main", "255": "local"}
 _PREFIX = re.compile(r"(?P<address>[0-9a-fA-F.:]+)(?:/(?P<length>\d{1,3}))?")
 _NEXT_HOP = re.compile(r"\s*nexthop ")
 _CONTINUED = re.compile(r"\s+(?:cache\b|nh_info |mtu |metrics?\b|encap )")
@@ -115,6 +115,9 @@ def _finish(
             metric=number(said.get("metric")),
             source=said.get("src"),
             onlink="onlink" in words or any("onlink" in hop for hop in hops),
+            tos=said.get("tos"),
+            origin=said.get("from"),
+            preference=said.get("pref"),
         )
     )
 
@@ -134,11 +137,13 @@ def _hop(words: list[str], said: dict[str, str], shown: str | None) -> NextHop:
         dev=said.get("dev", shown),
         via=via if via and family(via) else None,
         weight=number(said.get("weight")) or 1,
+        dead="dead" in words,
+        linkdown="linkdown" in words,
     )
 
 
 def _table(name: str | None) -> str:
-    return "main" if name in (None, "all", "") else _TABLES.get(str(name), str(name))
+    return "main" if name in (None, "all", "") else table_name(str(name))
 
 
 def _family(text: Text, words: Sequence[str]) -> Literal[4, 6]:
@@ -182,6 +187,9 @@ def _json_route(text: Text, cite: Cite, value: dict[str, Any]) -> Route | None:
         metric=number(value.get("metric")),
         source=_string(value.get("prefsrc")),
         onlink="'onlink'" in flags,
+        tos=_string(value.get("tos")),
+        origin=_string(value.get("from")),
+        preference=_string(value.get("pref")),
     )
 
 
@@ -199,11 +207,15 @@ def _json_hop(value: object) -> NextHop:
     if not isinstance(value, dict):
         return NextHop()
     via = value.get("via")
+    flags = value.get("flags") or ()
+    flags = flags if isinstance(flags, list) else ()
     gateway = value.get("gateway") or (via.get("host") if isinstance(via, dict) else None)
     return NextHop(
         dev=_string(value.get("dev")),
         via=gateway if isinstance(gateway, str) and family(gateway) else None,
         weight=number(value.get("weight")) or 1,
+        dead="dead" in flags,
+        linkdown="linkdown" in flags,
     )
 
 

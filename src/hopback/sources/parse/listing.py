@@ -24,6 +24,7 @@ _ECHO = re.compile(
     r"(?:/\S+/)?(?:ip|bridge|brctl|ifconfig|arp)\b"
 )
 _SHOWN = 60
+_TABLES = {"253": "default", "254": "main", "255": "local"}
 
 _SWITCH = {"on": True, "off": False, "true": True, "false": False, "1": True, "0": False}
 
@@ -76,6 +77,11 @@ def number(value: object) -> int | None:
 def switch(value: object) -> bool | None:
     """``on``, ``off``, 1, 0, true or false."""
     return _SWITCH.get(str(value).lower())
+
+
+def table_name(name: str) -> str:
+    """A routing table by the name that it has everywhere, else as it is printed."""
+    return _TABLES.get(name, name)
 
 
 def nanoseconds(seconds: str) -> int | None:

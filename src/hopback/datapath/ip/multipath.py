@@ -1,0 +1,49 @@
+"""Which next hop of several takes a flow: a hash with a secret seed, so it is asked.
+
+net/ipv4/fib_semantics.c:fib_select_multipath, net/ipv6/route.c:fib6_select_path (Linux 6.18). Each
+answer is a world; the hash itself is not computed, and weights only say which answers there are.
+"""
+
+from ipaddress import IPv4Address
+
+from hopback.datapath.effects import Ask, Question, World
+from hopback.datapath.ip.fib import Hop, Route
+from hopback.datapath.ip.host import Host
+from hopback.datapath.ip.key import Key
+
+
+def taking(host: Host, world: World, key: Key, route: Route, hops: tuple[Hop, ...]) -> Hop | Ask:
+    """The next hop that the packets of a flow take, always the same one."""
+    hops = _by_source(host, key, hops)
+    if len(hops) == 1:
+        return hops[0]
+    names = tuple(f"{hop.dev} via {hop.via}" if hop.via else hop.dev for hop in hops)
+    flow = f"{key.source} to {key.target}, protocol {key.protocol}"
+    if key.source_port or key.target_port:
+        flow += f", ports {key.source_port} and {key.target_port}"
+    text = f"by which next hop of {route.to} does it send what goes from {flow}?"
+    question = Question(host.id, text, tuple(dict.fromkeys(names)), names[0])
+    if question not in world:
+        return Ask(question)
+    return hops[names.index(world[question])]
+
+
+def _by_source(host: Host, key: Key, hops: tuple[Hop, ...]) -> tuple[Hop, ...]:
+    """Since 6.16 the host's own packets go by a hop whose address they have, if there is one.
+
+    Which address a hop has is clear where its device has one only; a device without borrows one.
+    """
+    if key.iif or not isinstance(key.source, IPv4Address) or not host.kernel.multipath_by_source:
+        return hops
+    own = {hop: _addresses(host, hop.dev) for hop in hops}
+    if not any(found == {key.source} for found in own.values()):
+        return hops
+    return tuple(hop for hop in hops if not own[hop] or key.source in own[hop])
+
+
+def _addresses(host: Host, dev: str) -> set[IPv4Address]:
+    return {
+        address
+        for address, own in host.addresses.items()
+        if own.dev == dev and isinstance(address, IPv4Address)
+    }
