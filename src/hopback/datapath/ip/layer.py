@@ -42,6 +42,11 @@ class IpLayer(Struct, frozen=True):
     inside: frozenset[DevId] = frozenset()
     ipvs: Ipvs | None = None
 
+    def in_world(self, world: World) -> "IpLayer":
+        """The same where these answers hold."""
+        ipvs = self.ipvs and Ipvs(replace(self.ipvs.layer, world=world))
+        return replace(self, world=world, ipvs=ipvs)
+
     def takes(self, frame: Frame) -> bool:
         """Whether it is a packet of a family whose addresses and routes are known."""
         packet = packet_of(frame)

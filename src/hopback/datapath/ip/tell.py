@@ -75,7 +75,7 @@ def tell(layer: IpLayer, up: Deliver, error: Error, *, local: bool = False) -> t
             return (Tell(sent.dev, sent.frame, sent.why, sent.skb),)
         if not isinstance(sent, Ask):
             return ()
-        usual = replace(usual, world={**usual.world, sent.question: sent.question.default})
+        usual = usual.in_world({**usual.world, sent.question: sent.question.default})
     return ()
 
 

@@ -3,6 +3,8 @@
 Only NAT changes it: with the other methods a server answers from the virtual address itself.
 """
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
 from hopback.datapath.effects import Ask, Blind, Drop, Why
@@ -91,13 +93,14 @@ def _unknown(layer: Layer, seen: Arrival, at: Tuple) -> Decision:
             return Blind("the virtual address of a connection by a mark", asked.refs)
     told = director.setting("nat_icmp_send")
     segment = seen.packet.payload
-    if told.value and not (isinstance(segment, Tcp) and segment.flags & RST):
+    ends = isinstance(segment, Tcp) and segment.flags & RST
+    if told.value and not ends and _is_real_server(mine, at):
         return Told("port", seen.frame, Why("ipvs-no-connection", merge_refs(told.refs, refs)))
     return passed
 
 
 def _served(director: Director, at: Tuple) -> tuple[Service, ...]:
-    """The services that NAT to the packet's source (ip_vs_has_real_service)."""
+    """The services that NAT to the packet's source, whether by that port or by all."""
     return tuple(
         service
         for service in director.services
@@ -106,6 +109,14 @@ def _served(director: Director, at: Tuple) -> tuple[Service, ...]:
         if server.method == "masq"
         and server.address == at.source
         and server.port in (at.source_port, 0)
+    )
+
+
+def _is_real_server(services: Iterable[Service], at: Tuple) -> bool:
+    """ip_vs_has_real_service: by that very port."""
+    servers = (server for service in services for server in service.servers)
+    return any(
+        (s.address, s.port, s.method) == (at.source, at.source_port, "masq") for s in servers
     )
 
 

@@ -172,7 +172,9 @@ def eligible(service: Service) -> tuple[Server, ...]:
         able = tuple(s for s in able if (s.active or 0) <= (s.weight or 1))
     sure = service.scheduler == "fo" or all(server.active is not None for server in able)
     if service.scheduler in _HEAVIEST and sure and able:
-        return (max(able, key=lambda server: server.weight or 0),)
+        # Of equals the kernel takes the one that was added last, and no listing tells which.
+        most = max(server.weight or 0 for server in able)
+        return tuple(server for server in able if (server.weight or 0) == most)
     return able
 
 

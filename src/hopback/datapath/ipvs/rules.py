@@ -44,6 +44,11 @@ IPVS_RULES = {
         "it is larger than the way to the server takes, and must not be cut: dropped, the sender"
         " is told",
     ),
+    "ipvs-narrow": _rule(
+        f"{_XMIT}:__ip_vs_get_out_rt_v6",
+        "a tunnel to the real server would leave packets less than every way must (1280 for IPv6,"
+        " 68 for IPv4): dropped in silence",
+    ),
     "ipvs-no-route": _rule(
         f"{_XMIT}:__ip_vs_get_out_rt",
         "no route leads to the real server: dropped, the sender is told",

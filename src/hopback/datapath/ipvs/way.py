@@ -19,6 +19,9 @@ from hopback.frames.ethernet import Frame
 from hopback.frames.ipv6 import Ipv6
 from hopback.network.facts import merge_refs
 
+_LEAST = {4: 68, 6: 1280}
+"""What a tunnel has to leave for packets inside, by the family outside (IPV6_MIN_MTU)."""
+
 
 class Mode(NamedTuple):
     """Where a transmitter may send (IP_VS_RT_MODE_*).
@@ -88,9 +91,13 @@ def _too_big(ipvs: Layer, frame: Frame, way: Way, mode: Mode) -> Refusal | None:
     packet = packet_of(frame)
     device = ipvs.network.devices.get(ipvs.host.id._replace(name=way.dev))
     mtu = device.mtu if device else None
-    if mtu is None or packet is None or size_of(packet) + mode.wrapper <= mtu.value:
+    if mtu is None or packet is None:
         return None
     refs = merge_refs(way.refs, mtu.refs)
+    if mode.wrapper and mtu.value - mode.wrapper < _LEAST[way.nexthop.version]:
+        return Drop(Why("ipvs-narrow", refs))
+    if size_of(packet) + mode.wrapper <= mtu.value:
+        return None
     cuts = ipvs.director.setting("pmtu_disc", 1).value == 0 and mode.wrapper
     if isinstance(packet, Ipv6) or not (may_be_cut(packet) or cuts):
         return Told("size", frame, Why("ipvs-too-big", refs), mtu.value - mode.wrapper)
