@@ -1,4 +1,4 @@
-"""Orders to rtnetlink, many to one system call: a bridge is set up anew in a fraction of a ms.
+"""Orders to netlink, many to one system call: a bridge is set up anew in a fraction of a ms.
 
 Numbers are those of ``include/uapi/linux/{rtnetlink,if_link,neighbour}.h``.
 """
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from hopback.frames.mac import Mac, mac_to_bytes
 from hopback.lab.netns.namespace import Namespace
-from hopback.sources.live.netlink import pack_attribute
+from hopback.sources.live.netlink import NETLINK_ROUTE, pack_attribute
 
 RTM_NEWLINK, RTM_SETLINK, RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 16, 19, 28, 29, 30
 AF_BRIDGE = 7
@@ -48,9 +48,10 @@ class Refused(Exception):
 class Orders:
     """A socket that gives orders in one namespace."""
 
-    def __init__(self, space: Namespace) -> None:
+    def __init__(self, space: Namespace, protocol: int = NETLINK_ROUTE) -> None:
+        kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
         with space:
-            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC)
+            self._socket = socket.socket(socket.AF_NETLINK, kind, protocol)
         self._socket.bind((0, 0))
         self._sequence = 0
 
