@@ -103,6 +103,10 @@ POLICY: MappingProxyType[str, Policy] = MappingProxyType(
             "comes-back",
             "a tunnel's flood list or FDB names its own endpoint, so what is flooded returns",
         ),
+        "tunnel-recursion": Policy(
+            "comes-back",
+            "a tunnel's outer packet is routed into the tunnel: Linux drops it, or it circulates",
+        ),
         "ipvs-loop": Policy("comes-back", "IPVS directors forward the same packet to each other"),
         "routing-loop": Policy("comes-back", "IP hops return to a router already passed"),
         "double-delivery": Policy(

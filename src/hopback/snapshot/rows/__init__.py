@@ -108,6 +108,8 @@ from hopback.snapshot.rows.system import (
     Sighting,
     Sysctl,
     TraceHop,
+    TunnelLoop,
+    TunnelLoopKind,
     Unread,
 )
 
@@ -192,6 +194,8 @@ __all__ = [
     "TraceHop",
     "Tunnel",
     "TunnelKind",
+    "TunnelLoop",
+    "TunnelLoopKind",
     "Unread",
     "Unsure",
     "Value",
