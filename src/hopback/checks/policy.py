@@ -80,6 +80,10 @@ POLICY: MappingProxyType[str, Policy] = MappingProxyType(
         "ipvs-arp-leak": Policy(
             "other-fault", "a real server answers ARP/ND for the VIP, or cannot accept it"
         ),
+        "ipvs-misrouted": Policy(
+            "other-fault",
+            "IPVS sends where no proper answer can come from: the summary says why",
+        ),
         "ipvs-split-brain": Policy("other-fault", "two directors are master at once"),
         "blind-path": Policy(
             "other-fault",
