@@ -78,6 +78,17 @@ def test_one_router_at_the_end_may_pass_to_itself(hops: tuple[str, ...]) -> None
     assert any("tcpdump" in step.command for step in given.next)
 
 
+def test_what_the_routers_of_the_ring_answer() -> None:
+    answers = (
+        listing(f"ip route get {TARGET}", [f"{TARGET} from 192.0.2.7 via {B} dev eth1"], "r1"),
+        listing(f"ip route get {TARGET}", ["RTNETLINK answers: Invalid argument"], "r2"),
+        listing("ip route get 192.0.2.99", [f"192.0.2.99 via {B} dev eth1 uid 0"], "r3"),
+    )
+    finding = only(report(trace(A, B, A) + "".join(answers)), NAME)
+    assert finding.details["answers"] == [f"r1: out by eth1 to {B}", "r2: refused"]
+    assert [e.host for e in finding.because if e.rule == "route-answer"] == ["r1", "r2"]
+
+
 def test_two_traces_are_told_apart() -> None:
     text = trace(A, B) + trace(B, A)
     assert not of(report(text), NAME)

@@ -6,14 +6,16 @@ exceeded. The usual cause is a prefix that one router sends to another, which ha
 own for it and sends it back by its default route.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from hopback.checks.case import Case, path_steps
 from hopback.checks.ring_routes import Ring, rings
+from hopback.checks.ring_words import named
 from hopback.checks.round_signs import Round, is_in, rounds
 from hopback.datapath.rules import RULES
 from hopback.findings import Evidence, Finding
 from hopback.network.facts import Ref
+from hopback.snapshot.rows import RouteAnswer
 
 NAME = "routing-loop"
 
@@ -88,6 +90,7 @@ def _ring(case: Case, ring: Ring, sign: tuple[str, Round] | None) -> Finding:
             "frames_per_packet": ring.found.frames,
             "endless": ring.found.endless,
             "unsure": list(ring.unsure),
+            "answers": [],
         },
     )
 
@@ -98,9 +101,10 @@ def _told(ring: Ring) -> str:
     way = " → ".join(turn.title for turn in (*ring.turns, first))
     frames = ring.found.frames
     count = f", {frames} frames for one with TTL 64" if frames else ""
+    sends = "sends back" if len(ring.turns) == 2 else "sends on"
     by = "its default route" if back.route.destination == "default" else back.route.destination
     return (
-        f"Packets for {ring.prefixes[0]}{others} go round, {way}: {back.title} sends back by {by}"
+        f"Packets for {ring.prefixes[0]}{others} go round, {way}: {back.title} {sends} by {by}"
         f" what it has no other route for{count}."
     )
 
@@ -110,6 +114,7 @@ def _rank(found: Round) -> tuple[int, bool]:
 
 
 def _seen(case: Case, host: str, found: Round) -> Finding:
+    answers = list(_answers(case, found.target))
     return Finding(
         check=NAME,
         group="comes-back",
@@ -118,8 +123,9 @@ def _seen(case: Case, host: str, found: Round) -> Finding:
         confidence=found.confidence,
         host=host,
         subject=found.target,
-        summary=_summary(found),
-        because=_evidence(case, host, found),
+        summary=_summary(found) + _said(answers),
+        because=_evidence(case, host, found)
+        + case.evidence("route-answer", (Ref(where, row.cite) for where, row in answers)),
         details={
             "kind": found.kind,
             "netns": found.netns,
@@ -135,9 +141,28 @@ def _seen(case: Case, host: str, found: Round) -> Finding:
             "frames_per_packet": None,
             "endless": False,
             "unsure": [],
+            "answers": [_answer(where, row) for where, row in answers],
         },
         alternatives=_alternatives(found),
     )
+
+
+def _answers(case: Case, target: str) -> Iterator[tuple[str, RouteAnswer]]:
+    """What routers said they do with packets for the target."""
+    for host, snapshot in case.network.snapshots.items():
+        for row in snapshot.route_answers.rows:
+            if target and row.target == target:
+                yield host, row
+
+
+def _said(answers: Sequence[tuple[str, RouteAnswer]]) -> str:
+    told = "; ".join(_answer(where, row) for where, row in answers)
+    return f" Asked for the route: {told}." if told else ""
+
+
+def _answer(host: str, row: RouteAnswer) -> str:
+    way = f"out by {row.dev}" + (f" to {row.via}" if row.via else "")
+    return f"{named(host)}: {way if row.kind == 'unicast' else row.kind}"
 
 
 def _evidence(case: Case, host: str, found: Round) -> tuple[Evidence, ...]:

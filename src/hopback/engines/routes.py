@@ -5,7 +5,7 @@ are tried, each by an address that is in no longer prefix of any table; and of a
 namespace each may be the one that counts. ``circles`` follows what is found.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_network
@@ -71,11 +71,14 @@ def candidates(network: Network, hosts: Mapping[Space, Host]) -> Candidates:
     return Candidates(tuple(found.values()), classes, cut)
 
 
-def parts(hosts: Mapping[Space, Host], prefix: Prefix) -> Iterator[tuple[Prefix, Ip]]:
-    """The prefix and all longer ones in it, each with an address of it alone if there is one."""
-    family: Family = 4 if prefix.version == 4 else 6
-    for network, number in _Classes(hosts, family).within(prefix):
-        yield network, _address(number, family)
+def parts(hosts: Mapping[Space, Host], prefixes: Iterable[Prefix]) -> Iterator[tuple[Prefix, Ip]]:
+    """The prefixes and all longer ones in them, each with an address of it alone if it has one."""
+    for family in _FAMILIES:
+        given = [prefix for prefix in prefixes if prefix.version == family]
+        apart = _Classes(hosts if given else {}, family)
+        for prefix in given:
+            for network, number in apart.within(prefix):
+                yield network, _address(number, family)
 
 
 class _Owners:
@@ -214,7 +217,7 @@ class _Classes:
                 yield ip_network((begin, length)), member
 
     def _inside(self, first: int, last: int) -> list[tuple[int, int]]:
-        begin = bisect_left(self._spans, (first, -last)) + 1
+        begin = bisect_right(self._spans, (first, -last))
         return self._spans[begin : bisect_left(self._spans, (last + 1, -(1 << 129)))]
 
 

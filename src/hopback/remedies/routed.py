@@ -126,12 +126,11 @@ class _Flow(NamedTuple):
 
 def _flows(model: Model, ring: Ring) -> Iterator[_Flow]:
     spaces = dict.fromkeys(turn.dev[:2] for turn in ring.turns)
-    for whole in ring.prefixes:
-        for prefix, target in parts(model.hosts, whole):
-            for origin in origins(model, spaces, target):
-                ends = _through(let_in(model, origin, target)[:1])
-                if ends:
-                    yield _Flow(prefix, target, origin, ends)
+    for prefix, target in parts(model.hosts, ring.prefixes):
+        for origin in origins(model, spaces, target):
+            ends = _through(let_in(model, origin, target)[:1])
+            if ends:
+                yield _Flow(prefix, target, origin, ends)
 
 
 def _through(journeys: Sequence[Trace]) -> frozenset[tuple[str, object]]:

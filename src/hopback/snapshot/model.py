@@ -54,6 +54,7 @@ from hopback.snapshot.rows import (
     PortEvent,
     PortVlan,
     Route,
+    RouteAnswer,
     RouterPort,
     Row,
     Rule,
@@ -107,6 +108,7 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     addresses: Rows[Address] | Missing = _missing("ip addr show")
     neighbours: Rows[Neighbour] | Missing = _missing("ip neigh show")
     routes: Rows[Route] | Missing = _missing("ip route show table all")
+    route_answers: Rows[RouteAnswer] | Missing = _missing("ip route get TARGET")
     rules: Rows[Rule] | Missing = _missing("ip rule show")
     guests: Rows[Guest] | Missing = _missing("virsh list")
     guest_nics: Rows[GuestNic] | Missing = _missing("virsh dumpxml GUEST")
@@ -182,6 +184,7 @@ TABLES: MappingProxyType[type[Row], str] = MappingProxyType(
         Address: "addresses",
         Neighbour: "neighbours",
         Route: "routes",
+        RouteAnswer: "route_answers",
         Rule: "rules",
         Guest: "guests",
         GuestNic: "guest_nics",

@@ -68,6 +68,7 @@ def test_unknown_name() -> None:
         ("journalctl -k", "kernel_log"),
         ("tcpdump -eni br0", "tcpdump"),
         ("ping 10.0.0.1", "ping"),
+        ("ip -6 r get 2001:db8::1", "ip_route_get"),
         ("tracepath -n 10.0.0.1", "traceroute"),
         ("mtr -r 10.0.0.1", "traceroute"),
         ("arping -D -I eth0 10.0.0.1", "arping"),

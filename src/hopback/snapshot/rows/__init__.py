@@ -84,6 +84,7 @@ from hopback.snapshot.rows.forwarding import (
     NextHop,
     PortVlan,
     Route,
+    RouteAnswer,
     RouterPort,
     Rule,
 )
@@ -183,6 +184,7 @@ __all__ = [
     "PortStateName",
     "PortVlan",
     "Route",
+    "RouteAnswer",
     "RouterPort",
     "Row",
     "Rule",

@@ -157,6 +157,21 @@ class Route(Row, frozen=True, kw_only=True, omit_defaults=True):
     preference: str | None = None
 
 
+class RouteAnswer(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """What a host said it does with one packet (``ip route get``).
+
+    ``kind`` is unicast, local, broadcast …, or refused: by a route, or for want of one. ``iif`` is
+    the device by which the packet was said to come in, None for one of the host's own.
+    """
+
+    target: str
+    kind: str = "unicast"
+    source: str | None = None
+    iif: str | None = None
+    via: str | None = None
+    dev: str | None = None
+
+
 class Rule(Row, frozen=True, kw_only=True, omit_defaults=True):
     """A policy routing rule, its selectors as iproute2 prints them."""
 

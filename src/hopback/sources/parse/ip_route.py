@@ -41,9 +41,7 @@ _CONTINUED = re.compile(r"\s+(?:cache\b|nh_info |mtu |metrics?\b|encap )")
 
 
 def parse(text: Text) -> Parsed:
-    """Routes; ``ip route get`` shows a decision and no route of a table."""
-    if "get" in text.command:
-        return Parsed((), [text.problem(0, "ip route get does not show a table")])
+    """Routes; what ``ip route get`` shows is a decision and no route of a table."""
     return _parse_json(text) if is_json(text) else _parse_text(text)
 
 

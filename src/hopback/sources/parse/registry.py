@@ -30,6 +30,7 @@ NAMES: tuple[str, ...] = (
     "ip_link",
     "ip_neigh",
     "ip_rule",
+    "ip_route_get",
     "ip_route",
     "ip_tunnel",
     "wg",
