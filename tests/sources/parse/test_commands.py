@@ -113,6 +113,7 @@ def test_output_that_went_to_a_file() -> None:
         ("ebtables-save.txt", "ebtables-save"),
         ("uname", "uname"),
         ("proc-net-bonding-bond0.txt", "cat /proc/net/bonding/bond0"),
+        ("nstat-az.txt", "nstat -az"),
         ("proc-net-vlan-config.txt", "cat /proc/net/vlan/config"),
         ("ip_-d_address", "ip -d address"),
         ("bridge_-s_-s_-d_-t_fdb_show", "bridge -s -s -d -t fdb show"),
@@ -128,9 +129,12 @@ def test_file_name_with_a_namespace() -> None:
     assert (command.netns, command.words) == ("q-1", ("ip", "-d", "address"))
 
 
-@pytest.mark.parametrize("line", ["date", "virsh net-list", "ebtables -V", "cd /sys"])
+@pytest.mark.parametrize(
+    "line", ["date", "virsh net-list", "ebtables -V", "cd /sys", "cat /proc/net/dev"]
+)
 def test_silent(line: str) -> None:
     assert says_nothing(parse_commands(line)[0])
+    assert not says_nothing(parse_commands("cat")[0])
 
 
 @given(st.text(st.sampled_from("ipbrda -netnsexc|;&<>'\"$(){}\\ \t#"), max_size=40))

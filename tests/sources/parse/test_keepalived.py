@@ -58,6 +58,15 @@ def test_fills_no_table_of_the_kernel(parsed: Parsed) -> None:
     assert parsed.fills is None
 
 
+def test_recorded() -> None:
+    parsed = keepalived.parse(recorded("directors/split/b/keepalived.conf"))
+    (instance,), (service,) = rows(parsed, VrrpInstance), rows(parsed, IpvsService)
+    (server,) = rows(parsed, IpvsServer)
+    assert (instance.priority, instance.addresses) == (90, ("192.0.2.100",))
+    assert (service.protocol, service.port, service.scheduler) == ("udp", 5000, "rr")
+    assert (server.server, server.method, server.cite.line) == ("192.0.2.11", "route", 21)
+
+
 def test_several_statements_on_one_line() -> None:
     parsed = keepalived.parse(
         pasted(

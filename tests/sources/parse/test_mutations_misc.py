@@ -98,6 +98,7 @@ RECORDED: tuple[tuple[ModuleType, str], ...] = (
     (ipvs, "vm61-director-a/proc-net-ip_vs_conn.txt"),
     (ipvs, "vm61-director-a/proc-net-ip_vs_stats.txt"),
     (keepalived, "keepalived/keepalived.conf"),
+    (kernel_log, "directors/split/a/keepalived.log"),
     (counters, "vm61-director-a/nstat.txt"),
     (counters, "counters/netstat-s.txt"),
     (counters, "counters/proc-net-snmp.txt"),

@@ -4,7 +4,7 @@ import pytest
 
 from hopback.snapshot.rows import VrrpEvent
 from hopback.sources.parse import kernel_log
-from tests.sources.parse.given import listing, pasted, rows
+from tests.sources.parse.given import listing, pasted, recorded, rows
 
 SECOND = 10**9
 
@@ -52,6 +52,8 @@ def test_messages(line: str, told: tuple[str, str, str | None] | None) -> None:
         kernel_log.parse(pasted(f"Nov 20 10:00:01 a Keepalived_vrrp[705]: {line}")), VrrpEvent
     )
     assert [(row.name, row.state, row.heard) for row in found] == ([told] if told else [])
+    assert kernel_log.SHAPE is not None
+    assert not told or kernel_log.SHAPE.match(line)
 
 
 @pytest.mark.parametrize(
@@ -68,3 +70,12 @@ def test_times(prefix: str) -> None:
     first, second = rows(kernel_log.parse(listing("\n".join(lines))), VrrpEvent)
     assert first.at is not None
     assert second.at == first.at + 4 * SECOND
+
+
+def test_recorded() -> None:
+    """A director that keeps being master while it hears another one."""
+    parsed = kernel_log.parse(recorded("directors/split/a/keepalived.log"))
+    events = rows(parsed, VrrpEvent)
+    assert [event.state for event in events] == ["backup"] + ["master"] * 5
+    assert {event.heard for event in events[2:]} == {"192.0.2.12"}
+    assert {event.name for event in events} == {"VI_1"}

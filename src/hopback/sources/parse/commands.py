@@ -276,6 +276,13 @@ _SILENT_NAMES = """cd ls ll echo printf date uptime whoami id export source slee
     top ps test which hostname tee mkdir rm cp mv apt yum dnf reboot curl wget telnet nc ssh perf
     sed for while if nstat netstat ss version README"""
 _SILENT = frozenset(_SILENT_NAMES.split())
+_SILENT_FILES = frozenset(
+    f"/proc/{name}"
+    for name in (
+        *("net/dev", "net/softnet_stat", "interrupts", "softirqs", "cpuinfo", "meminfo"),
+        *("loadavg", "uptime", "modules", "cmdline", "mounts", "stat"),
+    )
+)
 _SILENT_VERBS = frozenset({"version", "domifstat", "domblklist", "net-list"})
 
 
@@ -284,4 +291,6 @@ def says_nothing(command: Command) -> bool:
     program, verb = (*command.plain, "", "")[:2]
     if program == "virsh":
         return verb in _SILENT_VERBS
+    if program == "cat":
+        return verb != "" and set(command.plain[1:]) <= _SILENT_FILES
     return program in _SILENT or command.words[-1] in ("-V", "--version")

@@ -11,7 +11,7 @@ _PROC_NET = re.compile(r"net[._-](bonding|vlan)[._-](.+)")
 _VIRSH = re.compile(r"virsh-((?:nwfilter-binding-|nwfilter-|net-|iface-)?[a-z]+)(?:-(.+))?")
 _BRCTL = re.compile(r"brctl-([a-z]+)-(.+)")
 _XTABLES = re.compile(r"((?:ip6?|eb|arp)tables(?:-(?:nft|legacy))?(?:-save)?)(?:-(.+))?")
-_LETTERS = re.compile(r"[A-Za-z46]|L[a-z]{1,2}|Sn|[nvx]{1,3}L")
+_LETTERS = re.compile(r"[A-Za-z46]|L[a-z]{1,2}|Sn|[nvx]{1,3}L|az")
 _IPROUTE_LETTERS = re.compile(r"[dsjoph46tN]|br")
 
 

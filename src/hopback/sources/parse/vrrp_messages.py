@@ -4,7 +4,6 @@ import re
 
 from hopback.snapshot.rows import VrrpEvent, VrrpState
 from hopback.sources.parse.base import Text
-from hopback.sources.parse.fields import unnamed
 from hopback.sources.parse.log_time import log_time
 
 _NAME = r"(?:\bVRRP_Instance)?\((?P<name>[^()]{1,64})\):? "
@@ -23,14 +22,22 @@ _MASTER_HEARS = re.compile(
 # vrrp_state_backup; 2.0 and later
 _BACKUP_HEARS = re.compile(rf"{_NAME}received lower priority \(\d+\) advert from (?P<peer>\S+)")
 
-VRRP = "|".join(unnamed(p) for p in (_ENTERS, _MASTER_HEARS, _BACKUP_HEARS))
-"""A pattern that finds each of these messages in a line."""
+VRRP = (
+    r"\([^()]{1,64}\):? (?:[Ee]ntering (?:MASTER|BACKUP|FAULT) |Transition to |Now in "
+    r"|(?:Master )?[Rr]eceived (?:advert|lower prio|higher prio))"
+)
+"""How each of these messages looks in a line, at a glance."""
 
+_WORDS = ("STATE", "state", "advert")
 _STATES: dict[str, VrrpState] = {"MASTER": "master", "BACKUP": "backup", "FAULT": "fault"}
 
 
 def vrrp_event(text: Text, index: int, line: str) -> VrrpEvent | None:
     """The row of the message in a line; None if there is none."""
+    if not any(
+        word in line for word in _WORDS
+    ):  # a log is long, and most of it is not keepalived's
+        return None
     if match := _ENTERS.search(line):
         return _event(text, index, match, _STATES[match["state"]])
     if match := _MASTER_HEARS.search(line):
