@@ -26,6 +26,7 @@ from tests.datapath.ipvs.given import (
     service,
     setting,
 )
+from tests.datapath.ipvs.test_choose import connection
 
 _SCTP, _INIT, _DATA, _ABORT = 132, 1, 0, 6
 
@@ -40,6 +41,27 @@ def of(protocol: int, payload: bytes, target: str = VIP, flags: int = 0) -> Fram
 def test_a_packet_that_is_cut_is_dropped_whoever_it_is_for(protocol: int, size: int) -> None:
     model = director(service(), server(OWN["b"]))
     assert dropped(at(model, of(protocol, bytes(size), OWN["a"]))) == "ipvs-no-ports"
+
+
+PORTS = (7).to_bytes(2, "big") + (5000).to_bytes(2, "big")
+
+
+@pytest.mark.parametrize(
+    ("method", "sent_on"), [("route", True), ("tunnel", True), ("masq", False)]
+)
+def test_its_ports_are_enough_for_a_known_connection(method: str, sent_on: bool) -> None:
+    model = director(service(), server(OWN["b"], method), connection(OWN["b"]))
+    effects = at(model, of(17, PORTS))
+    assert isinstance(effects[-1], Send) == sent_on
+    assert sent_on or dropped(effects) == "ipvs-no-ports"
+
+
+def test_a_header_that_contradicts_itself_has_flags_all_the_same() -> None:
+    web = service("tcp", port=5000)
+    model = director(web, server(OWN["b"], of=web))
+    syn, ack = (PORTS + bytes(8) + bytes((0x10, flags)) + bytes(6) for flags in (2, 16))
+    assert isinstance(at(model, of(6, syn))[-1], Send)
+    assert isinstance(at(model, of(6, ack))[-1], Deliver)
 
 
 @pytest.mark.parametrize(("target", "open_"), [(VIP, True), (OWN["a"], False)])

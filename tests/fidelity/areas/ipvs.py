@@ -32,7 +32,7 @@ from hopback.datapath.model import Model
 from hopback.datapath.path import step
 from hopback.datapath.rules import RULES
 from hopback.datapath.skb import Balanced
-from hopback.frames import icmp
+from hopback.frames import icmp, tcp, udp
 from hopback.frames.codec import decode, encode
 from hopback.frames.ethernet import Frame
 from hopback.frames.ipv4 import Ipv4
@@ -234,14 +234,22 @@ class _Way:
                 self.go(Place(out, "out"), frame, hops)
             case Cross(dev=far, frame=frame):
                 self.go(Place(far, "in"), frame, hops)
-            case Deliver(frame=frame):
+            case Deliver(frame=frame) if _is_heard(frame):
                 self.taken.append(_payload(frame))
+            case Deliver():
+                pass
             case Drop():
                 pass
             case Ask(question=question) if is_choice(question) or question.text == _THREAD:
                 raise _Open(question)
             case Ask() | Blind():
                 raise AssertionError(f"the model leaves it open: {effect}")
+
+
+def _is_heard(frame: Frame) -> bool:
+    """Whether the rig listens to such packets."""
+    packet = frame.payload
+    return isinstance(packet, Ipv4 | Ipv6) and packet.protocol in (tcp.PROTOCOL, udp.PROTOCOL)
 
 
 def _payload(frame: Frame) -> bytes:

@@ -16,6 +16,7 @@ from hopback.frames.raw import Raw
 from hopback.frames.tcp import ACK, FIN, RST, SYN, Tcp
 from hopback.frames.udp import Udp
 from hopback.snapshot.rows import IpvsMethod
+from tests.fidelity.areas.ipvs_odd import cut, error_about
 from tests.fidelity.shrink import changed_at, fewer, plainer
 from tests.kernel.ipvs_orders import DaemonState, Server, Service
 from tests.kernel.ipvs_rig import ADDRESSES, GATEWAY, MACS, MARKED, STATIONS, TAPS, Setup
@@ -75,7 +76,8 @@ def smaller_case(case: IpvsCase) -> Iterator[IpvsCase]:
     for frames in fewer(case.frames):
         yield replace(case, frames=frames)
     for services in fewer(case.setup.services):
-        yield replace(case, setup=replace(case.setup, services=services))
+        if services:  # IPVS stays on after the last is gone, and no listing tells
+            yield replace(case, setup=replace(case.setup, services=services))
     for settings in fewer(case.setup.settings):
         yield replace(case, setup=replace(case.setup, settings=settings))
     if case.daemon:
@@ -173,24 +175,46 @@ def _flow(chance: Random, setup: Setup) -> _Flow:
 
 
 def _frame(chance: Random, number: int, setup: Setup, flows: list[_Flow]) -> tuple[str, bytes]:
-    """A request, an answer of a server's that may have got one, or a packet in transit."""
+    """A request, an answer of a server's that may have got one, or a packet in transit.
+
+    Or an error about one of these, or one that is cut.
+    """
     flow = chance.choice(flows)
     kind = chance.random()
     if kind < 0.2:
         return _answer(chance, number, setup, flow)
     if kind < 0.25:
         flow = flow._replace(target=chance.choice(_NEAR6 if ":" in flow.target else _NEAR))
+    if kind > 0.95 and ":" not in flow.target:  # of IPv6 the model leaves it open
+        return _error(chance, number, setup, flow)
     packet = _packet(chance, number, flow)
+    if kind > 0.9:
+        back = flow._replace(
+            client=flow.target, port=flow.target_port, target=flow.client, target_port=flow.port
+        )
+        packet = error_about(chance, _packet(chance, number, back), flow.client)
+    elif kind > 0.86 and flow.protocol == "tcp":  # x_tables drops UDP that is cut (udp_mt)
+        packet = cut(chance, packet)
     return TAPS[0], _framed(TAPS[0], STATIONS[GATEWAY][1], packet)
 
 
-def _answer(chance: Random, number: int, setup: Setup, flow: _Flow) -> tuple[str, bytes]:
-    six = ":" in flow.target
+def _error(chance: Random, number: int, setup: Setup, flow: _Flow) -> tuple[str, bytes]:
+    """A server's error about a request that it may have got."""
+    server = _server_near(chance, setup, six=False)
+    tap, mac = STATIONS[server.address]
+    port = server.port or flow.target_port
+    got = _packet(chance, number, flow._replace(target=server.address, target_port=port))
+    return tap, _framed(tap, mac, error_about(chance, got, server.address))
+
+
+def _server_near(chance: Random, setup: Setup, *, six: bool) -> Server:
     servers = [s for service in setup.services for s in service.servers]
     near = [s for s in servers if s.address in STATIONS and (":" in s.address) == six]
-    if not near:
-        near = [Server(chance.choice(_NEAR6 if six else _NEAR), 0)]
-    server = chance.choice(near)
+    return chance.choice(near or [Server(chance.choice(_NEAR6 if six else _NEAR), 0)])
+
+
+def _answer(chance: Random, number: int, setup: Setup, flow: _Flow) -> tuple[str, bytes]:
+    server = _server_near(chance, setup, six=":" in flow.target)
     tap, mac = STATIONS[server.address]
     back = flow._replace(
         client=server.address,

@@ -10,13 +10,24 @@ from msgspec.structs import replace
 from hopback.datapath.effects import Ask, Blind, Drop, Why
 from hopback.datapath.ipvs.connection import continued
 from hopback.datapath.ipvs.nat import moved, tracked
-from hopback.datapath.ipvs.packet import Arrival, Decision, Layer, Told, ends_of, marked
+from hopback.datapath.ipvs.packet import (
+    CUT,
+    Arrival,
+    Decision,
+    Layer,
+    Told,
+    ends_of,
+    is_cut,
+    marked,
+    tcp_flags,
+)
 from hopback.datapath.ipvs.related import is_error, quoted, related_answer
 from hopback.datapath.ipvs.state import PROTOCOLS, Chosen, Director, Service
 from hopback.datapath.netfilter.conntrack import inverse
 from hopback.datapath.netfilter.packet import Passed
 from hopback.datapath.skb import Tuple
-from hopback.frames.tcp import RST, Tcp
+from hopback.frames.ipv6 import Ipv6
+from hopback.frames.tcp import RST
 from hopback.network.facts import Ref, merge_refs
 
 _NEW = "none"
@@ -55,17 +66,27 @@ def _masqueraded(director: Director, begun: Tuple) -> Chosen | Drop | Blind | No
 
 
 def _error(layer: Layer, seen: Arrival) -> Decision:
-    """A server's error about a request (ip_vs_out_icmp)."""
+    """A server's error about a request (ip_vs_out_icmp).
+
+    For IPv6 the source has it sent on, but Linux 6.1 as a user-mode kernel finds its checksum
+    wrong and drops it.
+    """
     quote = quoted(seen.frame)
     begun = layer.director.answers.get(inverse(quote.ends)) if quote else None
     chosen = _masqueraded(layer.director, begun) if begun else None
     if quote is None or begun is None or chosen is None:
         return Passed(seen.frame, seen.skb)
-    return related_answer(layer, seen, quote, begun) if isinstance(chosen, Chosen) else chosen
+    if not isinstance(chosen, Chosen):
+        return chosen
+    if isinstance(seen.packet, Ipv6):
+        return Blind("an ICMPv6 error of a real server behind NAT", chosen.refs)
+    return related_answer(layer, seen, quote, begun)
 
 
 def _back(director: Director, seen: Arrival, begun: Tuple, refs: tuple[Ref, ...]) -> Decision:
     """The packet from the virtual address and port (handle_response)."""
+    if is_cut(seen.packet):
+        return CUT
     frame = moved(seen.frame, "source", begun.target, begun.target_port)
     if frame is None:
         return Blind("the checksum of SCTP after a change of port", refs)
@@ -92,8 +113,7 @@ def _unknown(layer: Layer, seen: Arrival, at: Tuple) -> Decision:
         if asked is not None:
             return Blind("the virtual address of a connection by a mark", asked.refs)
     told = director.setting("nat_icmp_send")
-    segment = seen.packet.payload
-    ends = isinstance(segment, Tcp) and segment.flags & RST
+    ends = (tcp_flags(seen.packet) or 0) & RST
     if told.value and not ends and _is_real_server(mine, at):
         return Told("port", seen.frame, Why("ipvs-no-connection", merge_refs(told.refs, refs)))
     return passed

@@ -7,16 +7,17 @@ from collections.abc import Iterator
 
 from hopback.datapath.effects import Blind, Drop, Why
 from hopback.datapath.ipvs.choose import by_address
-from hopback.datapath.ipvs.state import PROTOCOLS, Chosen, Director, Known, Server, Service
+from hopback.datapath.ipvs.packet import chunk_of, tcp_flags
+from hopback.datapath.ipvs.state import Chosen, Director, Known, Server, Service
 from hopback.datapath.skb import Tuple
 from hopback.frames.ipv4 import Ipv4
 from hopback.frames.ipv6 import Ipv6
-from hopback.frames.tcp import RST, SYN, Tcp
+from hopback.frames.tcp import RST, SYN
 from hopback.network.facts import merge_refs
 
 _OVER = frozenset({"TIME_WAIT", "CLOSE"})
 _CLOSING = "FIN_WAIT"
-_SCTP_HEADER, _INIT, _ABORT = 12, 1, 6
+_INIT, _ABORT = 1, 6
 
 
 def continued(director: Director, at: Tuple, known: Known) -> Chosen | Drop | Blind | None:
@@ -63,9 +64,7 @@ def begins_anew(director: Director, packet: Ipv4 | Ipv6, at: Tuple, known: Known
     """Whether a SYN takes the place of its connection: of one that is over, or whose server is
     about to go (is_new_conn_expected). What persistence has made stays.
     """
-    segment = packet.payload
-    is_first = (isinstance(segment, Tcp) and bool(segment.flags & SYN)) or _chunk(packet) == _INIT
-    if not is_first:
+    if not (tcp_flags(packet) or 0) & SYN and chunk_of(packet) != _INIT:
         return False
     services = tuple(_possible(director, at))
     server = next((found for s in services if (found := server_of(s, known)) is not None), None)
@@ -82,19 +81,10 @@ def begins_anew(director: Director, packet: Ipv4 | Ipv6, at: Tuple, known: Known
 
 def may_begin(director: Director, packet: Ipv4 | Ipv6) -> bool:
     """Whether it is the first packet of a connection, or any will do (sloppy_tcp, sloppy_sctp)."""
-    segment = packet.payload
-    if isinstance(segment, Tcp):
+    flags, chunk = tcp_flags(packet), chunk_of(packet)
+    if flags is not None:
         sloppy = director.setting("sloppy_tcp").value
-        return not segment.flags & RST and bool(segment.flags & SYN or sloppy)
-    chunk = _chunk(packet)
+        return not flags & RST and bool(flags & SYN or sloppy)
     if chunk is None:
         return True
     return chunk == _INIT or (chunk != _ABORT and bool(director.setting("sloppy_sctp").value))
-
-
-def _chunk(packet: Ipv4 | Ipv6) -> int | None:
-    """The type of the first chunk of SCTP."""
-    if packet.protocol != PROTOCOLS["sctp"]:
-        return None
-    raw: bytes = getattr(packet.payload, "raw", b"")
-    return raw[_SCTP_HEADER] if len(raw) > _SCTP_HEADER else None

@@ -8,7 +8,7 @@ from hopback.datapath.ip.route import Way, lookup
 from hopback.datapath.ipvs.choose import FTP, FTP_DATA, schedule, service_of
 from hopback.datapath.ipvs.connection import begins_anew, continued, may_begin
 from hopback.datapath.ipvs.nat import tracked
-from hopback.datapath.ipvs.packet import Arrival, Decision, Layer, Out, Told, ends_of
+from hopback.datapath.ipvs.packet import CUT, Arrival, Decision, Layer, Out, Told, ends_of, is_cut
 from hopback.datapath.ipvs.related import in_tunnel, is_error, quoted, related_request
 from hopback.datapath.ipvs.state import PROTOCOLS, Chosen, Director, Service, spelled
 from hopback.datapath.ipvs.transmit import citing, transmit
@@ -35,7 +35,7 @@ def request(layer: Layer, seen: Arrival) -> Decision:
         return _unbalanced(layer.director, seen)
     at = ends_of(seen.packet)
     if at is None:
-        return Drop(Why("ipvs-no-ports"))
+        return CUT
     return _balanced(layer, seen, at)
 
 
@@ -127,6 +127,8 @@ def _noted(decision: Decision, at: Tuple, chosen: Chosen) -> Decision:
 def _begun(layer: Layer, seen: Arrival, at: Tuple) -> Decision:
     """A packet of no connection (ip_vs_try_to_schedule, tcp_conn_schedule)."""
     passed = Passed(seen.frame, seen.skb)
+    if is_cut(seen.packet):
+        return CUT
     service = service_of(layer.director, layer.world, at, seen.skb.mark)
     if service is None or at.source_port == FTP_DATA:
         return passed

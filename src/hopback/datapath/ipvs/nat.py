@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from hopback.datapath.effects import Blind, Drop, Why
 from hopback.datapath.ip.packet import packet_of
-from hopback.datapath.ipvs.packet import Arrival, Decision, Layer, Out, ends_of, marked
+from hopback.datapath.ipvs.packet import CUT, Arrival, Decision, Layer, Out, ends_of, is_cut, marked
 from hopback.datapath.ipvs.state import PROTOCOLS, Chosen, Director
 from hopback.datapath.ipvs.way import Routed
 from hopback.datapath.netfilter.headers import headers_of
@@ -28,6 +28,8 @@ def translate(ipvs: Layer, seen: Arrival, chosen: Chosen, routed: Routed) -> Dec
     """The packet with the server's address and port."""
     if routed.local and chosen.address.is_loopback and seen.hook == "input":
         return Drop(Why("ipvs-boundary", routed.way.refs))
+    if is_cut(seen.packet):
+        return CUT
     frame = moved(routed.frame, "target", chosen.address, chosen.port)
     if frame is None:
         return Blind("the checksum of SCTP after a change of port", chosen.refs)

@@ -15,9 +15,11 @@ from hopback.datapath.skb import Skb, Tuple
 from hopback.frames.ethernet import Frame
 from hopback.frames.ipv4 import Ipv4
 from hopback.frames.ipv6 import Ipv6
-from hopback.frames.tcp import Tcp
-from hopback.frames.udp import Udp
+from hopback.frames.transport import encode
 from hopback.network.model import Network
+
+_TCP = PROTOCOLS["tcp"]
+_HEADERS = {_TCP: 20, PROTOCOLS["udp"]: 8, PROTOCOLS["sctp"]: 12}
 
 Hook = Literal["input", "forward", "output"]
 
@@ -67,6 +69,10 @@ Refusal = Drop | Ask | Blind | Told
 Decision = Passed | Out | Refusal
 
 
+CUT = Drop(Why("ipvs-no-ports"))
+"""What becomes of a packet without a whole transport header."""
+
+
 def arrival(frame: Frame, skb: Skb, hook: Hook, *, local: bool = True) -> Arrival | None:
     """The packet in the frame, if IPVS looks at it: only what it has not sent on itself."""
     packet = packet_of(frame)
@@ -81,17 +87,40 @@ def has_parts(packet: Ipv4 | Ipv6) -> bool:
 
 
 def ends_of(packet: Ipv4 | Ipv6) -> Tuple | None:
-    """The addresses and ports of a packet; None if it is of no protocol that IPVS balances."""
-    message = packet.payload
-    if packet.protocol not in PROTOCOLS.values():
+    """The addresses and ports of a packet; None if it is of no protocol that IPVS balances.
+
+    None as well if it ends before its ports do.
+    """
+    raw = _transport(packet, 4)
+    if packet.protocol not in PROTOCOLS.values() or len(raw) < 4:
         return None
-    if isinstance(message, Udp | Tcp):
-        ports = message.sport, message.dport
-    elif packet.protocol == PROTOCOLS["sctp"] and len(raw := getattr(message, "raw", b"")) >= 4:
-        ports = int.from_bytes(raw[:2], "big"), int.from_bytes(raw[2:4], "big")
-    else:
-        return None
+    ports = int.from_bytes(raw[:2], "big"), int.from_bytes(raw[2:4], "big")
     return Tuple(packet.protocol, packet.src, packet.dst, *ports)
+
+
+def is_cut(packet: Ipv4 | Ipv6) -> bool:
+    """Whether the packet ends before its transport header does."""
+    size = _HEADERS[packet.protocol]
+    return len(_transport(packet, size)) < size
+
+
+def tcp_flags(packet: Ipv4 | Ipv6) -> int | None:
+    """The flags of TCP; None of anything else."""
+    return None if packet.protocol != _TCP or is_cut(packet) else _transport(packet, 14)[13]
+
+
+def chunk_of(packet: Ipv4 | Ipv6) -> int | None:
+    """The type of the first chunk of SCTP."""
+    if packet.protocol != PROTOCOLS["sctp"]:
+        return None
+    at = _HEADERS[packet.protocol]
+    raw = _transport(packet, at + 4)
+    return raw[at] if len(raw) >= at + 4 else None
+
+
+def _transport(packet: Ipv4 | Ipv6, size: int) -> bytes:
+    """The first bytes of what the packet carries, whole or not."""
+    return encode(packet.payload, packet.src.packed + packet.dst.packed)[:size]
 
 
 def marked(skb: Skb, *, tracked: bool) -> Skb:
