@@ -1,15 +1,20 @@
 """Tunnels: what they wrap packets into, where that is routed, and who opens it."""
 
+from ipaddress import IPv6Address
 from itertools import cycle, islice
 
 import pytest
 
+from hopback.datapath.effects import Cross, Deliver, Drop, Why
 from hopback.datapath.tunnel import depth
+from hopback.datapath.tunnel_receive import opened
+from hopback.frames import ethernet
 from hopback.frames.ethernet import Frame
 from hopback.frames.ipv4 import DONT_FRAGMENT, Ipv4
 from hopback.frames.ipv6 import Extension, Ipv6
+from hopback.frames.mac import ZERO
 from hopback.frames.tunnel import Gre, Inner
-from tests.build import model
+from tests.build import dev, model
 from tests.datapath.tunnel_hosts import host, ipip, packet, sent_by, steps, tunnel
 
 PAIR = host("left", ipip(5, "t0", "192.0.2.1", "192.0.2.2"), "10.0.0.0/8 dev t0 scope link")
@@ -118,6 +123,23 @@ def test_ipv6_around_a_packet() -> None:
     assert (str(outer.src), outer.hop_limit, outer.protocol) == ("2001:db8::1", 32, 4)
     assert outer.extensions == (Extension(60, bytes((4, 1, 4, 1, 1, 0))),)
     assert isinstance(outer.payload, Inner)
+
+
+@pytest.mark.parametrize(("source", "rule"), [(1, "tunnel-open"), (2, "tunnel-own-source")])
+def test_ipv6_takes_nothing_from_an_address_of_the_host_itself(source: int, rule: str) -> None:
+    """ip6_tnl_rcv_ctl: an address that two hosts have in common is no source for their tunnels."""
+    details = "ip6tnl any remote :: local 2001:db8::2 hoplimit 64"
+    given = model(host("right", tunnel(5, "t0", "tunnel6", details), ""))
+    inner = packet("10.0.0.2").payload
+    assert isinstance(inner, Ipv4)
+    ends = IPv6Address(f"2001:db8::{source}"), IPv6Address("2001:db8::2")
+    outer = Ipv6(*ends, 4, Inner(inner))
+    up = Deliver(
+        dev("eth0", "right"), Frame(ZERO, ZERO, (), ethernet.IPV6, outer), "host", Why("station")
+    )
+    effect = opened(given.tunnels, given.hosts["right", ""].addresses, up)
+    assert isinstance(effect, Cross | Drop)
+    assert effect.why.rule == rule
 
 
 def test_ipip_carries_no_ipv6() -> None:

@@ -91,8 +91,11 @@ def _up(model: Model, world: World, place: Place, effect: Effect) -> tuple[Effec
     if layer is None or effect.dev not in model.network.devices or not layer.takes(effect.frame):
         return (effect,)
     if effect.dev == place.dev and place.way == "in":
-        taken = receive(layer, effect)
-        return tuple(opened(model.tunnels, e) if isinstance(e, Deliver) else e for e in taken)
+        own = layer.host.addresses
+        return tuple(
+            opened(model.tunnels, own, taken) if isinstance(taken, Deliver) else taken
+            for taken in receive(layer, effect)
+        )
     skb = replace(effect.skb, packet_type=effect.packet_type)
     return (Cross(effect.dev, effect.frame, effect.why, skb),)
 

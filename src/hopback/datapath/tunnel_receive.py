@@ -4,11 +4,13 @@ net/ipv4/ip_tunnel.c:ip_tunnel_rcv, ip_gre.c, net/ipv6/sit.c, ip6_tunnel.c;
 drivers/net/wireguard/receive.c (Linux 6.12).
 """
 
+from collections.abc import Mapping
 from ipaddress import IPv4Address
 
 from hopback.datapath.effects import Cross, Deliver, Drop, Effect, Why
+from hopback.datapath.ip.host import Own
 from hopback.datapath.ip.packet import packet_of
-from hopback.datapath.skb import Skb
+from hopback.datapath.skb import Ip, Skb
 from hopback.datapath.tunnel_state import Tunnels, TunnelState
 from hopback.frames import ethernet
 from hopback.frames.ethernet import Frame
@@ -21,14 +23,20 @@ from hopback.network.facts import merge_refs
 from hopback.snapshot.rows import TunnelKind
 
 
-def opened(tunnels: Tunnels, up: Deliver) -> Effect:
-    """What is in a packet that the host took for itself; ``up`` if no tunnel takes it."""
+def opened(tunnels: Tunnels, own: Mapping[Ip, Own], up: Deliver) -> Effect:
+    """What is in a packet that the host took for itself; ``up`` if no tunnel takes it.
+
+    ``own`` are the host's addresses.
+    """
     outer = packet_of(up.frame)
     if outer is None:
         return up
     match outer.payload:
         case Inner(packet=Ipv4() | Ipv6() as inner):
             tunnel = _taking(tunnels, up, outer, _ip_kinds(outer, inner), None)
+            if tunnel is not None and tunnel.outer_v6 and outer.src in own:
+                refs = merge_refs(tunnel.refs, own[outer.src].refs)
+                return Drop(Why("tunnel-own-source", refs))
             return up if tunnel is None else _in(tunnel, up, _frame(inner))
         case Gre() as gre:
             return _gre(tunnels, up, outer, gre)

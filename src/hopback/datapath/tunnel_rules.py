@@ -32,6 +32,10 @@ TUNNEL_RULES = {
     "tunnel-own-remote": _rule(
         f"{_IPV6}:ip6_tnl_xmit_ctl", "the tunnel's remote is an address of this host: dropped"
     ),
+    "tunnel-own-source": _rule(
+        f"{_IPV6}:ip6_tnl_rcv_ctl",
+        "the outer packet comes from an address of this very host: dropped in silence",
+    ),
     "tunnel-dead-loop": _rule(
         "net/core/dev.c:__dev_queue_xmit",
         "the packet was wrapped nine times on its way out of this host (three times in newer"

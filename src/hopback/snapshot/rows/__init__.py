@@ -109,8 +109,6 @@ from hopback.snapshot.rows.system import (
     Sighting,
     Sysctl,
     TraceHop,
-    TunnelLoop,
-    TunnelLoopKind,
     Unread,
 )
 
@@ -196,8 +194,6 @@ __all__ = [
     "TraceHop",
     "Tunnel",
     "TunnelKind",
-    "TunnelLoop",
-    "TunnelLoopKind",
     "Unread",
     "Unsure",
     "Value",
