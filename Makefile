@@ -11,9 +11,10 @@ READY := .venv/.ready
 KERNEL_TESTS_NEED := ip=iproute2 brctl=bridge-utils dnsmasq=dnsmasq-base udhcpc=udhcpc \
 	busybox=busybox tcpdump=tcpdump sysctl=procps nft=nftables iptables=iptables ebtables=iptables \
 	arptables-legacy=arptables \
-	/etc/protocols=netbase linux.uml=user-mode-linux
+	/etc/protocols=netbase linux.uml=user-mode-linux ipvsadm=ipvsadm keepalived=keepalived
 
-TRUTH_NEEDS := ip=iproute2 nft=nftables ebtables=iptables busybox=busybox sysctl=procps
+TRUTH_NEEDS := ip=iproute2 nft=nftables ebtables=iptables busybox=busybox sysctl=procps \
+	linux.uml=user-mode-linux ipvsadm=ipvsadm
 LIBVIRT_TESTS_NEED := libvirtd=libvirt-daemon-system virsh=libvirt-clients \
 	qemu-system-x86_64=qemu-system-x86 ebtables=iptables ip=iproute2 sysctl=procps
 
