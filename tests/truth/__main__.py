@@ -10,12 +10,14 @@ from operator import attrgetter
 import click
 
 from tests.kernel.refusal import refusal
+from tests.truth.directors import directors
 from tests.truth.tables import SCENES, Row, fixes, floating, settings
 
 _TABLES: Mapping[str, Callable[[], Iterator[Row]]] = {
     "settings": settings,
     **{scene: partial(fixes, scene) for scene in SCENES},
     "floating": floating,
+    "directors": directors,
 }
 
 
@@ -36,7 +38,8 @@ def main() -> int:
 
 def _print_table(rows: list[Row]) -> tuple[int, int]:
     questions = list(rows[0].kernel)
-    cells = [("", "model", "proof", "kernel"), *map(_cells, rows)]
+    known = "proof" if rows[0].expected is None else "expected"
+    cells = [("", "model", known, "kernel"), *map(_cells, rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(4)]
     click.echo(f"\n{rows[0].table}\n  asked: {', '.join(questions)}")
     for row, line in zip((None, *rows), cells, strict=True):
@@ -51,6 +54,8 @@ def _cells(row: Row) -> tuple[str, str, str, str]:
     if row.proof is not None:
         proof = "proved" if row.proof.proved else "open"
         proof = "rejected" if row.proof.rejected_because else proof
+    if row.expected is not None:
+        proof = "  ".join(row.expected.values())
     model, kernel = ("  ".join(told.values()) for told in (row.model, row.kernel))
     return row.name, model, proof, kernel
 

@@ -3,12 +3,13 @@
 What is expected was once seen and understood; it is not what the model says.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
 from hopback.frames import ethernet, tcp, udp
 from hopback.frames.ethernet import Frame
+from hopback.frames.icmp import Icmp, Icmpv6
 from hopback.frames.ipv4 import Ipv4
 from hopback.frames.ipv6 import Ipv6
 from hopback.frames.raw import Raw
@@ -19,8 +20,15 @@ from tests.kernel.directors_rig import NIC, VIP, VIP6, address, address6, mac
 PEERS: Mapping[str, str] = {"a": "b", "b": "a"}
 PORT = 5000
 HOPS = 64
-OLD_KERNEL = "3.10.0"
 
+_ERRORS = {
+    (4, 3, 3): "port unreachable",
+    (4, 5, 1): "redirect",
+    (4, 11, 0): "time exceeded",
+    (6, 1, 4): "port unreachable",
+    (6, 3, 0): "time exceeded",
+    (6, 137, 0): "redirect",
+}
 _MARK = ("*mangle", f"-A PREROUTING -p udp --dport {PORT} -j MARK --set-mark 7", "COMMIT")
 
 
@@ -35,6 +43,19 @@ class Outcome:
     frames: int | None
     taken: str = ""
     told: tuple[str, ...] = ()
+
+
+def told(errors: Iterable[Frame]) -> tuple[str, ...]:
+    """The ICMP errors of an outcome: each kind, and from whom."""
+    return tuple(sorted({_told(error) for error in errors}))
+
+
+def _told(error: Frame) -> str:
+    packet = error.payload
+    assert isinstance(packet, Ipv4 | Ipv6)
+    assert isinstance(packet.payload, Icmp | Icmpv6)
+    key = packet.src.version, packet.payload.kind, packet.payload.code
+    return f"{_ERRORS.get(key, key)} from {packet.src}"
 
 
 def _exceeded(source: str, frames: int = HOPS) -> Outcome:

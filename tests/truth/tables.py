@@ -36,18 +36,22 @@ _GOOD = {"duplicate detection": "ok", "its own broadcast": "silent"}
 
 
 class Row(NamedTuple):
-    """``model`` and ``kernel`` answer the same questions; ``proof`` is None where none is due."""
+    """``model`` and ``kernel`` answer the same questions; ``proof`` is None where none is due.
+
+    ``expected``: the answers that were known before, if there are any.
+    """
 
     table: str
     name: str
     model: Mapping[str, str]
     proof: Fix | None
     kernel: Mapping[str, str]
+    expected: Mapping[str, str] | None = None
 
     @property
     def agrees(self) -> bool:
         """All of them: a fix is proved just if the kernel has nothing against it."""
-        if self.model != self.kernel:
+        if self.model != self.kernel or self.expected not in (None, self.kernel):
             return False
         if self.proof is None:
             return True
