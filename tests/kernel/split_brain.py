@@ -1,6 +1,6 @@
 """Inside user-mode Linux: two directors with keepalived, their split brain, and its end.
 
-usage: python -m tests.kernel.split_brain FOLDER
+usage: python -m tests.kernel.split_brain FOLDER (a line for each phase is printed)
 
 In each of the phases "before", "split" and "healed" the client sends one datagram to the virtual
 address, and what was on the wire meanwhile and what both directors list go to FOLDER/PHASE. In the
@@ -20,6 +20,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from hopback.frames.codec import decode
+from hopback.frames.icmp import TIME_EXCEEDED, Icmp
+from hopback.frames.ipv4 import Ipv4
 from hopback.frames.mac import is_group, mac_from_bytes
 from tests.kernel.directors_rig import NIC, VIP, Directors, address, mac
 from tests.kernel.rig import checked, wait_until
@@ -198,6 +201,15 @@ def _pcap(passed: Iterable[Passed]) -> bytes:
     return b"".join(records)
 
 
+def _in_words(passed: Iterable[Passed]) -> str:
+    """How often the client's packet was on the wire, and whether it was told that it expired."""
+    packets = [decode(each.frame).payload for each in passed]
+    mine = [p for p in packets if isinstance(p, Ipv4) and str(p.dst) == VIP]
+    errors = [p.payload for p in packets if isinstance(p, Ipv4) and isinstance(p.payload, Icmp)]
+    expired = any(error.kind == TIME_EXCEEDED for error in errors)
+    return f"{len(mine)} packets{', time exceeded' if expired else ''}"
+
+
 def main(folder: Path) -> None:
     os.environ["NSTAT_HISTORY"] = f"{os.environ['TMPDIR']}/nstat"
     with Directors(FRAMES_MAX) as directors:
@@ -206,7 +218,9 @@ def main(folder: Path) -> None:
             for phase, holders in PHASES.items():
                 scene.deafen(phase == "split")
                 scene.await_holders(*holders)
-                scene.record(folder / phase, scene.ask())
+                passed = scene.ask()
+                scene.record(folder / phase, passed)
+                sys.stdout.write(f"{phase} {_in_words(passed)}\n")
 
 
 if __name__ == "__main__":
