@@ -45,6 +45,7 @@ def router(
         + listing("ip route show table all", [*routes, *connected], host)
         + listing("ip rule show", rules, host)
         + listing("sysctl -a", lines, host)
+        + listing("iptables-save", ("*filter", ":INPUT ACCEPT [0:0]", "COMMIT"), host)
     )
 
 

@@ -1,16 +1,22 @@
 """A ring of routers on the running kernel: found in its tables, counted on its wires, mended."""
 
 import errno
+import json
+import os
 import socket
+import subprocess
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
 from hopback.checks.diagnose import diagnose
 from hopback.findings import Finding, Fix
+from hopback.remedies.apply.store import ENVIRONMENT
 from hopback.remedies.attach import with_remedies
 from hopback.sources.live import read
 from tests.build import of, only
+from tests.kernel.astray import HOPBACK
 from tests.kernel.ring_rig import POOL, ROUTERS, USED, Ring
 
 pytestmark = pytest.mark.kernel("sysctl")
@@ -89,6 +95,24 @@ def test_the_remedy_ends_it_and_keeps_what_is_used(ring: Ring) -> None:
     again = found(ring)
     assert again is not None
     assert again.details == finding.details
+
+
+def test_applied_and_undone(ring: Ring, tmp_path: Path) -> None:
+    environment = {**os.environ, ENVIRONMENT: str(tmp_path)}
+
+    def fix(*words: str) -> str:
+        argv = (HOPBACK, "fix", *words)
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    spaces = [word for name in ring.names for word in ("--netns", name)]
+    fix("live", NAME, *spaces, "--apply", "--yes")
+    assert found(ring) is None
+    (record,) = json.loads(fix("--list", "--json"))["records"]
+    assert record["fix"] == "blackhole_route"
+    fix("--undo", record["id"])
+    assert found(ring) is not None
 
 
 @pytest.mark.kernel("sysctl", "nft")

@@ -1,5 +1,7 @@
 """Routes that end a ring: proved where nothing is lost by them, rejected where something is."""
 
+import re
+
 import pytest
 
 from hopback.checks.diagnose import diagnose
@@ -114,6 +116,14 @@ def test_what_the_host_itself_reaches_by_nat() -> None:
     assert rule.proved
     assert rule.keeps == ("the host's own to 198.51.100.10, UDP 53",)
     assert rule.commands == (f"ip rule add pref 32765 iif eth0 to {POOL} blackhole",)
+
+
+def test_without_its_filters_a_rule_alone_is_certain() -> None:
+    unlisted = re.sub(r"(?m)^\w+# iptables-save\n(?:[*:C].*\n)*", "", edge() + node())
+    found = fixes(unlisted)
+    assert not found["blackhole_route"].proved
+    assert "NAT" in found["blackhole_route"].blast_radius
+    assert found["blackhole_rule"].proved
 
 
 def test_a_rule_would_keep_off_what_has_a_route() -> None:

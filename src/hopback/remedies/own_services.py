@@ -63,6 +63,11 @@ def services(snapshot: Snapshot, netns: str, prefixes: Sequence[Prefix]) -> tupl
     )
 
 
+def are_known(snapshot: Snapshot, netns: str) -> bool:
+    """Whether anybody listed the packet filters of the namespace."""
+    return any(extent.netns == netns for extent in snapshot.filter_chains.extents)
+
+
 def refusal(model: Model, dev: DevId, service: Service) -> Drop | None:
     """Why a packet of the host's own to the service does not leave; None if it does."""
     layer = ip_layer(model, {}, dev)

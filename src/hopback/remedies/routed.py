@@ -16,12 +16,13 @@ from hopback.datapath.model import Model
 from hopback.datapath.rules import RULES
 from hopback.datapath.skb import Ip
 from hopback.engines.circles import Origin, let_in, origins
-from hopback.engines.routes import parts
+from hopback.engines.routes import Candidate, parts
 from hopback.engines.trace import Trace
 from hopback.findings import Fix, Report
 from hopback.network.build import build
+from hopback.network.facts import DevId
 from hopback.remedies import blackhole_route, blackhole_rule, stale_route
-from hopback.remedies.own_services import Service, refusal, services
+from hopback.remedies.own_services import Service, are_known, refusal, services
 from hopback.snapshot.model import Snapshot
 from hopback.snapshot.patch import Edit, patch
 from hopback.snapshot.table import Source
@@ -74,14 +75,15 @@ def _changed(snapshot: Snapshot, ring: Ring, fix: Fix, edits: _Edits) -> Snapsho
 
 
 def _judged(before: Model, after: Case, ring: Ring, fix: Fix) -> Fix:
-    for circle in after.circles.found:
-        prefix = circle.candidate.prefix
-        if any(prefix.version == p.version and prefix.overlaps(p) for p in ring.prefixes):
-            reason = f"packets for {prefix} still go round"
+    circles = after.circles
+    for circle in circles.found:
+        if _is_of(ring, circle.candidate):
+            reason = f"packets for {circle.candidate.prefix} still go round"
             return replace(fix, rejected_because=reason)
+    there = ring.turns[0].dev if fix.name == stale_route.NAME else ring.sent_back_by.dev
     kept: list[str] = []
-    for service in _reached(before, ring):
-        refused = refusal(after.model, ring.sent_back_by.dev, service)
+    for service in _reached(before, ring, there):
+        refused = refusal(after.model, there, service)
         if refused is not None:
             reason = f"{service.title} is lost: {RULES[refused.why.rule].text}"
             return replace(fix, rejected_because=reason)
@@ -94,19 +96,30 @@ def _judged(before: Model, after: Case, ring: Ring, fix: Fix) -> Fix:
         if lost is not None or number >= _PARTS_MAX:
             return fix
         kept.append(_title(flow.prefix))
-    if after.circles.cut:
+    if circles.cut or any(_is_of(ring, one.candidate) for one in circles.unfollowed):
         return fix
+    if fix.name != blackhole_rule.NAME and not _are_filters_known(before, there):
+        doubt = "; whether its own packets are translated (NAT) no listing tells"
+        return replace(fix, blast_radius=fix.blast_radius + doubt)
     words = list(dict.fromkeys(kept))
     more = [f"{len(words) - _SHOWN} more prefixes"] if len(words) > _SHOWN else []
     return replace(fix, proved=True, keeps=(*words[:_SHOWN], *more))
 
 
-def _reached(model: Model, ring: Ring) -> Iterator[Service]:
-    """The services of the prefixes that programs of the one that sends back do reach."""
-    dev = ring.sent_back_by.dev
-    snapshot = model.network.snapshots[dev.host]
-    for service in services(snapshot, dev.netns, ring.prefixes)[:_PARTS_MAX]:
-        if refusal(model, dev, service) is None:
+def _is_of(ring: Ring, candidate: Candidate) -> bool:
+    prefix = candidate.prefix
+    return any(prefix.version == p.version and prefix.overlaps(p) for p in ring.prefixes)
+
+
+def _are_filters_known(model: Model, there: DevId) -> bool:
+    return are_known(model.network.snapshots[there.host], there.netns)
+
+
+def _reached(model: Model, ring: Ring, there: DevId) -> Iterator[Service]:
+    """The services of the prefixes that programs in that namespace do reach."""
+    snapshot = model.network.snapshots[there.host]
+    for service in services(snapshot, there.netns, ring.prefixes)[:_PARTS_MAX]:
+        if refusal(model, there, service) is None:
             yield service
 
 
