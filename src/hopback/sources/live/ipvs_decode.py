@@ -41,8 +41,11 @@ _METHODS: dict[int, IpvsMethod] = {0: "masq", 1: "local", 2: "tunnel", 3: "route
 _METHOD_MASK = 7
 _TUNNELS = {0: "ipip", 1: "gue", 2: "gre"}
 _PERSISTENT, _ONE_PACKET = 1, 4
-_OF_SCHEDULER = {8: ("flag-1", "fallback"), 16: ("flag-2", "port"), 32: ("flag-3", "flag-3")}
-_HASHING = ("sh", "mh")
+_OF_SCHEDULER = {8: "flag-1", 16: "flag-2", 32: "flag-3"}
+_HASHING = {  # what the flags of these schedulers are called
+    "sh": {8: "sh-fallback", 16: "sh-port"},
+    "mh": {8: "mh-fallback", 16: "mh-port"},
+}
 
 
 class Origins(NamedTuple):
@@ -142,15 +145,12 @@ def _settings(found: Attributes, family: int) -> dict[str, Any]:
         netmask = None if bits in (0, 128) else str(bits)
     else:
         netmask = None if bits in (0, 0xFFFF_FFFF) else str(IPv4Address(found[9]))
-    named = ["ops"] if flags & _ONE_PACKET else []
-    for bit, (plain, of_hashing) in _OF_SCHEDULER.items():
-        if flags & bit:
-            named.append(f"{scheduler}-{of_hashing}" if scheduler in _HASHING else plain)
+    named = {_ONE_PACKET: "ops", **_OF_SCHEDULER, **_HASHING.get(scheduler, {})}
     return {
         "scheduler": scheduler,
         "persistent": number_of(found, 8) if flags & _PERSISTENT else 0,
         "netmask": netmask if flags & _PERSISTENT else None,
-        "flags": tuple(named),
+        "flags": tuple(name for bit, name in named.items() if flags & bit),
     }
 
 

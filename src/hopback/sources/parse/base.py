@@ -73,10 +73,11 @@ class Parser(Protocol):
     """The names a parser module defines.
 
     ``COMMANDS`` are the command lines that print such a listing, as words without options (a word
-    may offer alternatives: ``"address|addr"``); further words may follow. ``SHAPE`` matches a line
-    with which such a listing can begin, and nothing that prose or another listing contains; None
-    if it has no shape of its own. ``FILLS`` are the tables it lists, so that a listing without
-    rows is an empty table and not a missing one.
+    may offer alternatives: ``"address|addr"``, a path stands for all below it, ``"*.sh"`` for all
+    that end so); further words may follow. ``SHAPE`` matches a line with which such a listing can
+    begin, and nothing that prose or another listing contains; None if it has no shape of its own.
+    ``FILLS`` are the tables it lists, so that a listing without rows is an empty table and not a
+    missing one.
     """
 
     COMMANDS: tuple[tuple[str, ...], ...]
