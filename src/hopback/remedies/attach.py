@@ -29,6 +29,14 @@ def with_remedies(snapshots: Sequence[Snapshot], report: Report) -> Report:
         from hopback.remedies.routed import routed
 
         fixes.update(routed(snapshots, report))
+    if "ipvs-loop" in found:
+        from hopback.remedies.balanced import balanced
+
+        fixes.update(balanced(snapshots, report))
+    if "ipvs-arp-leak" in found:
+        from hopback.remedies.arp_silence import silenced
+
+        fixes.update(silenced(snapshots, report))
     if not fixes:
         return report
     numbered = enumerate(report.findings)

@@ -7,15 +7,28 @@ from hopback.snapshot.keys import KEYS, key_of
 from hopback.snapshot.model import TABLES, Snapshot
 from hopback.snapshot.quote import quote
 from hopback.snapshot.render import render
-from hopback.snapshot.rows import Fdb, FilterRule, Neighbour, Row
+from hopback.snapshot.rows import (
+    Fdb,
+    FilterRule,
+    IpvsConnection,
+    IpvsCount,
+    IpvsServer,
+    KernelCounter,
+    Neighbour,
+    Row,
+)
 from hopback.snapshot.table import Cite
 
 _PASSING: dict[type[Row], tuple[str, ...]] = {
     Fdb: ("age",),
     Neighbour: ("state",),
     FilterRule: ("packets", "text"),  # the text has the counter too
+    IpvsServer: ("active", "inactive"),
 }
 """What changes by itself while nothing changes."""
+
+_FLEETING = (IpvsConnection, IpvsCount, KernelCounter)
+"""Rows that are others a moment later, whatever they told."""
 
 
 def cited_rows(snapshot: Snapshot, finding: Finding) -> tuple[Row, ...]:
@@ -37,7 +50,8 @@ def cited_rows(snapshot: Snapshot, finding: Finding) -> tuple[Row, ...]:
             if row.cite in texts:
                 rows.setdefault(row.cite, []).append(row)
     found = (rows[cite] for cite in rows if quote(snapshot, cite) == texts[cite])
-    return tuple(row for here in found for row in here if KEYS[type(row)])
+    lasting = (row for here in found for row in here if not isinstance(row, _FLEETING))
+    return tuple(row for row in lasting if KEYS[type(row)])
 
 
 def stranger(snapshot: Snapshot, machine_id: str | None, boot_id: str | None) -> str | None:

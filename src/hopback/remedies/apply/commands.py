@@ -14,6 +14,9 @@ PACKAGES = {
     "tc": "iproute2",
     "nft": "nftables",
     "ebtables": "ebtables",
+    "ip6tables": "iptables",
+    "iptables": "iptables",
+    "ipvsadm": "ipvsadm",
     "sysctl": "procps",
     "virsh": "libvirt-clients",
 }
