@@ -23,6 +23,8 @@ help: ## Print this list
 
 DHCP_CASE := tests/fixtures/incident-b/paste.txt
 DAD_CASE := tests/fixtures/libvirt
+DIRECTOR_A := tests/fixtures/vm61-director-a
+DIRECTOR_B := tests/fixtures/vm61-director-b
 
 demo: $(READY) ## Set up, then see what hopback says about real incidents
 	@run() { printf '\n$$ hopback %s\n\n' "$$*"; $(BIN)/hopback "$$@" || [ $$? -eq 1 ]; }; \
@@ -32,7 +34,9 @@ demo: $(READY) ## Set up, then see what hopback says about real incidents
 	printf '\n=== Reflected duplicate detection\n'; \
 	run check $(DAD_CASE); \
 	run fix $(DAD_CASE) hairpin-reflection:vnet7; \
-	printf '\n=== Two directors playing ping-pong: not solved yet, hopback does not evaluate IPVS\n'
+	printf '\n=== Two directors playing ping-pong\n'; \
+	run check --assume kernel=6.1 $(DIRECTOR_A) $(DIRECTOR_B); \
+	run fix $(DIRECTOR_B) --evidence $(DIRECTOR_A) ipvs-loop
 
 test: $(READY) ## Set up, then run every test that this machine can run, and measure coverage
 	@tools/need $(KERNEL_TESTS_NEED) || true
