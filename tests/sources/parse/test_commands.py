@@ -114,6 +114,7 @@ def test_output_that_went_to_a_file() -> None:
         ("uname", "uname"),
         ("proc-net-bonding-bond0.txt", "cat /proc/net/bonding/bond0"),
         ("nstat-az.txt", "nstat -az"),
+        ("lvs-mark.sh", "cat lvs-mark.sh"),
         ("proc-net-vlan-config.txt", "cat /proc/net/vlan/config"),
         ("ip_-d_address", "ip -d address"),
         ("bridge_-s_-s_-d_-t_fdb_show", "bridge -s -s -d -t fdb show"),

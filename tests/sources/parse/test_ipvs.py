@@ -203,6 +203,18 @@ def test_old_kernels_file() -> None:
     assert second.netmask == "64"
 
 
+def test_both_forms_one_after_the_other() -> None:
+    """As ``ipvsadm -Ln; cat /proc/net/ip_vs`` shows them."""
+    texts = [
+        recorded(f"vm61-director-a/{name}") for name in ("ipvsadm-Ln.txt", "proc-net-ip_vs.txt")
+    ]
+    for order in (texts, texts[::-1]):
+        parsed = ipvs.parse(order[0]._replace(lines=[*order[0].lines, *order[1].lines]))
+        assert not parsed.problems
+        assert {row.address for row in rows(parsed, IpvsService)} == {"10.0.0.100", "fd00::100", ""}
+        assert {row.server_port for row in rows(parsed, IpvsServer)} == {443, 5000, 0}
+
+
 def test_connections() -> None:
     parsed = ipvs.parse(recorded("vm61-director-a/ipvsadm-Lnc.txt"))
     first, second = rows(parsed, IpvsConnection)

@@ -19,8 +19,11 @@ def parse_file_name(name: str) -> Command:
     """The command whose output a file holds, as far as its name tells it.
 
     ``ip-d-s-j-link.json`` and ``ip_-d_-s_link`` are both ``ip -d -s link``; ``proc-net-bonding-b0``
-    is ``cat /proc/net/bonding/b0``. A name that tells nothing gives words no parser knows.
+    is ``cat /proc/net/bonding/b0``. A script is a file that was copied. A name that tells nothing
+    gives words no parser knows.
     """
+    if name.endswith(".sh"):
+        return Command(("cat", name))
     stem = _SUFFIX.sub("", name)
     if match := _PROC.fullmatch(stem):
         return Command(("cat", _kernel_path(match[1], match[2])))

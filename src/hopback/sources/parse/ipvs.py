@@ -21,7 +21,7 @@ from hopback.snapshot.table import Problem
 from hopback.sources.parse.base import Parsed, Text
 from hopback.sources.parse.ipvs_connections import CONNECTION, connection
 from hopback.sources.parse.ipvs_save import save_row
-from hopback.sources.parse.ipvs_table import HEADINGS, SERVER, SERVICE, Table, is_proc
+from hopback.sources.parse.ipvs_table import HEADINGS, SERVER, SERVICE, Table
 from hopback.sources.parse.listing import REFUSAL, stray, unreadable
 
 COMMANDS: tuple[tuple[str, ...], ...] = (
@@ -72,7 +72,7 @@ def parse(text: Text) -> Parsed:
 class _Reader:
     def __init__(self, text: Text) -> None:
         self._text = text
-        self._table = Table(text, is_proc(text))
+        self._table = Table(text)
         self._totals: re.Match[str] | None = None
         self.rows: list[Row] = []
         self.problems: list[Problem] = []

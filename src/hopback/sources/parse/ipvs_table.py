@@ -19,7 +19,7 @@ SERVICE = (
 )
 SERVER = r"\s*-> +(?!RemoteAddress)\S+ +(?:(?i:route|tunnel|masq|local|bypass) |\d+[KMGT]? +\d)"
 HEADINGS = re.compile(
-    r"\s*(?:Prot +LocalAddress:Port +(?P<service>[A-Z]\w+)|-> RemoteAddress:Port *(?P<server>\w*))"
+    r"\s*(?:Prot +LocalAddress:Port +(?P<service>[A-Z]\w+)|-> RemoteAddress:Port(?P<gap> *)\w*)"
 )
 _FROM_PROC = re.compile(
     r"\s*-> RemoteAddress:Port Forward|\s*(?:->|TCP|UDP|SCTP) +[0-9A-F]{8}:[0-9A-F]{4} "
@@ -31,23 +31,23 @@ _UNITS = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _Rows = tuple[Row, ...]
 
 
-def is_proc(text: Text) -> bool:
-    """Whether it is the kernel's own file, which writes numbers in hexadecimal."""
-    return any(map(_FROM_PROC.match, text.lines))
-
-
 class Table:
-    """Reads line after line: servers belong to the service above them."""
+    """Reads line after line: servers belong to the service above them.
 
-    def __init__(self, text: Text, from_proc: bool) -> None:
+    The kernel's own file writes numbers in hexadecimal, and has no columns in its heading.
+    """
+
+    def __init__(self, text: Text) -> None:
         self._text = text
-        self._proc = from_proc
+        self._proc = any(map(_FROM_PROC.match, text.lines))
         self._rates = "--rate" in text.command
         self._service: dict[str, Any] = {}
 
     def heading(self, found: re.Match[str]) -> Sequence[type[Row]]:
         """The tables under a heading. Rates are no counters: they fill none."""
         self._service = {}
+        if found["gap"]:
+            self._proc = found["gap"] == " "
         match found["service"]:
             case "Scheduler":
                 return IpvsService, IpvsServer
