@@ -29,6 +29,7 @@ SOURCES = (
     "libvirt",
     "ndp-proxy/paste.txt",
     "vm61-bond",
+    "tunnel-recursion/left tunnel-recursion/right",
     "vm61-director-a vm61-director-b",
     "vxlan-own-endpoint/paste.txt",
     "weave-trunk/paste.txt",

@@ -92,6 +92,10 @@ class Teller:
             found.append({out: drain(tap) for out, tap in self._taps.items()})
         return found
 
+    def heard(self, name: str) -> tuple[bytes, ...]:
+        """What has left by the tap since it was last asked."""
+        return drain(self._taps[name])
+
     def listed(self) -> Listed:
         """Its tables, as its own commands print them."""
         with self._space:

@@ -52,6 +52,14 @@ def _for_finding(network: Network, finding: Finding) -> Iterator[NextStep]:
     match finding.check:
         case "uplink-echo" | "bond-reflection":
             yield from _legs(network, finding, netns)
+        case "tunnel-recursion":
+            remotes = finding.details["remotes"]
+            route = "; ".join(f"ip route get {r}" for r in remotes) or "ip route show table all"
+            yield NextStep(
+                finding.host,
+                _in(netns, f"ip -d link show {finding.subject}; {route}; ip rule show"),
+                "shows by which routes and rules the outer packets go",
+            )
         case "tunnel-reflection":
             yield NextStep(
                 finding.host,

@@ -64,6 +64,11 @@ class Case:
         }
         return circles(self.model) if len(routed) > 1 else Circles(())
 
+    @property
+    def wraps(self) -> bool:
+        """Whether there is any tunnel: a model of big tables need not be made for none."""
+        return self.tunnels or any(s.tunnels.rows for s in self.network.snapshots.values())
+
     def with_found(self, found: tuple[Finding, ...]) -> "Case":
         """The same case for a later check, which may explain what was found so far."""
         case = Case(self.network, found)

@@ -16,7 +16,7 @@ from hopback.frames.ipv6 import Ipv6
 from hopback.frames.mac import Mac
 from hopback.frames.tcp import Tcp
 from hopback.frames.udp import Udp
-from hopback.network.facts import DevId
+from hopback.network.facts import DevId, Ref
 from hopback.network.model import Device, Network
 
 Ip = IPv4Address | IPv6Address
@@ -94,17 +94,22 @@ def _entries(
         if r.address == str(address)
     }
     found = subnets_of(case.network, where, address.version)
-    for name, network in sorted(found.items(), key=lambda e: e[0] not in has)[:_DEVICES_MAX]:
+    for name, subnet in sorted(found.items(), key=lambda e: e[0] not in has)[:_DEVICES_MAX]:
         device = case.network.devices.get(where._replace(name=name))
         if device is not None:
-            yield device, network
+            yield device, subnet.network
 
 
-def subnets_of(
-    network: Network, where: DevId, version: int
-) -> dict[str, IPv4Network | IPv6Network]:
+class Subnet(NamedTuple):
+    """A subnet that a device is in, by the address that ``ref`` cites."""
+
+    network: IPv4Network | IPv6Network
+    ref: Ref
+
+
+def subnets_of(network: Network, where: DevId, version: int) -> dict[str, Subnet]:
     """The first subnet of each device of a namespace, but for those that lead nowhere."""
-    found: dict[str, IPv4Network | IPv6Network] = {}
+    found: dict[str, Subnet] = {}
     for row in network.snapshots[where.host].addresses.rows:
         try:
             at = ip_interface(f"{row.address}/{row.prefix_len}")
@@ -112,7 +117,7 @@ def subnets_of(
             continue
         wide = at.version == version and at.network.num_addresses > 2
         if row.netns == where.netns and wide and not (at.ip.is_loopback or at.is_link_local):
-            found.setdefault(row.dev, at.network)
+            found.setdefault(row.dev, Subnet(at.network, Ref(where.host, row.cite)))
     return found
 
 

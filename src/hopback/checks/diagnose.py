@@ -79,10 +79,17 @@ def _verdict(case: Case, found: Sequence[Finding], gaps: Sequence[Gap]) -> Verdi
     symptoms = [f for f in found if f.group == "symptom" and f.severity != "info"]
     open_symptom = any(not any(_explains(f, s) for f in faults) for s in symptoms)
     blind = any(f.check == "blind-path" for f in found)
-    seen = any(f.group in _SETTLING for f in found) or _shows_traffic(case)
+    seen = any(_settles(f) for f in found) or _shows_traffic(case)
     if causes or open_symptom or blind or gaps or not seen:
         return "undecided"
     return "clear"
+
+
+def _settles(finding: Finding) -> bool:
+    """Whether it tells what becomes of frames: a fault that is there, or a cause that is cut."""
+    guess = finding.severity == "info" and finding.confidence == "possible"
+    spared = finding.group == "comes-back" and "spared" in finding.details
+    return spared or (finding.group in _SETTLING and not guess)
 
 
 def _explains(fault: Finding, symptom: Finding) -> bool:

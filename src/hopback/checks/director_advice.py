@@ -32,6 +32,9 @@ def for_directors(finding: Finding) -> Iterator[NextStep]:
     if peer is not None:
         why = f"tells whether {details['directors'][0]} is a real server of that one too"
         yield NextStep(peer, "ipvsadm -Sn", why)
+    elif details.get("unsure"):
+        for host in details["directors"]:
+            yield NextStep(host, "ipvsadm -Sn", "tells whom it sends to, and with which weight")
     for host in [peer] if peer is not None else details["directors"]:
         yield NextStep(
             host,

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from hopback.checks.case import Case, evidence_of, path_steps
 from hopback.checks.directors import Key, Service
 from hopback.checks.handovers import Handover, rings
+from hopback.checks.marks import Marking
 from hopback.checks.ring_evidence import Sign, happened, signs
-from hopback.checks.ring_guards import guards, halves
+from hopback.checks.ring_guards import guards, halves, useless_guards
 from hopback.checks.ring_roles import InRole, RoleCases
 from hopback.checks.ring_trace import Cycle, Followed, Lasting, follow, lasting, ring_of, space
 from hopback.checks.ring_words import (
@@ -20,6 +21,7 @@ from hopback.checks.ring_words import (
     chain_of,
     fate,
     hosts_of,
+    joined,
     methods_of,
     named,
     while_masters,
@@ -51,6 +53,8 @@ def check(case: Case) -> Iterator[Finding]:
         if service.id not in told:
             told.add(service.id)
             yield _guarded(case, service, tuple(m.ref for m in markings), markings[0].spares)
+    for host, markings in useless_guards(case.directors):
+        yield _useless(case, host, markings)
     for handover in halves(case.directors):
         if handover.service.id not in told:
             told.add(handover.service.id)
@@ -133,10 +137,10 @@ def _told_by_rows(case: Case, ring: Ring) -> Finding:
     idle = [h for h in ring if h.server.row.weight == 0]
     unsure = [text for h in ring for text in h.unsure]
     unsure += [
-        f"that {named(h.service.where.host)} gives {h.server.address} a weight" for h in idle
+        f"that {named(h.service.where.host)} gives {h.server.row.server} a weight" for h in idle
     ]
     confidence: Confidence = "possible" if unsure and not happened(seen) else "likely"
-    also = f" It takes as well {' and '.join(unsure)}." if unsure else ""
+    also = f" It takes as well {joined(unsure)}." if unsure else ""
     return _finding(case, ring, confidence, seen, unsure=tuple(unsure), also=also)
 
 
@@ -172,7 +176,7 @@ def _finding(
             "netns": ring[0].service.where.netns,
             "directors": hosts_of(ring),
             "methods": methods_of(ring),
-            "servers": [h.server.address for h in ring],
+            "servers": [h.server.row.server for h in ring],
             "endless": lasts.endless,
             "frames_per_packet": lasts.frames,
             "masters": list(masters),
@@ -290,8 +294,27 @@ def _guarded(
     )
 
 
+def _useless(case: Case, host: str, rules: Sequence[Marking]) -> Finding:
+    here, mark = named(host), f"mark {rules[0].mark}"
+    return Finding(
+        check=NAME,
+        group="comes-back",
+        severity="warning",
+        evidence="predicted",
+        confidence="possible",
+        host=host,
+        subject=mark,
+        summary=(
+            f"{here} has {len(rules)} rules for {mark} that leave out one sender each: what one of"
+            " them leaves alone another marks. If its peers send packets back, they go to and fro."
+        ),
+        because=case.evidence("ipvs-ring", (rule.ref for rule in rules)),
+        details={"netns": rules[0].netns, "directors": [here], "unsure": ["the IPVS tables"]},
+    )
+
+
 def _half(case: Case, handover: Handover) -> Finding:
-    service, peer = handover.service, handover.server.address
+    service, peer = handover.service, handover.server.row.server
     here = named(service.where.host)
     own = next(s for s in service.servers if case.directors.is_own(service, s))
     owner = case.directors.owner(own.address)

@@ -74,16 +74,16 @@ def _of_arp(
 ) -> Iterator[Leak]:
     snapshot = case.network.snapshots[real.where.host]
     stations = []
-    for name, network in subnets_of(case.network, real.where, 4).items():
-        client = stranger(case.directors, network)
+    for name, subnet in subnets_of(case.network, real.where, 4).items():
+        client = stranger(case.directors, subnet.network)
         dev = real.where._replace(name=name)
         if is_wire(name) and dev in case.network.devices and isinstance(client, IPv4Address):
-            stations.append((arp_interface_of(snapshot, dev), client))
-    refs = tuple(ref for _, ref in held)
-    for station, client in stations:
+            refs = (*(ref for _, ref in held), subnet.ref)
+            stations.append((arp_interface_of(snapshot, dev), client, refs))
+    for station, client, refs in stations:
         if _answers(case, station, address, client):
             yield _answering(real, station, refs)
-    for station, client in stations:
+    for station, client, refs in stations:
         if asks_as(station, client, address) == address:
             yield _announcing(real, station, refs)
 

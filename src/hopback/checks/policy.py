@@ -80,6 +80,10 @@ POLICY: MappingProxyType[str, Policy] = MappingProxyType(
         "ipvs-arp-leak": Policy(
             "other-fault", "a real server answers ARP/ND for the VIP, or cannot accept it"
         ),
+        "ipvs-misrouted": Policy(
+            "other-fault",
+            "IPVS sends where no proper answer can come from: the summary says why",
+        ),
         "ipvs-split-brain": Policy("other-fault", "two directors are master at once"),
         "blind-path": Policy(
             "other-fault",
@@ -102,6 +106,10 @@ POLICY: MappingProxyType[str, Policy] = MappingProxyType(
         "tunnel-reflection": Policy(
             "comes-back",
             "a tunnel's flood list or FDB names its own endpoint, so what is flooded returns",
+        ),
+        "tunnel-recursion": Policy(
+            "comes-back",
+            "a tunnel's outer packet is routed into the tunnel: Linux drops it, or it circulates",
         ),
         "ipvs-loop": Policy("comes-back", "IPVS directors forward the same packet to each other"),
         "routing-loop": Policy("comes-back", "IP hops return to a router already passed"),

@@ -44,16 +44,8 @@ def transmit(layer: IpLayer, tunnel: TunnelState, frame: Frame, skb: Skb) -> tup
     limit = _encap_limit(tunnel, inner)
     if limit is not None and limit < 0:
         return (Drop(Why("tunnel-encap-limit", tunnel.refs)),)
-    tos = _tos(tunnel, inner)
-    protocol = _protocol(tunnel, inner)
-    key = Key(
-        target=tunnel.remote,
-        source=tunnel.local,
-        mark=tunnel.mark,
-        oif=tunnel.lower,
-        protocol=protocol,
-        tos=tos & ~_ECN,
-    )
+    tos, protocol = _tos(tunnel, inner), _protocol(tunnel, inner)
+    key = key_of(tunnel, protocol, tos)
     way = lookup(layer.host, layer.world, key)
     if not isinstance(way, Way):
         return (_noted(way, tunnel),)
@@ -75,6 +67,18 @@ def transmit(layer: IpLayer, tunnel: TunnelState, frame: Frame, skb: Skb) -> tup
     beside = Skb(mark=skb.mark, nested=skb.nested + 1)
     wrapped = Frame(ZERO, ZERO, (), ethertype, outer)
     return (send_out(layer, wrapped, beside, way, Why("tunnel-wrap", refs)),)
+
+
+def key_of(tunnel: TunnelState, protocol: int | None = None, tos: int = 0) -> Key:
+    """What the outer packet is routed by (ip_tunnel_init_flow); the tunnel has a remote."""
+    return Key(
+        target=tunnel.remote or IPv4Address(0),
+        source=tunnel.local,
+        mark=tunnel.mark,
+        oif=tunnel.lower,
+        protocol=protocol,
+        tos=tos & ~_ECN,
+    )
 
 
 def depth(frame: Frame) -> int:

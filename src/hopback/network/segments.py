@@ -28,6 +28,8 @@ from hopback.network.stacks import Refs, Stacks, stacks_of
 
 Ip = IPv4Address | IPv6Address
 Subnet = IPv4Network | IPv6Network
+Space = tuple[str, str]
+"""A host's label and a namespace."""
 
 
 class Reached(NamedTuple):
@@ -63,8 +65,8 @@ class Segments(Struct, frozen=True):
 
     ends: Mapping[DevId, End] = MappingProxyType({})
     by_mac: Mapping[Mac, Mapping[DevId, Refs]] = MappingProxyType({})
-    by_subnet: Mapping[Subnet, tuple[DevId, ...]] = MappingProxyType({})
-    addresses: Mapping[tuple[str, str], frozenset[Ip]] = MappingProxyType({})
+    by_subnet: Mapping[Subnet, Mapping[Space, tuple[DevId, ...]]] = MappingProxyType({})
+    addresses: Mapping[Space, frozenset[Ip]] = MappingProxyType({})
 
     def unicast(self, dev: DevId, mac: Mac) -> Reached | Unclear | None:
         """Who gets a frame for ``mac`` that leaves by ``dev``; None: nobody who is given."""
@@ -82,15 +84,17 @@ class Segments(Struct, frozen=True):
         end = self.ends.get(dev)
         if end is None:
             return ()
-        others = dict.fromkeys(o for net in end.subnets for o in self.by_subnet[net])
-        near = (self.ends[other] for other in others if other[:2] != dev[:2])
+        spaces = (space for net in end.subnets for space in self.by_subnet[net].items())
+        others = dict.fromkeys(o for space, devs in spaces if space != dev[:2] for o in devs)
+        near = (self.ends[other] for other in others)
         return tuple(Reached(e.dev, refs) for e in near if (refs := self._shared(end, e)))
 
     def _shared(self, one: End, other: End) -> Refs:
         """The rows of a subnet that both are in, and of their namespaces no other end."""
         for subnet in one.subnets:
-            here = [d for d in self.by_subnet[subnet] if d[:2] in (one.dev[:2], other.dev[:2])]
-            if subnet in other.subnets and len(here) == len({one.dev, other.dev}):
+            spaces = self.by_subnet[subnet]
+            alone = all(len(spaces.get(end.dev[:2], ())) == 1 for end in (one, other))
+            if subnet in other.subnets and alone:
                 return merge_refs(one.subnets[subnet], other.subnets[subnet])
         return ()
 
@@ -108,19 +112,20 @@ def segments_of(network: Network) -> Segments:
     stacks = stacks_of(network)
     own, neighbours = _own(network), _neighbours(network)
     ends = {d: _end(stacks, d, own, neighbours) for d in network.devices if stacks.is_end(d)}
-    by_subnet: dict[Subnet, list[DevId]] = defaultdict(list)
-    for end in ends.values():
+    by_subnet: dict[Subnet, dict[Space, tuple[DevId, ...]]] = defaultdict(dict)
+    for dev, end in ends.items():
         for subnet in end.subnets:
-            by_subnet[subnet].append(end.dev)
-    spaces: dict[tuple[str, str], set[Ip]] = defaultdict(set)
+            there = by_subnet[subnet]
+            there[dev[:2]] = (*there.get(dev[:2], ()), dev)
+    addresses: dict[Space, set[Ip]] = defaultdict(set)
     for id_, found in own.items():
-        spaces[id_[:2]].update(address for _, address, _ in found)
+        addresses[id_[:2]].update(address for _, address, _ in found)
     legs = {leg: ends[d] for d in ends for leg, _ in stacks.below.get(d, ())}
     return Segments(
         MappingProxyType(ends | legs),
         MappingProxyType(_by_mac(network, stacks)),
-        MappingProxyType({subnet: tuple(found) for subnet, found in by_subnet.items()}),
-        MappingProxyType({space: frozenset(found) for space, found in spaces.items()}),
+        MappingProxyType(by_subnet),
+        MappingProxyType({space: frozenset(found) for space, found in addresses.items()}),
     )
 
 

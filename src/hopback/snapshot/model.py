@@ -63,6 +63,7 @@ from hopback.snapshot.rows import (
     Sysctl,
     TraceHop,
     Tunnel,
+    TunnelLoop,
     Unread,
     VlanDevice,
     Vrf,
@@ -137,6 +138,7 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     identities: Rows[HostIdentity] | Missing = _missing("hostnamectl")
     own_sources: Rows[OwnSource] | Missing = _missing("dmesg")
     martians: Rows[Martian] | Missing = _missing("dmesg")
+    tunnel_loops: Rows[TunnelLoop] | Missing = _missing("dmesg")
     port_events: Rows[PortEvent] | Missing = _missing("dmesg")
     dad_events: Rows[DadEvent] | Missing = _missing("dmesg")
     neighbour_messages: Rows[NeighbourMessage] | Missing = _missing("tcpdump -e -v -n arp or icmp6")
@@ -212,6 +214,7 @@ TABLES: MappingProxyType[type[Row], str] = MappingProxyType(
         HostIdentity: "identities",
         OwnSource: "own_sources",
         Martian: "martians",
+        TunnelLoop: "tunnel_loops",
         PortEvent: "port_events",
         DadEvent: "dad_events",
         NeighbourMessage: "neighbour_messages",

@@ -253,3 +253,24 @@ def test_what_is_told_does_not_change_the_way_of_the_packet() -> None:
     drop, _ = step(model(text), {}, Place(dev("eth0"), "in"), packet("198.51.100.9", ttl=1))
     assert isinstance(drop, Drop)
     assert drop.why.rule == "ip-ttl"
+
+
+def filtering(hook: str, rule: str) -> str:
+    """A listing with one chain; ICMP that leaves is locally made."""
+    chain = f"        type filter hook {hook} priority 0; policy accept;"
+    lines = ["table ip t {", f"    chain c {{\n{chain}\n        {rule}\n    }}", "}"]
+    return listing("nft list ruleset", lines)
+
+
+def test_a_filter_may_keep_what_is_told_on_the_host() -> None:
+    expiring = packet("198.51.100.9", ttl=1)
+    for rule, kept in (("ip protocol icmp drop", True), ("ip protocol udp drop", False)):
+        text = ROUTER + listing("sysctl -a", SETTINGS) + filtering("output", rule)
+        effects = step(model(text), {}, Place(dev("eth0"), "in"), expiring)
+        assert any(isinstance(effect, Tell) for effect in effects) is not kept
+
+
+def test_of_a_shorter_way_he_is_told_before_filters_see_the_packet() -> None:
+    text = ROUTER + listing("sysctl -a", SETTINGS) + filtering("forward", "ip protocol udp drop")
+    effects = step(model(text), {}, Place(dev("eth0"), "in"), packet("203.0.113.5"))
+    assert [type(effect) for effect in effects] == [Tell, Drop]

@@ -57,7 +57,7 @@ class IcmpArea:
         yield run
 
     def model(self, case: IcmpCase, mutation: Mutation) -> Prediction:
-        given, fired = _model(case.setup, _tables(case.setup)), set[str]()
+        given, fired = tables_model(case.setup, _tables(case.setup)), set[str]()
         sent: list[Mapping[str, tuple[bytes, ...]]] = []
         for name, raw in case.frames:
             run = Walk(given, mutation, frozenset(DEVICES), tells=True)
@@ -84,7 +84,8 @@ def _tables(setup: Setup) -> Listed:
 
 
 @lru_cache(maxsize=8)
-def _model(setup: Setup, listed: Listed) -> Model:
+def tables_model(setup: Setup, listed: Listed) -> Model:
+    """The model that the listings give."""
     settings = [f"net.{key} = {value}" for key, value in setup.settings]
     tables = [listing(command, printed.splitlines()) for command, printed in listed.printed]
     return model("".join(tables) + listing("sysctl -a", settings))
@@ -97,12 +98,12 @@ def _result(sent: Sequence[Mapping[str, tuple[bytes, ...]]]) -> Result:
             f"{number}/{name}": told
             for number, egress in enumerate(sent)
             for name, frames in egress.items()
-            if (told := tuple(filter(None, map(_comparable, frames))))
+            if (told := tuple(filter(None, map(comparable, frames))))
         }
     )
 
 
-def _comparable(raw: bytes) -> bytes | None:
+def comparable(raw: bytes) -> bytes | None:
     """What the case is about, without what a kernel draws by chance; None for anything else."""
     frame = decode(raw)
     packet = frame.payload

@@ -91,7 +91,8 @@ class IpLayer(Struct, frozen=True):
         device = self.network.devices.get(out)
         if device and device.kind and device.kind.value in WITHOUT_NEIGHBOURS:
             skb = replace(sent.skb, physin="", dnatted=False, packet_type=None)
-            return Send(out, replace(sent.frame, dst=ZERO, src=ZERO), why, skb)
+            frame = replace(sent.frame, dst=ZERO, src=ZERO)
+            return Send(out, frame, also(why, device.kind.refs), skb)
         found = self.neighbour(out, way.nexthop)
         if not isinstance(found, NeighbourEntry):
             return because(found, why.refs)

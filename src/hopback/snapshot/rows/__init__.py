@@ -109,6 +109,8 @@ from hopback.snapshot.rows.system import (
     Sighting,
     Sysctl,
     TraceHop,
+    TunnelLoop,
+    TunnelLoopKind,
     Unread,
 )
 
@@ -194,6 +196,8 @@ __all__ = [
     "TraceHop",
     "Tunnel",
     "TunnelKind",
+    "TunnelLoop",
+    "TunnelLoopKind",
     "Unread",
     "Unsure",
     "Value",

@@ -63,6 +63,22 @@ class Martian(Row, frozen=True, kw_only=True, omit_defaults=True):
     at: int | None = None
 
 
+TunnelLoopKind = Literal["own-route", "own-remote", "dead-loop"]
+
+
+class TunnelLoop(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """The kernel complains of a packet that a tunnel was to send through itself.
+
+    ``dead-loop``: it had been sent too often already, by several devices in turn. ``remote`` is
+    where the message names it.
+    """
+
+    dev: str
+    kind: TunnelLoopKind
+    remote: str | None = None
+    at: int | None = None
+
+
 class LogLine(Row, frozen=True, kw_only=True, omit_defaults=True):
     """Any other line of a log that names a network device or subsystem; kept as text."""
 

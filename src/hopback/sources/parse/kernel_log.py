@@ -16,11 +16,13 @@ from hopback.snapshot.rows import (
     OwnSource,
     PortEvent,
     Row,
+    TunnelLoop,
 )
 from hopback.sources.parse.base import Parsed, Text
 from hopback.sources.parse.conflict_messages import Dialects
 from hopback.sources.parse.fields import int_or_none, mac_or_none, unnamed
 from hopback.sources.parse.log_time import log_time
+from hopback.sources.parse.tunnel_messages import TunnelMessages
 from hopback.sources.parse.vrrp_messages import VRRP, vrrp_event
 
 COMMANDS: tuple[tuple[str, ...], ...] = (
@@ -53,6 +55,7 @@ _MARTIAN = re.compile(
     rf"\bmartian source (?P<target>\S+) from (?P<source>\S+), on dev (?P<dev>{_DEV})"
 )
 _CONFLICTS = Dialects(_DEV)
+_TUNNELS = TunnelMessages(_DEV)
 # ISC DHCP common/packet.c:decode_udp_ip_header: dhclient, dhcpd and dhcrelay read raw packets
 _CHECKSUMS = re.compile(r"\b(?P<bad>\d{1,4}) bad udp checksums in (?P<seen>\d{1,4}) packets")
 _OTHER = re.compile(
@@ -70,11 +73,11 @@ _DMESG = (
 _STAMPED = re.compile(rf"{_DMESG}|.{{0,80}}\bkernel: ")
 
 SHAPE: re.Pattern[str] | None = re.compile(
-    rf".*?(?:{unnamed(_OWN_SOURCE)}|{unnamed(_PORT)}|{_CONFLICTS.shape}|{unnamed(_CHECKSUMS)}|{VRRP})"
+    rf".*?(?:{unnamed(_OWN_SOURCE)}|{unnamed(_PORT)}|{_CONFLICTS.shape}|{_TUNNELS.shape}|{unnamed(_CHECKSUMS)}|{VRRP})"
     rf"|{_DMESG}"
     r"|(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ kernel: "
 )
-FILLS: tuple[type[Row], ...] = (OwnSource, PortEvent, Martian, DadEvent, LogLine)
+FILLS: tuple[type[Row], ...] = (OwnSource, PortEvent, Martian, DadEvent, TunnelLoop, LogLine)
 
 
 def parse(text: Text) -> Parsed:
@@ -89,6 +92,7 @@ def parse(text: Text) -> Parsed:
         row = _own_source(text, index, line) or _port(text, index, line)
         row = row or _martian(text, index, line)
         row = row or _conflict(text, index, line) or _checksums(text, index, line)
+        row = row or _tunnel_loop(text, index, line)
         row = row or vrrp_event(text, index, line)
         if row is None and (log or _STAMPED.match(line)) and (match := _OTHER.search(line)):
             at = log_time(line[: match.start()])
@@ -170,6 +174,20 @@ def _conflict(text: Text, index: int, line: str) -> Row | None:
             at=log_time(line[: claim.start]),
         )
     return None
+
+
+def _tunnel_loop(text: Text, index: int, line: str) -> Row | None:
+    found = _TUNNELS.loop(line)
+    if found is None:
+        return None
+    return TunnelLoop(
+        cite=text.cite(index),
+        netns=text.netns,
+        dev=found.dev,
+        kind=found.kind,
+        remote=found.remote,
+        at=log_time(line[: found.start]),
+    )
 
 
 def _checksums(text: Text, index: int, line: str) -> Row | None:
