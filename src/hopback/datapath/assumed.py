@@ -13,6 +13,11 @@ ASSUMED_RULES = {
         " other: assumed to share a segment, the frame comes in there",
         "assumed",
     ),
+    "plugged": RuleInfo(
+        "",
+        "a given host has the address of the port's station: assumed to be that station",
+        "assumed",
+    ),
     "segment-unclear": RuleInfo(
         "",
         "several given devices have the destination's address: nothing tells which gets it",

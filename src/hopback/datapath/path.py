@@ -232,8 +232,20 @@ def _leave(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Effect
         return (veth.transmit(model.network.devices, device.peer, frame),)
     stations = model.stations.get(dev, ())
     if stations:
-        return tuple(_received(nic_of(s), frame, s.mac) for s in stations)
+        return tuple(_to_station(model, world, s, frame) for s in stations)
+    plug = model.segments.plugs.get(dev)
+    if plug is not None:
+        return (Cross(plug.dev, frame, Why("plugged", plug.refs)),)
     return _beyond(model, world, dev, frame)
+
+
+def _to_station(model: Model, world: World, station: Station, frame: Frame) -> Effect:
+    """To a guest; into it if it is given as a host too, and knows what to do with the packet."""
+    guest = model.segments.guests.get((station.port, station.mac))
+    layer = ip_layer(model, world, guest.dev) if guest and frame.dst == station.mac else None
+    if guest is not None and layer is not None and layer.takes(frame):
+        return Cross(guest.dev, frame, Why("plugged", guest.refs))
+    return _received(nic_of(station), frame, station.mac)
 
 
 def _tunnelled(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Effect, ...]:

@@ -23,7 +23,8 @@ from msgspec import Struct
 
 from hopback.frames.mac import ZERO, Mac
 from hopback.network.facts import DevId, Ref, merge_refs
-from hopback.network.model import Network
+from hopback.network.model import Network, Station
+from hopback.network.plugs import plugs_of
 from hopback.network.stacks import Refs, Stacks, stacks_of
 
 Ip = IPv4Address | IPv6Address
@@ -60,13 +61,17 @@ class End(Struct, frozen=True):
 class Segments(Struct, frozen=True):
     """The ends of all hosts: by themselves and their legs, by MAC, by subnet.
 
-    Empty where only one namespace of one host is given.
+    ``plugs`` are NICs of guests, each with its port of a bridge: these are on no segment but the
+    bridge's, and ``guests`` are the same by port and MAC. Empty where only one namespace of one
+    host is given.
     """
 
     ends: Mapping[DevId, End] = MappingProxyType({})
     by_mac: Mapping[Mac, Mapping[DevId, Refs]] = MappingProxyType({})
     by_subnet: Mapping[Subnet, Mapping[Space, tuple[DevId, ...]]] = MappingProxyType({})
     addresses: Mapping[Space, frozenset[Ip]] = MappingProxyType({})
+    plugs: Mapping[DevId, Reached] = MappingProxyType({})
+    guests: Mapping[tuple[DevId, Mac], Reached] = MappingProxyType({})
 
     def unicast(self, dev: DevId, mac: Mac) -> Reached | Unclear | None:
         """Who gets a frame for ``mac`` that leaves by ``dev``; None: nobody who is given."""
@@ -110,8 +115,13 @@ def segments_of(network: Network) -> Segments:
     if len({id_[:2] for id_ in network.devices}) < 2:
         return Segments()
     stacks = stacks_of(network)
+    plugs = plugs_of(network, stacks)
     own, neighbours = _own(network), _neighbours(network)
-    ends = {d: _end(stacks, d, own, neighbours) for d in network.devices if stacks.is_end(d)}
+    ends = {
+        dev: _end(stacks, dev, own, neighbours)
+        for dev in network.devices
+        if stacks.is_end(dev) and dev not in plugs
+    }
     by_subnet: dict[Subnet, dict[Space, tuple[DevId, ...]]] = defaultdict(dict)
     for dev, end in ends.items():
         for subnet in end.subnets:
@@ -123,9 +133,11 @@ def segments_of(network: Network) -> Segments:
     legs = {leg: ends[d] for d in ends for leg, _ in stacks.below.get(d, ())}
     return Segments(
         MappingProxyType(ends | legs),
-        MappingProxyType(_by_mac(network, stacks)),
+        MappingProxyType(_by_mac(network, stacks, plugs)),
         MappingProxyType(by_subnet),
         MappingProxyType({space: frozenset(found) for space, found in addresses.items()}),
+        MappingProxyType({dev: Reached(s.port, s.refs) for dev, s in plugs.items()}),
+        MappingProxyType({(s.port, s.mac): Reached(dev, s.refs) for dev, s in plugs.items()}),
     )
 
 
@@ -167,20 +179,25 @@ def _neighbours(network: Network) -> _Neighbours:
     return found
 
 
-def _by_mac(network: Network, stacks: Stacks) -> dict[Mac, Mapping[DevId, Refs]]:
-    """The ends that take frames for a MAC: those that have it, else those below who has it."""
-    having: dict[Mac, list[DevId]] = defaultdict(list)
+def _by_mac(
+    network: Network, stacks: Stacks, plugs: Mapping[DevId, Station]
+) -> dict[Mac, Mapping[DevId, Refs]]:
+    """The ends that take frames for a MAC: those that have it, else those below who has it.
+
+    A guest that is given is behind the ways out of its bridge.
+    """
+    having: dict[Mac, list[tuple[DevId, Refs]]] = defaultdict(list)
     for id_, device in network.devices.items():
         if device.mac is not None and device.mac.value != ZERO:
-            having[device.mac.value].append(id_)
+            plug = plugs.get(id_)
+            taken = (plug.bridge, merge_refs(device.mac.refs, plug.refs)) if plug else None
+            having[device.mac.value].append(taken or (id_, device.mac.refs))
     found: dict[Mac, Mapping[DevId, Refs]] = {}
     for mac, devices in having.items():
-        lowest = [d for d in devices if stacks.is_end(d)] or devices
         ends: dict[DevId, Refs] = {}
-        for id_ in lowest:
-            fact = network.devices[id_].mac
+        for id_, refs in [d for d in devices if stacks.is_end(d[0])] or devices:
             for end, way in stacks.ends(id_).items():
-                ends.setdefault(end, merge_refs(fact.refs if fact else (), way))
+                ends.setdefault(end, merge_refs(refs, way))
         if ends:
             found[mac] = MappingProxyType(ends)
     return found
