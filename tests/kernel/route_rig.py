@@ -8,13 +8,14 @@ the kernel keeps its tables otherwise, or looks at sources more closely, and goe
 import os
 import socket
 import subprocess
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Literal, get_args
 
 from hopback.frames.mac import Mac, format_mac
 from hopback.lab.netns.namespace import Namespace
@@ -52,6 +53,12 @@ ANYCAST = ("fd00::", "fd00:1::", "fd00:2::", "fe80::")
 """What the host has as a router."""
 
 TABLES = ("100", "101")
+VRF, VRF_TABLE, ENSLAVED = "v0", "10", ("t1", "t3")
+"""A VRF, its table, and the taps that belong to it where there is one."""
+
+_TURN = 0.001
+"""What the host sends to itself waits for its turn (netif_rx), on a kernel with one processor."""
+
 MARKS = (0, 1, 2, 3)
 FIRST_PORT = 4000
 """What comes from this port and those after it gets the marks."""
@@ -113,11 +120,15 @@ class RuleSpec:
 
 @dataclass(frozen=True)
 class Setup:
-    """What differs from case to case; ``settings`` are sysctls without ``net.``."""
+    """What differs from case to case; ``settings`` are sysctls without ``net.``.
+
+    With ``vrf`` the taps in ``ENSLAVED`` belong to a VRF.
+    """
 
     routes: tuple[RouteSpec, ...] = ()
     rules: tuple[RuleSpec, ...] = ()
     settings: tuple[tuple[str, int], ...] = ()
+    vrf: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,12 +144,13 @@ class Own:
     dev: str = ""
 
 
-Kind = Literal["plain", "local", "ruled"]
-_KINDS: tuple[Kind, ...] = ("plain", "local", "ruled")
+Kind = Literal["plain", "local", "ruled", "vrf"]
 
 
 def _kind(setup: Setup) -> Kind:
     """In which namespace a case is tried: the kernel remembers what it once had."""
+    if setup.vrf:
+        return "vrf"
     if any(rule.family == 4 for rule in setup.rules):
         return "ruled"
     local = any(route.family == 4 and route.kind == "local" for route in setup.routes)
@@ -155,7 +167,11 @@ class RouteRig:
 
     def __enter__(self) -> "RouteRig":
         with ExitStack() as undo:
-            self._spaces = {kind: undo.enter_context(_Space()) for kind in _KINDS}
+            self._spaces = {
+                kind: undo.enter_context(_Space(vrf=kind == "vrf"))
+                for kind in get_args(Kind)
+                if kind != "vrf" or has_vrf()
+            }
             self._undo = undo.pop_all()
         return self
 
@@ -186,7 +202,8 @@ class RouteRig:
 
 
 class _Space:
-    def __init__(self) -> None:
+    def __init__(self, *, vrf: bool) -> None:
+        self._vrf = vrf
         self._undo = ExitStack()
         self._settings: dict[str, int] = {}
 
@@ -237,12 +254,13 @@ class _Space:
             level = socket.IPPROTO_IPV6 if ":" in own.source else socket.IPPROTO_IP
             option = socket.IPV6_TCLASS if ":" in own.source else socket.IP_TOS
             sender.setsockopt(level, option, own.tos)
-            sender.bind((own.source, own.port))
             if own.dev:
                 sender.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, own.dev.encode())
+            sender.bind((own.source, own.port))
             sender.sendto(own.number.to_bytes(2, "big").ljust(20, b"\0"), (own.target, 5000))
 
     def delivered(self) -> list[bytes]:
+        time.sleep(_TURN)
         found: list[bytes] = []
         for raw in self._raw:
             while True:
@@ -268,19 +286,24 @@ class _Space:
 
     def _build(self) -> None:
         lines = [f"link set {n} address {format_mac(MACS[n])} addrgenmode none" for n in TAPS]
+        if self._vrf:
+            lines += [f"link add {VRF} type vrf table {VRF_TABLE}", f"link set {VRF} up"]
+            lines += [f"link set {name} master {VRF}" for name in ENSLAVED]
         lines += [f"link set {name} up" for name in (*TAPS, "lo")]
         with self._space:
             checked(["ip", "-batch", "-"], "\n".join(lines))
             _write("ipv4.icmp_ratelimit", 0)
-            _write("ipv6.conf.lo.disable_ipv6", 0)
+            for name in ("lo", *([VRF] if self._vrf else [])):
+                _write(f"ipv6.conf.{name}.disable_ipv6", 0)
             for name in TAPS:
                 _write(f"ipv6.conf.{name}.disable_ipv6", 0)
                 for family in (4, 6):
                     for kind in ("mcast_solicit", "ucast_solicit", "app_solicit"):
                         _write(f"ipv{family}.neigh.{name}.{kind}", 0)
             checked(["ip", "-batch", "-"], "\n".join(_addressed()))
-            marks = ", ".join(f"{FIRST_PORT + mark} : {mark}" for mark in MARKS)
-            checked(["nft", "-f", "-"], _MARKING.format(marks=marks))
+            if gives_marks():
+                marks = ", ".join(f"{FIRST_PORT + mark} : {mark}" for mark in MARKS)
+                checked(["nft", "-f", "-"], _MARKING.format(marks=marks))
 
 
 _MARKING = """table inet t {{
@@ -343,7 +366,7 @@ def _lines(setup: Setup, family: int) -> Iterator[str]:
 
     ``ip`` leaves local routes in other tables unless it has seen the table local.
     """
-    for table in ("local", "main", "default", *TABLES):
+    for table in ("local", "main", "default", VRF_TABLE, *TABLES):
         yield f"route flush table {table} proto static"
     for route in setup.routes:
         if route.family == family:
@@ -353,7 +376,8 @@ def _lines(setup: Setup, family: int) -> Iterator[str]:
         return  # one would be the first
     yield from ("rule flush", "rule del pref 0", "rule del pref 0")
     for rule in rules:
-        yield f"rule add pref {rule.priority} {rule.selector} {rule.action}"
+        action = rule.action.replace("lookup [l3mdev-table]", "l3mdev")
+        yield f"rule add pref {rule.priority} {rule.selector} {action}"
 
 
 def _added(route: RouteSpec) -> str:
@@ -365,17 +389,30 @@ def _added(route: RouteSpec) -> str:
 
 
 @cache
+def has_vrf() -> bool:
+    """Whether this kernel has VRFs."""
+    if refusal() is not None:
+        return False
+    return _works("ip", "link", "add", VRF, "type", "vrf", "table", VRF_TABLE) is None
+
+
+@cache
+def gives_marks() -> bool:
+    """Whether received packets get marks: nft has to work here."""
+    return refusal() is None and _works("nft", "add", "table", "ip", "t") is None
+
+
+def _works(*argv: str) -> str | None:
+    """Why a command fails in a namespace of its own; None if it does not."""
+    with closing(Namespace.anonymous()) as space, space:
+        try:
+            done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            return f"needs {argv[0]}"
+        return f"{' '.join(argv)}: {done.stderr.strip()}" if done.returncode else None
+
+
+@cache
 def route_refusal() -> str | None:
     """Why this machine cannot route by rules in a namespace; None if it can."""
-    missing = refusal()
-    if missing is not None:
-        return missing
-    with closing(Namespace.anonymous()) as space, space:
-        for trial in (["nft", "add", "table", "ip", "t"], ["ip", "rule", "add", "lookup", "9"]):
-            try:
-                done = subprocess.run(trial, capture_output=True, text=True, check=False)
-            except FileNotFoundError:
-                return f"needs {trial[0]}"
-            if done.returncode:
-                return f"{' '.join(trial)}: {done.stderr.strip()}"
-    return None
+    return refusal() or _works("ip", "rule", "add", "lookup", "9")

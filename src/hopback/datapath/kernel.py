@@ -45,6 +45,7 @@ class Behaviour(Struct, frozen=True):
     ``ipvs_conn_reuse``: a SYN takes the place of a connection that is over (4.1),
     ``ipvs_leaves_weightless``: or whose server has no weight (5.9). ``multipath_by_source``: of
     several next hops one takes the host's own packets whose address they have (6.16).
+    ``rules_name_vrfs``: iif and oif of a policy rule may be the VRF of a device (6.15).
     """
 
     lldp_forwardable: bool = True
@@ -77,6 +78,7 @@ class Behaviour(Struct, frozen=True):
     ipvs_conn_reuse: bool = True
     ipvs_leaves_weightless: bool = True
     multipath_by_source: bool = True
+    rules_name_vrfs: bool = True
 
 
 CURRENT = Behaviour()
@@ -120,4 +122,5 @@ def behaviour_of(release: str | None) -> Behaviour:
         ipvs_conn_reuse=version >= (4, 1),
         ipvs_leaves_weightless=version >= (5, 9),
         multipath_by_source=version >= (6, 16),
+        rules_name_vrfs=version >= (6, 15),
     )

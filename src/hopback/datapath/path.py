@@ -183,7 +183,7 @@ def _enter(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Effect
     if master is not None:
         return bond.receive(model.bonds[master], world, dev, frame)
     device = model.network.devices.get(dev)
-    if device and device.master and device.master.value:
+    if device and device.master and device.master.value and not _in_vrf(model, dev):
         return (Blind(f"{dev.name} is a leg of {device.master.value}", device.master.refs),)
     if dev in model.macvlans.by_id:
         return (macvlan.delivered(model.macvlans.by_id[dev], frame),)
@@ -191,6 +191,12 @@ def _enter(model: Model, world: World, dev: DevId, frame: Frame) -> tuple[Effect
     if frame.dst in _below(model, dev):
         mac = frame.dst
     return (_received(dev, frame, mac),)
+
+
+def _in_vrf(model: Model, dev: DevId) -> bool:
+    """A VRF takes no frames off its devices: it only has them routed by its own table."""
+    host = model.hosts.get(dev[:2])
+    return host is not None and dev.name in host.vrfs
 
 
 def _below(model: Model, dev: DevId) -> tuple[int | None, ...]:

@@ -15,7 +15,9 @@ from hopback.frames.raw import Raw
 from hopback.frames.udp import Udp
 from tests.fidelity.shrink import changed_at, fewer, plainer
 from tests.kernel.route_rig import (
+    ADDRESSES,
     CUT,
+    ENSLAVED,
     FAR,
     FIRST_PORT,
     GATEWAYS,
@@ -23,6 +25,8 @@ from tests.kernel.route_rig import (
     MARKS,
     TABLES,
     TAPS,
+    VRF,
+    VRF_TABLE,
     Family,
     Own,
     RouteSpec,
@@ -42,6 +46,7 @@ _PREFIXES: dict[Family, tuple[str, ...]] = {
     6: ("default", "fd04::/14", "fd05::/16", "fd05::1:0/112", "fd05::1:80/121", "fd05::1:81",
         "fd06::/16", "fd00::/8", "2001:db8::/32"),
 }  # fmt: skip
+_BOTH: tuple[Family, ...] = (4, 6)
 _HOSTS: dict[Family, tuple[str, ...]] = {
     4: tuple(a for a in everybody() if ":" not in a),
     6: tuple(a for a in everybody() if ":" in a),
@@ -63,12 +68,49 @@ class RouteCase:
     frames: tuple[tuple[str, bytes] | Own, ...] = ()
 
 
-def random_case(chance: Random) -> RouteCase:
-    """Any tables, rules and settings, and ``FRAMES`` packets."""
-    routes = dict(_keyed(_route(chance)) for _ in range(chance.randint(2, 16)))
-    rules = [rule for family in (4, 6) for rule in _rules(chance, 4 if family == 4 else 6)]
-    frames = tuple(_frame(chance, number) for number in range(FRAMES))
-    return RouteCase(Setup(tuple(routes.values()), tuple(rules), _settings(chance)), frames)
+def random_case(chance: Random, *, vrf: bool = False) -> RouteCase:
+    """Any tables, rules and settings, and ``FRAMES`` packets; with a VRF or without."""
+    drawn = [_route(chance) for _ in range(chance.randint(2, 16))]
+    rules = [rule for family in _BOTH for rule in _rules(chance, family)]
+    frames = [_frame(chance, number) for number in range(FRAMES)]
+    if vrf:
+        drawn = [_in_vrf(chance, route) for route in drawn]
+        rules = [rule for family in _BOTH for rule in _with_vrf(chance, family)]
+        frames = [_own_of_vrf(chance, f) if isinstance(f, Own) else f for f in frames]
+    routes = dict(map(_keyed, drawn))
+    setup = Setup(tuple(routes.values()), tuple(rules), _settings(chance), vrf)
+    return RouteCase(setup, tuple(frames))
+
+
+def _in_vrf(chance: Random, route: RouteSpec) -> RouteSpec:
+    """In the VRF's table, or out by the VRF's device, or as it is."""
+    kind = chance.random()
+    if kind < 0.4 and route.table != "local":
+        return replace(route, table=VRF_TABLE)
+    if kind < 0.5 and len(route.hops) == 1 and route.kind == "unicast" and not route.pref:
+        return replace(route, hops=(Via(VRF),))
+    return route
+
+
+def _with_vrf(chance: Random, family: Family) -> list[RuleSpec]:
+    """The rule that leads to its table, mostly; some that name it."""
+    rules = _rules(chance, family) or [RuleSpec(family, 0, "from all", "lookup local")]
+    if chance.random() < 0.9:
+        rules.append(RuleSpec(family, 1000, "from all", "lookup [l3mdev-table]"))
+    if chance.random() < 0.3:
+        end = chance.choice(("iif", "oif"))
+        rules.append(RuleSpec(family, 999, f"from all {end} {VRF}", f"lookup {TABLES[0]}"))
+    return sorted(rules, key=lambda rule: rule.priority)
+
+
+def _own_of_vrf(chance: Random, own: Own) -> Own:
+    """A program in the VRF has an address there, any other one elsewhere."""
+    inside = chance.random() < 0.5
+    names = ENSLAVED if inside else [name for name in TAPS if name not in ENSLAVED]
+    known = [a.split("/")[0] for name in names for a in ADDRESSES[name]]
+    same = [a for a in known if (":" in a) == (":" in own.source) and not a.startswith("fe80")]
+    dev = chance.choice((VRF, *ENSLAVED)) if inside else ""
+    return replace(own, source=chance.choice(same), dev=dev)
 
 
 def smaller_case(case: RouteCase) -> Iterator[RouteCase]:

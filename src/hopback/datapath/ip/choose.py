@@ -51,7 +51,7 @@ def choose6(
     ``failed``: neighbours that do not answer, by which a host that is no router does not go while
     there is another way.
     """
-    strict = bool(key.oif and not key.iif) or _is_scoped(key.target)
+    strict = bool(key.oif and not key.iif) or is_scoped(key.target)
     for routes in covering((table,), key.target):
         if any(route.origin for route in routes):
             return Blind("routes that go by the source (from)", routes[0].refs)
@@ -61,7 +61,7 @@ def choose6(
     return None
 
 
-def _is_scoped(target: Ip) -> bool:
+def is_scoped(target: Ip) -> bool:
     """Whether an address means something on one device only (rt6_need_strict)."""
     return target.is_link_local or target.is_multicast or target.is_loopback
 

@@ -3,10 +3,11 @@
 from msgspec.structs import replace
 
 from hopback.datapath.effects import Ask, Blind, Drop, World
+from hopback.datapath.ip.choose import is_scoped
 from hopback.datapath.ip.forwarding import forwards
-from hopback.datapath.ip.host import Host
+from hopback.datapath.ip.host import Host, VrfOf
 from hopback.datapath.ip.key import Key, key_of
-from hopback.datapath.ip.route import ALL, Found, Refusal, Way, find, lookup, way_of
+from hopback.datapath.ip.route import ALL, Found, Refusal, Way, find, in_table, lookup, way_of
 from hopback.datapath.ip.source import martian, validate
 from hopback.datapath.skb import Skb
 from hopback.frames.ipv4 import Ipv4
@@ -22,7 +23,23 @@ def route_input(host: Host, world: World, packet: Ipv4 | Ipv6, skb: Skb, dev: st
     key = key_of(packet, mark=skb.mark, iif=dev)
     if isinstance(packet, Ipv4):
         return _route4(host, world, packet, key)
-    return lookup(host, world, key)
+    vrf = host.vrfs.get(dev)
+    return lookup(host, world, key) if vrf is None else _in_vrf6(host, world, key, vrf)
+
+
+def _in_vrf6(host: Host, world: World, key: Key, vrf: VrfOf) -> Way | Refusal:
+    """vrf_ip6_rcv: what means something on one device only is looked up in the VRF's table first.
+
+    All else has come in by the VRF's own device.
+    """
+    if key.target.is_multicast:
+        return lookup(host, world, key)
+    if not is_scoped(key.target):
+        return lookup(host, world, replace(key, iif=vrf.dev))
+    found = in_table(host, world, key, vrf.table)
+    if isinstance(found, Found):
+        return way_of(host, world, key, found)
+    return lookup(host, world, key) if found is None else found
 
 
 def _route4(host: Host, world: World, packet: Ipv4, key: Key) -> Way | Refusal:

@@ -7,11 +7,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hopback.datapath.bridge.state import NeighbourEntry
-from hopback.datapath.effects import Ask, Blind, Drop, Effect, Send, Why, World
-from hopback.datapath.ip.host import Host
+from hopback.datapath.effects import Ask, Blind, Deliver, Drop, Effect, Send, Why, World
+from hopback.datapath.ip.host import Host, VrfOf
+from hopback.datapath.ip.key import Key
 from hopback.datapath.ip.neighbour import resolve
 from hopback.datapath.ip.packet import may_be_cut, packet_of, size_of
-from hopback.datapath.ip.route import Way
+from hopback.datapath.ip.route import Way, lookup
 from hopback.datapath.ipvs.hooks import Ipvs
 from hopback.datapath.netfilter.hooks import Netfilter
 from hopback.datapath.netfilter.packet import ChainFamily, Passed, Seen
@@ -27,6 +28,8 @@ from hopback.network.model import Network
 from hopback.snapshot.rows import Hook
 
 Stop = Drop | Ask | Blind
+
+ROUND_A_VRF = "a packet that goes out by a VRF whose table leads to its own device"
 
 
 class IpLayer(Struct, frozen=True):
@@ -63,7 +66,12 @@ class IpLayer(Struct, frozen=True):
         nexthop: Ip | None = None,
         priorities: range = ANY_PRIORITY,
     ) -> Passed | Stop:
-        """What the filters at a hook of IP make of a packet, those of ``priorities`` only."""
+        """What the filters at a hook of IP make of a packet, those of ``priorities`` only.
+
+        What came in by a device of a VRF has come in by the VRF from PREROUTING on.
+        """
+        if hook != "prerouting" and indev in self.host.vrfs:
+            indev = self.host.vrfs[indev].dev
         if self.netfilter is None:
             return Passed(frame, skb)
         family: ChainFamily = "ip" if isinstance(frame.payload, Ipv4) else "ip6"
@@ -87,6 +95,9 @@ class IpLayer(Struct, frozen=True):
 
     def finish(self, sent: Passed, way: Way, why: Why) -> Effect:
         """ip_output.c:ip_finish_output2: the frame is the neighbour's."""
+        vrf = self.host.vrfs.get(way.dev)
+        if vrf is not None and vrf.dev == way.dev:
+            return self._through(sent, vrf, why)
         out = self.host.id._replace(name=way.dev)
         device = self.network.devices.get(out)
         if device and device.kind and device.kind.value in WITHOUT_NEIGHBOURS:
@@ -102,6 +113,50 @@ class IpLayer(Struct, frozen=True):
         frame = replace(sent.frame, dst=found.mac, src=Mac(mac.value))
         skb = replace(sent.skb, physin="", dnatted=False, packet_type=None)
         return Send(out, frame, also(why, found.refs), skb)
+
+    def _through(self, sent: Passed, vrf: VrfOf, why: Why) -> Effect:
+        """Out by a VRF device: routed once more, by its table (vrf_process_v4_outbound)."""
+        packet = packet_of(sent.frame)
+        if packet is None:
+            return Blind("a packet that is none", vrf.refs)
+        tos = packet.tos if isinstance(packet, Ipv4) else packet.traffic_class
+        key = Key(packet.dst, packet.src, oif=vrf.dev, protocol=packet.protocol, tos=tos)
+        way = lookup(self.host, self.world, key)
+        if not isinstance(way, Way):
+            return because(way, why.refs)
+        why = also(why, merge_refs(vrf.refs, way.refs))
+        if way.kind == "out" and way.dev == vrf.dev:
+            return Blind(ROUND_A_VRF, why.refs)
+        if way.kind != "out":
+            passed = self.unchanged(sent, vrf, ("prerouting", "input"), indev=vrf.dev)
+        else:
+            passed = self.unchanged(sent, vrf, outdev=way.dev)
+        if not isinstance(passed, Passed):
+            return because(passed, why.refs)
+        why = also(why, passed.refs)
+        if way.kind != "out":
+            return Deliver(self.host.id._replace(name=vrf.dev), sent.frame, "host", why, sent.skb)
+        return self.finish(sent, way, why)
+
+    def unchanged(
+        self,
+        sent: Passed,
+        vrf: VrfOf,
+        hooks: tuple[Hook, ...] = ("output", "postrouting"),
+        *,
+        indev: str = "",
+        outdev: str = "",
+    ) -> Passed | Stop:
+        """What filters make of a packet that passes a VRF's device: they may stop it, no more."""
+        refs: tuple[Ref, ...] = ()
+        for hook in hooks:
+            passed = self.call(hook, sent.frame, sent.skb, indev=indev, outdev=outdev)
+            if not isinstance(passed, Passed):
+                return because(passed, refs)
+            if (passed.frame, passed.skb.mark) != (sent.frame, sent.skb.mark):
+                return Blind(f"what filters change in the VRF {vrf.dev}", vrf.refs)
+            refs = merge_refs(refs, passed.refs)
+        return Passed(sent.frame, sent.skb, refs)
 
     def neighbour(self, out: DevId, nexthop: Ip) -> NeighbourEntry | Stop:
         """Who ``nexthop`` is on the device ``out``."""

@@ -61,6 +61,12 @@ def transmit(layer: IpLayer, frame: Frame, skb: Skb, way: Way, why: Why = _OWN) 
 
 def _at_output(layer: IpLayer, frame: Frame, skb: Skb, way: Way, why: Why) -> Passed | Effect:
     """LOCAL_OUT: IPVS stands between NAT and the filters, and may send the packet itself."""
+    vrf = layer.host.vrfs.get(way.dev)
+    if vrf is not None:
+        passed = layer.unchanged(Passed(frame, skb), vrf, outdev=vrf.dev)  # vrf_ip_out_direct
+        if not isinstance(passed, Passed):
+            return because(passed, why.refs)
+        why = also(why, passed.refs)
     hook = partial(layer.call, "output", outdev=way.dev, nexthop=way.nexthop)
     before = hook(frame, skb, priorities=_BEFORE_IPVS)
     if not isinstance(before, Passed):

@@ -77,12 +77,12 @@ def is_usual(policies: tuple[Policy, ...], family: Family) -> bool:
     return tuple(replace(policy, refs=()) for policy in policies) == USUAL[family]
 
 
-def fits(policy: Policy, key: Key, vrf: str) -> bool | None:
+def fits(policy: Policy, key: Key, vrf: str = "", *, in_vrf: bool = False) -> bool | None:
     """Whether the rule is about a packet (fib_rule_match); None: that cannot be told.
 
-    ``vrf`` is the VRF device that the packet belongs to, "" if to none.
+    ``in_vrf``: it belongs to a VRF. ``vrf`` is the device of that, which rules may name, too.
     """
-    if not all(_compared(policy, key, vrf)):
+    if not all(_compared(policy, key, vrf, in_vrf)):
         return policy.inverted
     if policy.unread or (policy.uids is not None and key.uid is None):
         return None
@@ -90,8 +90,8 @@ def fits(policy: Policy, key: Key, vrf: str) -> bool | None:
     return told != policy.inverted
 
 
-def _compared(policy: Policy, key: Key, vrf: str) -> Iterator[bool]:
-    yield policy.table != L3MDEV or bool(vrf)
+def _compared(policy: Policy, key: Key, vrf: str, in_vrf: bool) -> Iterator[bool]:
+    yield policy.table != L3MDEV or in_vrf
     yield policy.iif in (None, key.iif or "lo", vrf or None)
     yield policy.oif in (None, key.oif or None, vrf or None)
     yield not (policy.mark ^ key.mark) & policy.mask

@@ -53,7 +53,16 @@ def _prerouting(layer: IpLayer, up: Deliver) -> Passed | Stop:
     """br_netfilter_hooks.c:ip_sabotage_in: not once more after a bridge has called it."""
     if up.skb.physin:
         return Passed(up.frame, up.skb)
-    return layer.call("prerouting", up.frame, up.skb, indev=up.dev.name)
+    passed = layer.call("prerouting", up.frame, up.skb, indev=up.dev.name)
+    vrf = layer.host.vrfs.get(up.dev.name)
+    packet = packet_of(up.frame)
+    if not isinstance(passed, Passed) or vrf is None or (packet and packet.dst.is_multicast):
+        return passed
+    # vrf_ip_rcv: once more, by the VRF device
+    again = layer.call("prerouting", passed.frame, passed.skb, indev=vrf.dev)
+    if not isinstance(again, Passed):
+        return because(again, passed.refs)
+    return replace(again, refs=merge_refs(passed.refs, again.refs))
 
 
 def _local(layer: IpLayer, up: Deliver, way: Way) -> tuple[Effect, ...]:

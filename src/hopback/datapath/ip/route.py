@@ -153,13 +153,14 @@ def _by_rules(host: Host, world: World, key: Key) -> Found | Refusal:
         return Blind("policy rules of which some are not shown", host.unsure[family])
     devices = (key.vrf, key.oif, key.iif)
     vrf = next((host.vrfs[dev] for dev in devices if dev in host.vrfs), _NO_VRF)
+    named = vrf.dev if host.kernel.rules_name_vrfs else ""
     refs: tuple[Ref, ...] = ()
     goto: int | None = None
     for policy in host.policies[family]:
         if goto is not None and policy.priority != goto:
             continue
         goto = None
-        fitting = fits(policy, key, vrf.dev)
+        fitting = fits(policy, key, named, in_vrf=bool(vrf.dev))
         if fitting is None:
             what = policy.unread or "the user whose packet it is"
             return Blind(f"a policy rule by {what}", merge_refs(policy.refs, refs))
@@ -184,13 +185,14 @@ def _acted(
     if policy.action in REFUSING:
         return Drop(Why(REFUSING[policy.action]))
     l3mdev = policy.table == L3MDEV
-    found = _in_table(host, world, key, vrf.table if l3mdev else policy.table, policy)
+    found = in_table(host, world, key, vrf.table if l3mdev else policy.table, policy.longer)
     return _also(found, vrf.refs) if l3mdev and found is not None else found
 
 
-def _in_table(
-    host: Host, world: World, key: Key, name: str, policy: Policy
+def in_table(
+    host: Host, world: World, key: Key, name: str, longer: int = -1
 ) -> Found | Refusal | None:
+    """What a table has for a packet, None for nothing: only routes ``longer`` than that count."""
     family = key.target.version
     table = host.table(family, name)
     if table is None:
@@ -204,7 +206,7 @@ def _in_table(
         return None
     if route.kind in REFUSING:
         return Drop(Why(REFUSING[route.kind], refs))
-    if route.to.prefixlen <= policy.longer:
+    if route.to.prefixlen <= longer:
         return None
     return Found(route, chosen.hops, refs)
 
