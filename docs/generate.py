@@ -47,7 +47,7 @@ _AREAS = {
     "time": "What time does to a bridge's table. Tried on the running kernel.",
     "filter": "What packet filters do where the kernel calls them.",
     "bridge-nf": "br_netfilter: bridged packets meet the filters of IP and ARP.",
-    "ip": "IP forwarding, as far as the main routing table goes.",
+    "ip": "Routing and forwarding of IP. Compared with the running kernel, packet for packet.",
     "icmp": "What a host tells the sender of a packet by ICMP. Compared with the running kernel.",
     "ipvs": "IPVS: what a director does with what is for its virtual services.",
     "tunnel": "Tunnels: packets inside packets, and where the outer ones are routed.",

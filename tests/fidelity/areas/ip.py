@@ -57,7 +57,7 @@ class IpArea:
     enumerated: Sequence[IpCase] = ()
     not_covered = (
         "ICMP errors and redirects, what the host sends to itself, and of IPv6 at all",
-        "fragments, IP options, IPsec, VRFs, multipath and policy routing",
+        "fragments, IP options, IPsec; other tables and rules than the usual ones: see route",
         "groups that the host has not joined; VLAN and PPPoE inside a bridge",
         "what chains make of their rules, and NAT by connections: that is the evaluator's",
     )

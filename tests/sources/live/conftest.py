@@ -77,6 +77,8 @@ ip route add 203.0.115.1 via 203.0.116.1 dev br0 onlink table 77 proto static sr
 ip route add 203.0.117.0/24 via inet6 fe80::1 dev br0
 ip route add 2001:db8:1::/48 via 2001:db8::ff metric 20
 ip route add unreachable 2001:db8:2::/48
+ip route add 203.0.118.0/24 tos 0x10 dev br0
+ip -6 route add 2001:db8:3::/48 from 2001:db8:4::/48 dev br0 pref high
 ip rule add from 192.0.2.0/24 to 203.0.113.0/24 iif br0 fwmark 0x10/0xff lookup 77 priority 100
 ip rule add not from 198.51.100.1 oif p0 ipproto tcp dport 80-90 prohibit priority 200
 ip rule add from all lookup main suppress_prefixlength 0 priority 300

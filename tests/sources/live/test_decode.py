@@ -6,7 +6,7 @@ The bytes are built here after the layouts of ``include/uapi/linux/if_link.h``; 
 import struct
 
 from hopback.frames.mac import parse_mac
-from hopback.snapshot.rows import Blind, Bond, BondLeg, Fdb, Link, PortVlan, VlanDevice
+from hopback.snapshot.rows import Blind, Bond, BondLeg, Fdb, Link, PortVlan, VlanDevice, Vrf
 from hopback.snapshot.table import Cite
 from hopback.sources.live import fdb, links, members
 from hopback.sources.live.netlink import pack_attribute as a
@@ -35,6 +35,14 @@ def newlink(index: int, name: str, *rest: bytes) -> bytes:
 
 def decode(*messages: bytes) -> list[object]:
     return list(links.decode(Origin(0, "", links.names(messages)), messages))
+
+
+def test_vrf() -> None:
+    info = a(18, a(1, b"vrf\0") + a(2, a(1, u32(10))))
+    found = decode(newlink(5, "red", info), newlink(6, "eth0", a(10, u32(5))))
+    assert [row for row in found if isinstance(row, Vrf)] == [
+        Vrf(cite=Cite(0, 1), dev="red", table="10")
+    ]
 
 
 def test_bond_and_leg() -> None:

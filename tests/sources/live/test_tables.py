@@ -234,7 +234,8 @@ def test_neighbours(lab: Lab, snapshot: Snapshot) -> None:
 def said_route(entry: dict[str, Any], family: int) -> tuple[Any, ...]:
     def way(hop: dict[str, Any]) -> NextHop:
         via = hop.get("gateway") or hop.get("via", {}).get("host")
-        return NextHop(hop.get("dev"), via, hop.get("weight", 1))
+        down = [word in hop.get("flags", ()) for word in ("dead", "linkdown")]
+        return NextHop(hop.get("dev"), via, hop.get("weight", 1), *down)
 
     hops = tuple(map(way, entry.get("nexthops", (entry,))))
     return (
@@ -249,11 +250,14 @@ def said_route(entry: dict[str, Any], family: int) -> tuple[Any, ...]:
         entry.get("prefsrc"),
         "onlink" in entry["flags"]
         or any("onlink" in h["flags"] for h in entry.get("nexthops", ())),
+        entry.get("tos"),
+        entry.get("from"),
+        entry.get("pref"),
     )
 
 
 def test_routes(lab: Lab, snapshot: Snapshot) -> None:
-    """Every route of every table: kind, ways, scope, protocol, metric, source."""
+    """Every route of every table: kind, ways, scope, protocol, metric, source, preference …"""
     for netns in lab:
         said = [
             said_route(entry, family)
@@ -272,6 +276,9 @@ def test_routes(lab: Lab, snapshot: Snapshot) -> None:
                 row.metric,
                 row.source,
                 row.onlink,
+                row.tos,
+                row.origin,
+                row.preference,
             )
             for row in of(snapshot, Route, netns)
         ]

@@ -3,7 +3,7 @@
 import pytest
 
 from hopback.frames.mac import parse_mac
-from hopback.snapshot.rows import Blind, Bond, BondLeg, Bridge, BridgePort, Link, VlanDevice
+from hopback.snapshot.rows import Blind, Bond, BondLeg, Bridge, BridgePort, Link, VlanDevice, Vrf
 from hopback.sources.parse import ip_link
 from tests.sources.parse.given import facts, listing, pasted, recorded, rows
 
@@ -269,3 +269,11 @@ def test_shape(name: str) -> None:
     assert ip_link.SHAPE.match(recorded(name).lines[0])
     assert not ip_link.SHAPE.match(recorded("vm61-iproute/ip-addr.txt").lines[0])
     assert not ip_link.SHAPE.match(recorded("vm61-iproute/bridge-link.txt").lines[0])
+
+
+@pytest.mark.parametrize("name", ["ip-d-link.txt", "ip-d-j-link.json"])
+def test_a_vrf_and_what_is_enslaved_to_it(name: str) -> None:
+    parsed = ip_link.parse(recorded(f"vm61-iproute/{name}"))
+    assert [(row.dev, row.table) for row in rows(parsed, Vrf)] == [("vrf1", "10")]
+    (enslaved,) = (row for row in rows(parsed, Link) if row.name == "d0")
+    assert (enslaved.master, enslaved.port_of) == ("vrf1", "vrf")

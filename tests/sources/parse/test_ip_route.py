@@ -53,6 +53,23 @@ def test_recorded_table_all() -> None:
     ]
 
 
+def test_what_a_route_is_chosen_by() -> None:
+    text = """192.0.2.0/24 tos 0x10 via 198.51.100.1 dev eth0 metric 5 dead linkdown
+2001:db8::/32 from 2001:db8:1::/48 via fe80::1 dev eth0 metric 1024 pref high
+default proto static metric 20
+\tnexthop via 198.51.100.1 dev eth0 weight 1
+\tnexthop via 198.51.100.9 dev eth1 weight 2 linkdown
+"""
+    one, six, several = (facts(r) for r in rows(ip_route.parse(listing(text)), Route))
+    assert one["tos"] == "0x10"
+    assert one["hops"] == (NextHop("eth0", "198.51.100.1", dead=True, linkdown=True),)
+    assert (six["origin"], six["preference"]) == ("2001:db8:1::/48", "high")
+    assert several["hops"] == (
+        NextHop("eth0", "198.51.100.1"),
+        NextHop("eth1", "198.51.100.9", 2, linkdown=True),
+    )
+
+
 def test_recorded_director() -> None:
     parsed = ip_route.parse(recorded("vm61-director-a/ip-j-route.json"))
     local = [row for row in rows(parsed, Route) if row.destination == "10.0.0.100"]

@@ -105,7 +105,8 @@ def way_of(host: Host, world: World, key: Key, found: Found) -> Way | Ask | Blin
 def find(host: Host, world: World, key: Key) -> Found | Refusal:
     """The route that the rules lead to, or why there is none."""
     found = _by_rules(host, world, key)
-    if key.target.version == 6 or not is_usual(host.policies[4], 4):
+    usual = key.target.version == 4 and is_usual(host.policies[4], 4)
+    if not usual or not isinstance(found, Found | Drop):
         return found
     merged = _merged(host, key)
     if _alike(found, merged):
