@@ -116,6 +116,7 @@ def test_ageing_time_zero_never_learns() -> None:
 FLAGS_BY_AGE = (
     ("6.18", {"tunnel_nesting"}),
     ("6.16", {"multipath_by_source"}),
+    ("6.15", {"rules_name_vrfs"}),
     ("6.14", {"unicast_question_passes"}),
     ("6.2", {"mab"}),
     ("5.18", {"locked"}),
@@ -144,15 +145,15 @@ FLAGS_BY_AGE = (
 @pytest.mark.parametrize(
     ("release", "newer"),
     [
-        ("6.1.0-18-amd64", 4),
-        ("5.18.0", 4),
-        ("5.15.0-91-generic", 5),
-        ("5.4.0-190-generic", 9),
-        ("4.19.0-26-amd64", 11),
-        ("4.15.0-213-generic", 13),
-        ("4.9.0-19-amd64", 17),
-        ("3.10.0-1160.el7.x86_64", 22),
-        ("3.8.0-44-generic", 23),
+        ("6.1.0-18-amd64", 5),
+        ("5.18.0", 5),
+        ("5.15.0-91-generic", 6),
+        ("5.4.0-190-generic", 10),
+        ("4.19.0-26-amd64", 12),
+        ("4.15.0-213-generic", 14),
+        ("4.9.0-19-amd64", 18),
+        ("3.10.0-1160.el7.x86_64", 23),
+        ("3.8.0-44-generic", 24),
     ],
 )
 def test_what_a_kernel_lacks(release: str, newer: int) -> None:

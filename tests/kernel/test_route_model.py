@@ -29,7 +29,8 @@ from tests.fidelity.areas.route_directed import DIRECTED
 from tests.fidelity.mutants import faithful
 from tests.fidelity.report import told
 from tests.fidelity.run import run
-from tests.kernel.route_rig import TAPS, Own, RouteRig, RouteSpec, Setup, Via
+from tests.kernel.route_rig import RouteRig
+from tests.kernel.route_spec import TAPS, Own, RouteSpec, Setup, Via
 from tests.kernel.tap import TUN
 
 pytestmark = [

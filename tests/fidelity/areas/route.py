@@ -37,7 +37,8 @@ from tests.fidelity.area import Prediction, Received, Result
 from tests.fidelity.areas.route_cases import RouteCase, random_case, smaller_case
 from tests.fidelity.areas.route_directed import DIRECTED
 from tests.fidelity.mutants import Mutation, Spot, rule_of
-from tests.kernel.route_rig import (
+from tests.kernel.route_rig import RouteRig, gives_marks, has_vrf, route_refusal
+from tests.kernel.route_spec import (
     ADDRESSES,
     CUT,
     ENSLAVED,
@@ -48,14 +49,10 @@ from tests.kernel.route_rig import (
     VRF,
     VRF_TABLE,
     Own,
-    RouteRig,
     RouteSpec,
     Setup,
     Via,
     everybody,
-    gives_marks,
-    has_vrf,
-    route_refusal,
     station,
 )
 

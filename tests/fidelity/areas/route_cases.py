@@ -14,7 +14,7 @@ from hopback.frames.mac import BROADCAST
 from hopback.frames.raw import Raw
 from hopback.frames.udp import Udp
 from tests.fidelity.shrink import changed_at, fewer, plainer
-from tests.kernel.route_rig import (
+from tests.kernel.route_spec import (
     ADDRESSES,
     CUT,
     ENSLAVED,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tests.fidelity.areas.route_cases import RouteCase, framed
-from tests.kernel.route_rig import FIRST_PORT, TAPS, Family, Own, RouteSpec, RuleSpec, Setup, Via
+from tests.kernel.route_spec import FIRST_PORT, TAPS, Family, Own, RouteSpec, RuleSpec, Setup, Via
 
 _KEYS = ("rp_filter", "accept_local", "src_valid_mark", "route_localnet", "send_redirects")
 _LINKS = "ignore_routes_with_linkdown"
