@@ -60,6 +60,8 @@ class _Counter(NamedTuple):
 def parse(text: Text) -> Parsed:
     """One row for each counter, under the name that nstat gives it.
 
+    Without ``-a`` nstat shows how much it grew since it was asked before, else since boot.
+
     Of the sentences of ``netstat -s`` only those are read that tell of forwarding and ICMP. Other
     listings of netstat (``-rn``, ``-an``) are none of this.
     """

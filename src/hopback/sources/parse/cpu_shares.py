@@ -37,6 +37,7 @@ _KINDS = {
 def parse(text: Text) -> Parsed:
     """One row for each processor and kind; of mpstat the averages alone, where it shows them.
 
+    The first head of top, and mpstat without an interval, tell of all the time since boot.
     ``ksoftirqd`` as a kind is the share of the thread that takes over when softirqs do not end.
     """
     rows: list[CpuShare] = []
