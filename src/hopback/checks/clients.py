@@ -1,7 +1,7 @@
 """A client's packet for a virtual service, let in where it comes in, and what becomes of it."""
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_interface
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import NamedTuple
 
 from hopback.checks.case import Case
@@ -16,8 +16,8 @@ from hopback.frames.ipv6 import Ipv6
 from hopback.frames.mac import Mac
 from hopback.frames.tcp import Tcp
 from hopback.frames.udp import Udp
-from hopback.network.facts import DevId, Ref
-from hopback.network.model import Device, Network
+from hopback.network.facts import DevId
+from hopback.network.model import Device
 
 Ip = IPv4Address | IPv6Address
 
@@ -93,32 +93,11 @@ def _entries(
         for r in case.network.snapshots[where.host].addresses.rows
         if r.address == str(address)
     }
-    found = subnets_of(case.network, where, address.version)
+    found = case.directors.subnets(where, address.version)
     for name, subnet in sorted(found.items(), key=lambda e: e[0] not in has)[:_DEVICES_MAX]:
         device = case.network.devices.get(where._replace(name=name))
         if device is not None:
             yield device, subnet.network
-
-
-class Subnet(NamedTuple):
-    """A subnet that a device is in, by the address that ``ref`` cites."""
-
-    network: IPv4Network | IPv6Network
-    ref: Ref
-
-
-def subnets_of(network: Network, where: DevId, version: int) -> dict[str, Subnet]:
-    """The first subnet of each device of a namespace, but for those that lead nowhere."""
-    found: dict[str, Subnet] = {}
-    for row in network.snapshots[where.host].addresses.rows:
-        try:
-            at = ip_interface(f"{row.address}/{row.prefix_len}")
-        except ValueError:
-            continue
-        wide = at.version == version and at.network.num_addresses > 2
-        if row.netns == where.netns and wide and not (at.ip.is_loopback or at.is_link_local):
-            found.setdefault(row.dev, Subnet(at.network, Ref(where.host, row.cite)))
-    return found
 
 
 def stranger(directors: Directors, network: IPv4Network | IPv6Network) -> Ip | None:

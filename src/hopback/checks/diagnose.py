@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from hopback.checks.advice import next_steps
 from hopback.checks.case import Case
-from hopback.checks.open_ends import gaps_of, untried
+from hopback.checks.open_ends import gaps_of, unfollowed_services, untried
 from hopback.checks.registry import run
+from hopback.checks.ring_trace import followed_whole
 from hopback.checks.round_signs import is_reached, traces
 from hopback.findings import Finding, Gap, Group, Report, Verdict
 from hopback.network.build import build
@@ -30,7 +31,7 @@ def diagnose(
     network = build(snapshots)
     case = run(Case(network))
     found = tuple(sorted(case.found, key=_rank))
-    gaps = (*gaps_of(network, found), *untried(case))
+    gaps = (*gaps_of(network, found), *untried(case), *unfollowed_services(case))
     verdict = _verdict(case, found, gaps)
     proof = None
     if verdict == "clear" and (prove or _is_small(network)):
@@ -102,7 +103,7 @@ def _shows_traffic(case: Case) -> bool:
     """Whether something given tells of packets, not of wiring alone: a table, a log, a trace."""
     network = case.network
     flags = any("hairpin" in p.flags for b in network.bridges.values() for p in b.ports.values())
-    return bool(flags or case.circles.tried) or any(
+    return bool(flags or case.circles.tried or followed_whole(case)) or any(
         s.port_events.rows
         or any(not e.on_device for e in s.fdb.rows)
         or any(map(is_reached, traces(s)))

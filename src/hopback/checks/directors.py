@@ -5,6 +5,7 @@ The kernel's table is taken before keepalived's configuration, and the later of 
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_interface
 from typing import Literal, NamedTuple
 
 from hopback.network.facts import DevId, Ref
@@ -115,3 +116,24 @@ def holders_of(network: Network) -> Mapping[str, tuple[Holder, ...]]:
             if not address.startswith("127.") and address != "::1":
                 found[address][dev] = Holder(dev, Ref(host, row.cite))
     return {address: tuple(held.values()) for address, held in found.items()}
+
+
+class Subnet(NamedTuple):
+    """A subnet that a device is in, by the address that ``ref`` cites."""
+
+    network: IPv4Network | IPv6Network
+    ref: Ref
+
+
+def subnets_of(network: Network, where: DevId, version: int) -> dict[str, Subnet]:
+    """The first subnet of each device of a namespace, but for those that lead nowhere."""
+    found: dict[str, Subnet] = {}
+    for row in network.snapshots[where.host].addresses.rows:
+        try:
+            at = ip_interface(f"{row.address}/{row.prefix_len}")
+        except ValueError:
+            continue
+        wide = at.version == version and at.network.num_addresses > 2
+        if row.netns == where.netns and wide and not (at.ip.is_loopback or at.is_link_local):
+            found.setdefault(row.dev, Subnet(at.network, Ref(where.host, row.cite)))
+    return found

@@ -5,16 +5,26 @@ server's own; it goes on if the server is a director whose services take that (i
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from hopback.checks.directors import Holder, Server, Service, holders_of, services_of
+from hopback.checks.directors import (
+    Holder,
+    Key,
+    Server,
+    Service,
+    Subnet,
+    holders_of,
+    services_of,
+    subnets_of,
+)
 from hopback.checks.marks import Marking, markings_of, spared_by
 from hopback.frames.mac import format_mac
 from hopback.network.facts import DevId, Ref, merge_refs
 from hopback.network.identifiers import canonical
 from hopback.network.model import Network
+from hopback.snapshot.rows import IpvsConnection
 
 _SENT_ON = ("route", "tunnel", "masq")
 
@@ -43,11 +53,13 @@ class Handover(NamedTuple):
 
 
 class Directors:
-    """All that the rows tell of directors, looked up once."""
+    """All that the rows tell of directors, looked up once; ``followed`` is for who follows them."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
         self.services = services_of(network)
+        self.followed: dict[tuple[DevId, Key], object] = {}
+        self._subnets: dict[tuple[DevId, int], Mapping[str, Subnet]] = {}
         self.holders: Mapping[str, tuple[Holder, ...]] = holders_of(network)
 
     @cached_property
@@ -66,6 +78,31 @@ class Directors:
             for server in service.servers
             if server.method == "local"
         }
+
+    @cached_property
+    def joined(self) -> tuple[Service, ...]:
+        """The services that send to a given host."""
+        return tuple(s for s in self.services if any(h.to for h in self.handovers(s)))
+
+    def subnets(self, where: DevId, version: int) -> Mapping[str, Subnet]:
+        """The subnets of a namespace by device."""
+        if (where, version) not in self._subnets:
+            self._subnets[where, version] = subnets_of(self.network, where, version)
+        return self._subnets[where, version]
+
+    def connections(self, service: Service) -> Sequence[IpvsConnection]:
+        """The entries of the connection table that are for a service of an address."""
+        protocol, _, address, port, _ = service.key
+        return self._connections.get((service.where, protocol, address, port), ())
+
+    @cached_property
+    def _connections(self) -> Mapping[tuple[DevId, str, str, int], Sequence[IpvsConnection]]:
+        found: dict[tuple[DevId, str, str, int], list[IpvsConnection]] = defaultdict(list)
+        for host, snapshot in self.network.snapshots.items():
+            for row in snapshot.ipvs_connections.rows:
+                where = DevId(host, row.netns, "")
+                found[where, row.protocol, canonical(row.virtual), row.virtual_port].append(row)
+        return found
 
     @cached_property
     def markings(self) -> Mapping[str, tuple[Marking, ...]]:

@@ -43,8 +43,8 @@ def check(case: Case) -> Iterator[Finding]:
     told: set[tuple[DevId, Key]] = set()
     ringed = {h.service.id: ring for ring in reversed(rings(case.directors)) for h in ring}
     roles = RoleCases(case)
-    for service in case.directors.services:
-        if service.id in told or not any(h.to for h in case.directors.handovers(service)):
+    for service in case.directors.joined:
+        if service.id in told:
             continue
         for ring, finding in _of(case, roles, service, ringed.get(service.id, ())):
             told.update(h.service.id for h in ring)

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 from typing import Literal, NamedTuple
 
 from hopback.checks.case import Case
-from hopback.checks.clients import arriving, stranger, subnets_of
+from hopback.checks.clients import arriving, stranger
 from hopback.checks.real_servers import RealServer
 from hopback.checks.ring_words import named
 from hopback.datapath.effects import Drop, Send
@@ -74,7 +74,7 @@ def _of_arp(
 ) -> Iterator[Leak]:
     snapshot = case.network.snapshots[real.where.host]
     stations = []
-    for name, subnet in subnets_of(case.network, real.where, 4).items():
+    for name, subnet in case.directors.subnets(real.where, 4).items():
         client = stranger(case.directors, subnet.network)
         dev = real.where._replace(name=name)
         if is_wire(name) and dev in case.network.devices and isinstance(client, IPv4Address):

@@ -5,7 +5,6 @@ from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Literal, NamedTuple
 
 from hopback.checks.case import Case
-from hopback.checks.clients import subnets_of
 from hopback.checks.directors import Server, Service
 from hopback.checks.return_path import returns
 from hopback.checks.ring_words import joined, named
@@ -13,7 +12,6 @@ from hopback.findings import Confidence
 from hopback.network.facts import Ref
 from hopback.network.identifiers import canonical
 from hopback.snapshot.model import Snapshot
-from hopback.snapshot.rows import IpvsConnection
 
 Reason = Literal["segment", "return-path", "weight", "gone-server", "port", "mark", "not-local"]
 
@@ -68,7 +66,7 @@ def _is_far(case: Case, service: Service, server: Server) -> bool:
         address = ip_address(server.address)
     except ValueError:
         return False
-    near = subnets_of(case.network, service.where, address.version).values()
+    near = case.directors.subnets(service.where, address.version).values()
     if any(address in subnet.network for subnet in near):
         return False
     for row in case.network.snapshots[service.where.host].routes.rows:
@@ -101,25 +99,19 @@ def _gone(case: Case, service: Service) -> Iterator[Misroute]:
     snapshot = case.network.snapshots[service.where.host]
     if service.row.protocol == "fwmark" or not _servers_shown(snapshot, service):
         return
-    for row in snapshot.ipvs_connections.rows:
-        if row.netns == service.where.netns and _of(row, service) and row.state not in _PAST:
-            known = {server.address for server in service.servers}
-            if canonical(row.server) not in known and not _starts_anew(snapshot, service):
-                kind = "a template of persistence" if not row.client_port else "a connection"
-                text = f"{kind} of {row.client} still leads to {row.server}, which was removed"
-                yield Misroute("gone-server", text, (), (Ref(snapshot.host, row.cite),))
-                return
+    known = {server.address for server in service.servers}
+    for row in case.directors.connections(service):
+        gone = canonical(row.server) not in known and row.state not in _PAST
+        if gone and not _starts_anew(snapshot, service):
+            kind = "a template of persistence" if not row.client_port else "a connection"
+            text = f"{kind} of {row.client} still leads to {row.server}, which was removed"
+            yield Misroute("gone-server", text, (), (Ref(snapshot.host, row.cite),))
+            return
 
 
 def _servers_shown(snapshot: Snapshot, service: Service) -> bool:
     told = snapshot.ipvs_servers.complete(service.where.netns)
     return told and not service.row.configured
-
-
-def _of(row: IpvsConnection, service: Service) -> bool:
-    protocol, _, address, port, _ = service.key
-    same = row.protocol == protocol and canonical(row.virtual) == address
-    return same and row.virtual_port == port
 
 
 def _starts_anew(snapshot: Snapshot, service: Service) -> bool:
@@ -166,12 +158,14 @@ def _not_local(case: Case, service: Service) -> Iterator[Misroute]:
     address, netns = service.key[2], service.where.netns
     if service.row.protocol == "fwmark" or not snapshot.addresses.complete(netns):
         return
+    if address in case.directors.holders:
+        return
     local = any(
         r.kind == "local" and canonical(r.destination.partition("/")[0]) == address
         for r in snapshot.routes.rows
         if r.netns == netns
     )
     backup = any(address in row.addresses for row in snapshot.vrrp_instances.rows)
-    if address not in case.directors.holders and not local and not backup:
+    if not local and not backup:
         text = f"{address} is no address of {named(service.where.host)}: its packets pass IPVS by"
         yield Misroute("not-local", f"{text}, unless it is a backup now", (), (), "possible")

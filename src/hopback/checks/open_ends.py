@@ -6,9 +6,11 @@ Each is a gap. A gap that could hide a return turns ``clear`` into ``undecided``
 from collections.abc import Iterator
 
 from hopback.checks.case import Case
+from hopback.checks.ring_trace import MAX_FOLLOWED, unfollowed
 from hopback.checks.ring_words import named
 from hopback.checks.round_signs import is_in, is_limited, is_reached, traces
 from hopback.checks.unclear import unclear_of
+from hopback.engines.roles import MAX_SEATS, seats_of
 from hopback.findings import Finding, Gap
 from hopback.network.facts import DevId
 from hopback.network.model import BridgeView, Network
@@ -51,6 +53,20 @@ def untried(case: Case) -> Iterator[Gap]:
     if case.circles.cut:
         host = next(iter(case.network.snapshots), "")
         yield Gap(host, "routes", "not all prefixes that lead from host to host were tried")
+
+
+def unfollowed_services(case: Case) -> Iterator[Gap]:
+    """Services of directors whose packets were not followed to the end, and roles not tried."""
+    for service, what in unfollowed(case):
+        reason = f"what becomes of packets for {service.title}: {what}"
+        yield Gap(service.where.host, "ipvs_services", reason)
+    joined = case.directors.joined
+    if len(joined) > MAX_FOLLOWED:
+        reason = f"of {len(joined)} services that send to given hosts {MAX_FOLLOWED} were followed"
+        yield Gap(joined[0].where.host, "ipvs_services", reason)
+    if joined and len(seats_of(case.network)) > MAX_SEATS:
+        reason = "there are more instances of VRRP than combinations of roles were tried"
+        yield Gap(joined[0].where.host, "vrrp_instances", reason)
 
 
 def _filtered(snapshot: Snapshot) -> Iterator[Gap]:

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, ip_address
 
 from hopback.checks.case import Case
-from hopback.checks.clients import Ip, subnets_of
+from hopback.checks.clients import Ip
 from hopback.checks.directors import Server, Service
 from hopback.checks.ring_words import named
 from hopback.findings import Confidence
 from hopback.network.facts import DevId, Ref
-from hopback.snapshot.model import Snapshot
 from hopback.snapshot.rows import Nat, Route
 
 Return = tuple[str, Server, tuple[Ref, ...], Confidence]
@@ -19,24 +18,22 @@ _USUAL_SUBNET = 24
 
 def returns(case: Case, service: Service) -> Iterator[Return]:
     """The servers whose answers go past the director, with the rows that say so."""
-    snapshot = case.network.snapshots[service.where.host]
-    if _translates_sources(snapshot, service.where.netns):
-        return
     for server in service.servers:
         if server.method != "masq" or case.directors.is_own(service, server):
             continue
         found = _elsewhere(case, service, server) or _beside(case, service, server)
-        if found is not None:
+        if found is not None and not _translates_sources(case, service.where):
             yield found
             return
 
 
-def _translates_sources(snapshot: Snapshot, netns: str) -> bool:
+def _translates_sources(case: Case, where: DevId) -> bool:
     """With the director's address as source the answer comes to it, wherever the server is."""
+    snapshot = case.network.snapshots[where.host]
     rewritten = any(
         isinstance(step, Nat) and step.kind in ("snat", "masquerade")
         for rule in snapshot.filter_rules.rows
-        if rule.netns == netns
+        if rule.netns == where.netns
         for step in rule.steps
     )
     kube = any(row.name == "kube-ipvs0" for row in snapshot.links.rows)
@@ -81,7 +78,7 @@ def _beside(case: Case, service: Service, server: Server) -> Return | None:
         return None
     if virtual.version != address.version:
         return None
-    subnets = subnets_of(case.network, service.where, address.version).values()
+    subnets = case.directors.subnets(service.where, address.version).values()
     shared = next((s for s in subnets if virtual in s.network and address in s.network), None)
     if shared is None and (_is_known(case, service.where) or not _looks_near(virtual, address)):
         return None

@@ -129,9 +129,7 @@ def _strained(network: Network, ring: Sequence[Handover]) -> Iterator[Sign]:
         snapshot = network.snapshots[host]
         for counter in snapshot.counters.rows:
             if counter.name in _EXPIRED and counter.value > 0:
-                text = (
-                    f"{host or 'the host'} told senders that a TTL ran out ({counter.value} times)"
-                )
+                text = f"{host or 'the host'}: TTLs ran out ({counter.name} {counter.value})"
                 yield Sign("time-exceeded", text, (Ref(host, counter.cite),))
         for share in snapshot.cpu_shares.rows:
             if "soft" in share.kind and share.percent >= _BUSY_PERCENT:

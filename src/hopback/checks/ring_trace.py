@@ -23,6 +23,9 @@ _OLD = "4.9"
 
 _UNFOLLOWED = ("blind", "budget")
 
+MAX_FOLLOWED = 200
+"""Services of one diagnosis: each costs some hundredths of a second."""
+
 
 class Cycle(NamedTuple):
     """A client's packet for ``service`` that is where it was: ``way`` from its first hop on."""
@@ -64,10 +67,36 @@ class Followed(NamedTuple):
 
 
 def follow(case: Case, service: Service) -> Followed | None:
-    """Follow the packets of clients; None if the director's addresses or routes are not known."""
-    director = case.model.hosts.get(service.where[:2])
-    if director is None or service.key[1] not in director.families:
+    """Follow the packets of clients; None if the director's addresses or routes are not known.
+
+    None, too, for a service past MAX_FOLLOWED.
+    """
+    host, known = case.model.hosts.get(service.where[:2]), case.directors.followed
+    if host is None or service.key[1] not in host.families:
         return None
+    if service.id not in known and len(known) < MAX_FOLLOWED:
+        known[service.id] = _follow(case, service)
+    found = known.get(service.id)
+    return found if isinstance(found, Followed) else None
+
+
+def unfollowed(case: Case) -> Iterator[tuple[Service, str]]:
+    """The services whose packets were not followed to the end, and what stood in the way."""
+    for service in case.directors.joined:
+        found = case.directors.followed.get(service.id)
+        if isinstance(found, Followed) and found.cycle is None and not found.whole:
+            ends = (end for _, end in found.ends if end.fate in _UNFOLLOWED)
+            what = next((f"{end.what or end.fate} is not evaluated" for end in ends), None)
+            yield service, what or "nothing tells which packets those are"
+
+
+def followed_whole(case: Case) -> bool:
+    """Whether the packets of some service were followed to where they end."""
+    found = case.directors.followed.values()
+    return any(isinstance(followed, Followed) and followed.whole for followed in found)
+
+
+def _follow(case: Case, service: Service) -> Followed:
     traces = tuple(journeys(case, case.directors, service))
     ends = tuple((journey, end) for journey in traces for end in journey.ends)
     cycles = sorted(_cycles(service, ends), key=_doubt)

@@ -91,22 +91,27 @@ def _inferred(network: Network, told: Set[str]) -> Iterator[Seat]:
         for row in snapshot.ipvs_services.rows:
             if row.address and snapshot.addresses.complete(row.netns):
                 directors[canonical(row.address)].setdefault((host, row.netns), row)
+    held = _devices(network)
     for address, services in directors.items():
         if address in told or len(services) < 2:
             continue
-        having = {place: _devices(network, place, address) for place in services}
-        name = next((d for held in having.values() for d in held if is_wire(d)), None)
-        for (host, netns), held in having.items():
-            dev = next((d for d in held if is_wire(d)), None) if held else name
+        having = {place: held.get((*place, address), []) for place in services}
+        name = next((d for here in having.values() for d in here if is_wire(d)), None)
+        for (host, netns), here in having.items():
+            dev = next((d for d in here if is_wire(d)), None) if here else name
             if dev is not None and DevId(host, netns, dev) in network.devices:
                 row = services[host, netns]
                 at = DevId(host, netns, dev)
                 yield _seat(network.snapshots[host], at, address, (address,), row.cite)
 
 
-def _devices(network: Network, place: tuple[str, str], address: str) -> list[str]:
-    rows = network.snapshots[place[0]].addresses.rows
-    return [r.dev for r in rows if r.netns == place[1] and canonical(r.address) == address]
+def _devices(network: Network) -> Mapping[tuple[str, str, str], list[str]]:
+    """The devices that have an address, by host, namespace and address."""
+    found: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for host, snapshot in network.snapshots.items():
+        for row in snapshot.addresses.rows:
+            found[host, row.netns, canonical(row.address)].append(row.dev)
+    return found
 
 
 def is_wire(dev: str) -> bool:

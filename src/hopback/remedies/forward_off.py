@@ -6,7 +6,7 @@ A backup without the virtual address routes what the master hands it back to the
 
 from collections.abc import Iterator
 
-from hopback.checks.clients import subnets_of
+from hopback.checks.directors import subnets_of
 from hopback.checks.ring_words import named
 from hopback.findings import Fix, Persistence
 from hopback.network.facts import DevId
@@ -70,5 +70,5 @@ def needed(ring: Directed) -> Iterator[str]:
     if any(r.netns == where.netns and r.method == "masq" for r in snapshot.ipvs_servers.rows):
         yield f"{named(where.host)} masquerades for other servers, and forwards their answers"
     subnets = subnets_of(ring.network, where, ring.back.service.key[1])
-    if len(set(subnets.values())) > 1:
+    if len({subnet.network for subnet in subnets.values()}) > 1:
         yield f"{named(where.host)} routes between {' and '.join(subnets)}"

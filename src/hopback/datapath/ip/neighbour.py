@@ -41,9 +41,10 @@ def resolve(
 
 def _owners(network: Network, host: Host, address: Ip) -> Iterator[NeighbourEntry]:
     """Devices in sight that have the address and would answer for it."""
+    text = str(address)
     for name, snapshot in network.snapshots.items():
         for row in snapshot.addresses.rows:
-            if row.address == str(address) and (name, row.netns) != host.id[:2]:
+            if row.address == text and (name, row.netns) != host.id[:2]:
                 yield from _device(network, name, row)
 
 
