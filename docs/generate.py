@@ -24,6 +24,7 @@ from hopback.render.fix_json_v1 import FixesV1
 from hopback.render.json_v1 import CheckV1
 from hopback.render.lab_json_v1 import LabV1
 from hopback.render.probe_json_v1 import ProbeV1
+from hopback.render.ring_json_v1 import RingV1
 from hopback.render.trace_json_v1 import TraceV1
 
 ROOT = Path(__file__).parents[1]
@@ -129,6 +130,7 @@ def json_page() -> str:
         "trace --arp": ProbeV1,
         "fix": FixesV1,
         "lab": LabV1,
+        "lab (of directors)": RingV1,
     }
     for verb, document in documents.items():
         schema = json.dumps(msgspec.json.schema(document), indent=2, ensure_ascii=False)

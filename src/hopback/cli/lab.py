@@ -4,7 +4,7 @@ import functools
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import click
 
@@ -12,6 +12,7 @@ from hopback.checks.case import Case
 from hopback.cli import exits
 from hopback.cli.assume import Assumption, assume_option
 from hopback.cli.choose import as_text, choose_only, choose_server, choose_station
+from hopback.cli.lab_ring import Ringed, Shown, made, play, ringed, show_plan
 from hopback.cli.output import (
     color_option,
     complain,
@@ -36,6 +37,7 @@ from hopback.network.build import build
 from hopback.snapshot.table import Problem
 
 Where = Literal["netns", "uml"]
+Made = TypeVar("Made")
 
 _WORDS: dict[Where, str] = {
     "netns": "the running kernel, in network namespaces",
@@ -56,7 +58,7 @@ class Output(NamedTuple):
 
 
 @click.command("lab")
-@click.argument("source")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option(
     "--to",
     "--from",
@@ -75,9 +77,9 @@ class Output(NamedTuple):
 )
 @click.option(
     "--fix",
-    type=click.Choice(FIXES),
     metavar="NAME",
-    help=f"Play it once more with this remedy: {', '.join(FIXES)}.",
+    help=f"Play it once more with this remedy: {', '.join(FIXES)};"
+    " for directors those of ipvs-loop.",
 )
 @click.option(
     "--in",
@@ -110,7 +112,7 @@ class Output(NamedTuple):
 @assume_option
 @color_option
 def command(
-    source: str,
+    sources: tuple[str, ...],
     station: str | None,
     uplink: Kind | None,
     fix: str | None,
@@ -127,6 +129,9 @@ def command(
 ) -> int:
     """Rebuild a guest's bridge from SOURCE on a real kernel, and let the guest ask for a lease.
 
+    Where the tables of IPVS directors (several SOURCEs) make a ring, that is rebuilt instead, and a
+    client sends a packet.
+
     Nothing of this host is touched, and nothing is left behind. What the kernel does is shown
     beside what the model says. Exit code 0 if that is as recorded, all messages arrive, no probe
     comes back and no duplicate is seen (with --fix: then), else 1.
@@ -137,11 +142,18 @@ def command(
         raise click.UsageError("--keep needs a terminal")
     if only_plan and as_json:
         raise click.UsageError("--plan is text: leave out --json")
-    read = read_sources((source,), netns, assumed)
+    read = read_sources(sources, netns, assumed)
     tell_problems(read.problems)
     if not read.snapshots:
         return read.code
     case = Case(build(read.snapshots))
+    ring = ringed(case, read.snapshots) if station is None else None
+    if ring is not None:
+        return exits.worst(
+            (read.code, _ring(ring, fix, where, only_plan, Output(as_json, color, read.problems)))
+        )
+    if fix is not None and fix not in FIXES:
+        raise click.UsageError(f"no fix {fix!r} for a guest; there are: {', '.join(FIXES)}")
     chosen = (
         choose_station(case.network, as_text(station))
         if station is not None
@@ -159,17 +171,33 @@ def command(
         partial=partial,
     )
     try:
-        runner, made = _made(planned, (where,) if where else _places(keep))
+        place_of, designed = _made(planned, (where,) if where else _places(keep))
         if only_plan:
-            return exits.worst((read.code, _show_plan(made, color)))
+            return exits.worst((read.code, _show_plan(designed, color)))
         output = Output(as_json, color, read.problems)
-        return exits.worst((read.code, _play(made, runner, keep, output)))
+        return exits.worst((read.code, _play(designed, place_of, keep, output)))
     except Refused as refused:
         complain(str(refused))
         return exits.DENIED if refused.denied else exits.UNREAD
 
 
-def _made(planned: Callable[..., Design], places: Sequence[Where]) -> tuple[Where, Design]:
+def _ring(
+    what: Ringed, fix: str | None, where: Where | None, only_plan: bool, output: Output
+) -> int:
+    """The lab of directors, on the first kernel that has IPVS."""
+    try:
+        place, plan = _made(functools.partial(made, what, fix), (where or _places(keep=False)[0],))
+        if only_plan:
+            return show_plan(plan, output.color)
+        runner = NetnsRunner if place == "netns" else uml.UmlRunner
+        shown = Shown(output.as_json, output.color, output.problems, _WORDS[place], place)
+        return play(plan, runner, shown)
+    except Refused as refused:
+        complain(str(refused))
+        return exits.DENIED if refused.denied else exits.UNREAD
+
+
+def _made(planned: Callable[..., Made], places: Sequence[Where]) -> tuple[Where, Made]:
     """The plan for the first of the places whose kernel has what it needs."""
     for place in places[:-1]:
         with suppress(Refused):

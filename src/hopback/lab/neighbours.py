@@ -36,7 +36,7 @@ _LINKS = (0, 1)
 
 # A shaper keeps a storm alive but slow; without it two links carry 100 000 frames a second, and a
 # reflector that faces a hairpin port even more.
-_SHAPER = "root tbf rate 100kbit burst 2kb limit 10kb"
+SHAPER = "root tbf rate 100kbit burst 2kb limit 10kb"
 
 
 class Neighbour(Struct, frozen=True):
@@ -162,7 +162,7 @@ def _second_switch(space: str) -> Iterator[Step]:
 
 
 def _shaped(space: str, device: str) -> Step:
-    return Step(space, "tc", f"qdisc add dev {device} {_SHAPER}", "so that a storm stays a breeze")
+    return Step(space, "tc", f"qdisc add dev {device} {SHAPER}", "so that a storm stays a breeze")
 
 
 def _returning(kind: Kind, space: str, ends: Sequence[str], on: bool) -> Iterator[Step]:

@@ -10,9 +10,9 @@ from msgspec import Struct
 
 from hopback.lab.modules import needed
 
-Tool = Literal["ip", "bridge", "tc", "nft", "sysctl"]
+Tool = Literal["ip", "bridge", "tc", "nft", "sysctl", "ipvsadm", "iptables"]
 
-Facility = Literal["bonding", "8021q", "ipv6", "nf_tables", "nf_tables_ip", "br_netfilter"]
+Facility = Literal["bonding", "8021q", "ipv6", "nf_tables", "nf_tables_ip", "br_netfilter", "ip_vs"]
 """What not every kernel has, and a lab can do without.
 
 8021q stands for VLAN filtering too, nf_tables for nft and its bridge family, nf_tables_ip for the
@@ -41,7 +41,8 @@ class Step(Struct, frozen=True):
     """One line for ``tool`` in the namespace ``space``, and what it stands for.
 
     iproute2's tools and nft take all lines of one kind at once (``-batch``, ``-f``). A line of
-    sysctl is ``key=value``, the key with slashes: a device's name may have dots.
+    sysctl is ``key=value``, the key with slashes: a device's name may have dots. Lines of ipvsadm
+    and iptables are arguments.
     """
 
     space: str
@@ -98,7 +99,9 @@ class Scene(Struct, frozen=True):
 
     First the ``sends``, then one after the other the ``detects``, then the ``pings``. A message
     that is awaited longer than ``patience`` seconds ends the scene (an answer to a ping, the ping);
-    ``settle`` seconds after the last frame the curtain falls.
+    ``settle`` seconds after the last frame the curtain falls. ``routed``: frames are known by what
+    they carry, as routers change the rest; ``also`` are further messages to look for, by name: what
+    they carry, and from which address.
     """
 
     name: str
@@ -109,6 +112,8 @@ class Scene(Struct, frozen=True):
     settle: float = 0.02
     detects: tuple[Detect, ...] = ()
     pings: tuple[Ping, ...] = ()
+    routed: bool = False
+    also: tuple[tuple[str, bytes], ...] = ()
 
 
 class Bonded(Struct, frozen=True):

@@ -58,6 +58,17 @@ def balanced(snapshots: Sequence[Snapshot], report: Report) -> Mapping[int, tupl
     return found
 
 
+def remedied(snapshots: Sequence[Snapshot], ring: Directed) -> Mapping[str, tuple[Fix, Case]]:
+    """Each remedy that applies to the ring, and the case with it in place; not judged."""
+    found: dict[str, tuple[Fix, Case]] = {}
+    for plan, edits in _REMEDIES:
+        fix = plan(ring)
+        if fix is not None:
+            after = Case(build([_changed(s, ring, fix, edits) for s in snapshots]))
+            found[fix.name] = (fix, after)
+    return found
+
+
 def _is_ring(finding: Finding) -> bool:
     return finding.check == "ipvs-loop" and "endless" in finding.details
 
@@ -70,11 +81,8 @@ def _is_about(finding: Finding, service: Service) -> bool:
 def _fixes(
     snapshots: Sequence[Snapshot], case: Case, ring: Directed, finding: Finding
 ) -> Iterator[Fix]:
-    for plan, edits in _REMEDIES:
-        fix = plan(ring)
-        if fix is not None:
-            changed = [_changed(s, ring, fix, edits) for s in snapshots]
-            yield _judged(case, Case(build(changed)), ring, fix)
+    for fix, after in remedied(snapshots, ring).values():
+        yield _judged(case, after, ring, fix)
     limit = ttl_limit.plan(ring) if finding.details["endless"] is not False else None
     if limit is not None:
         yield limit

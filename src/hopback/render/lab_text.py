@@ -1,7 +1,6 @@
 """The lab for people: the verdict, then what the model says beside what the kernel did."""
 
-import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from hopback.frames.mac import format_mac
 from hopback.lab.compare import Compared, Played, Result
@@ -11,7 +10,7 @@ from hopback.lab.plan import Assumed, Design, Mended
 from hopback.lab.predict import Passing
 from hopback.lab.reached import ENDS as REACH_ENDS
 from hopback.lab.reached import ReachSeen
-from hopback.lab.steps import Step
+from hopback.render.lab_steps import show_list, show_steps
 from hopback.render.page import Page, Span, Style
 
 _LEFT = 40
@@ -54,9 +53,9 @@ def render_lab(design: Design, result: Result, where: str, width: int = 80) -> P
         _of_itself(page, result.fixed_probes, result.fixed_detections, result.fixed_reaches)
         _story(page, result.fixed or ())
         _mended(page, design.fixed, result)
-    _list(page, "Differences", result.differences)
-    _list(page, "Assumed", [*(_assumption(a) for a in design.assumed), *design.notes])
-    _list(page, "Not rebuilt", design.segment.gaps)
+    show_list(page, "Differences", result.differences)
+    show_list(page, "Assumed", [*(_assumption(a) for a in design.assumed), *design.notes])
+    show_list(page, "Not rebuilt", design.segment.gaps)
     return page
 
 
@@ -69,11 +68,11 @@ def render_plan(design: Design, width: int = 80) -> Page:
         f" {len(design.plan.spaces)} namespaces, {len(design.plan.scenes)} scenes.",
     )
     page.blank()
-    _steps(page, (*design.plan.steps, *design.plan.late))
+    show_steps(page, (*design.plan.steps, *design.plan.late))
     for scene in design.plan.scenes:
         page.blank()
         page.spans(Span(f"Scene: {scene.name}", "strong"))
-        _steps(page, scene.before)
+        show_steps(page, scene.before)
         for send in scene.sends:
             heard = f" on the {send.after}" if send.after else ""
             page.say(f"{send.at} sends {send.message}{heard}", 2, lead="→ ")
@@ -81,9 +80,9 @@ def render_plan(design: Design, width: int = 80) -> Page:
             page.say(f"{detect.at} gets the address {detect.address}", 2, lead="→ ")
         for ping in scene.pings:
             page.say(f"{ping.at} pings {ping.target}", 2, lead="→ ")
-        _steps(page, scene.afterwards)
-    _list(page, "Assumed", [*(_assumption(a) for a in design.assumed), *design.notes])
-    _list(page, "Not rebuilt", design.segment.gaps)
+        show_steps(page, scene.afterwards)
+    show_list(page, "Assumed", [*(_assumption(a) for a in design.assumed), *design.notes])
+    show_list(page, "Not rebuilt", design.segment.gaps)
     return page
 
 
@@ -233,34 +232,3 @@ def _mended(page: Page, fixed: Mended, result: Result) -> None:
     style: Style = "good" if result.mended and agreed else "warn"
     page.blank()
     page.say(f"{fixed.name} {helps}, {as_said}.", style=style)
-
-
-def _list(page: Page, title: str, items: Sequence[str]) -> None:
-    if items:
-        page.blank()
-        page.spans(Span(title, "strong"))
-        for item in items:
-            page.say(item, 2, lead="- ")
-
-
-def _steps(page: Page, steps: Sequence[Step]) -> None:
-    for step in steps:
-        for line in _typed(step):
-            page.exact(line, 2, "command")
-        if step.why:
-            page.say(step.why, 4, "muted", "# ")
-
-
-def _typed(step: Step) -> Iterator[str]:
-    """What a person would type; a script for nft goes over several lines."""
-    if step.tool not in ("nft", "sysctl"):
-        yield f"{step.tool} -n {step.space} {step.line}"
-        return
-    inside = f"ip netns exec {step.space}"
-    lines = step.line.splitlines()
-    if step.tool == "sysctl":
-        yield f"{inside} sysctl -w {step.line}"
-    elif len(lines) == 1:
-        yield f"{inside} nft {shlex.quote(step.line)}"
-    else:
-        yield from (f"{inside} nft -f - <<'END'", *lines, "END")

@@ -2,10 +2,11 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from ipaddress import ip_address
 from itertools import groupby
@@ -17,12 +18,17 @@ from hopback.frames.mac import parse_mac
 from hopback.lab.netns.isolate import give_name
 from hopback.lab.netns.namespace import Namespace
 from hopback.lab.observed import AddressPhase, Learned
-from hopback.lab.steps import Bonded, Plan, Refused, Spot, Step
+from hopback.lab.steps import Bonded, Plan, Refused, Spot, Step, Tool
 
 _FORWARDING_SECONDS = 5.0
 _LACP_SECONDS = 15.0
 _TOOL_SECONDS = 30.0
 _LINE = re.compile(r"(?:-|/dev/stdin):(\d{1,9})(?::|\Z)")
+_ONE_BY_ONE: Mapping[Tool, tuple[str, ...]] = {
+    "ipvsadm": ("ipvsadm",),
+    "iptables": ("iptables-legacy",),  # of nf_tables the user-mode kernel has bridges alone
+}
+_PACKAGES = {"nft": "nftables", "ipvsadm": "ipvsadm", "iptables-legacy": "iptables"}
 _IN_USE = 0x30
 """The actor's state bits collecting and distributing (IEEE 802.1AX §6.4.2.3)."""
 
@@ -65,6 +71,10 @@ class Lab:
             if tool == "sysctl":
                 with self.spaces[space]:
                     _set(lines)
+            elif tool in _ONE_BY_ONE:
+                with self.spaces[space]:
+                    for line in lines:
+                        _run(*_ONE_BY_ONE[tool], *shlex.split(line))
             elif tool == "nft":
                 with self.spaces[space]:
                     _run("nft", "-f", "-", script="\n".join(lines) + "\n")
@@ -170,7 +180,7 @@ def _run(*argv: str, script: str | None = None) -> str:
             argv, input=script, capture_output=True, text=True, check=False, timeout=_TOOL_SECONDS
         )
     except FileNotFoundError as error:
-        package = "nftables" if argv[0] == "nft" else "iproute2"
+        package = _PACKAGES.get(argv[0], "iproute2")
         raise Refused(f"the lab needs {argv[0]}: install {package}", denied=True) from error
     except subprocess.TimeoutExpired as error:
         raise Refused(f"{' '.join(argv)} does not end") from error

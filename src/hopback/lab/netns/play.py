@@ -7,10 +7,12 @@ import socket
 import struct
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import closing
 from ipaddress import IPv6Address
 
+from hopback.frames.codec import decode
+from hopback.frames.identity import payload_identity
 from hopback.lab.netns.build import Lab
 from hopback.lab.netns.kernel_log import KernelLog
 from hopback.lab.netns.observer import Observer, PacketType, Stamped
@@ -214,6 +216,7 @@ class _Script:
         self._copies = copies
         self._passed: Counter[tuple[str, Way, str]] = Counter()
         self._names = {_untagged(send.frame): send.message for send in scene.sends}
+        self._carried = dict(_carried(scene)) if scene.routed else {}
         self._of_stacks: dict[IPv6Address | Echo, str] = {}
         self._token = b""
 
@@ -233,6 +236,9 @@ class _Script:
         """A frame that passed."""
         plain = _untagged(frame)
         message = self._names.get(plain)
+        if message is None and self._carried:
+            said_so, source = _carrying(plain)
+            message = self._carried.get(said_so) or self._carried.get((said_so, source))
         if message is None and self._of_stacks:
             told = said(plain)
             message = self._of_stacks.get(told) if told else None
@@ -246,6 +252,20 @@ class _Script:
             self.uncounted += 1
             return
         self.sights.append(Sight(spot, way, message, at - self._began))
+
+
+def _carried(scene: Scene) -> Iterator[tuple[Hashable, str]]:
+    """What the messages of a scene carry, whoever routes them."""
+    for send in scene.sends:
+        yield _carrying(send.frame)[0], send.message
+    for message, frame in scene.also:
+        yield _carrying(frame), message
+
+
+def _carrying(raw: bytes) -> tuple[Hashable, Hashable]:
+    """What a frame carries, and the address that its packet comes from."""
+    frame = decode(raw)
+    return payload_identity(frame), getattr(frame.payload, "src", None)
 
 
 def _untagged(frame: bytes) -> bytes:

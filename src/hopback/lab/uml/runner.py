@@ -11,7 +11,7 @@ from hopback.lab.uml.find import UmlError, UmlMissing
 
 _BOOT_SECONDS = 60.0
 _ALWAYS = ("af_packet",)
-_FACILITIES: tuple[Facility, ...] = ("bonding", "8021q", "ipv6", "br_netfilter")
+_FACILITIES: tuple[Facility, ...] = ("bonding", "8021q", "ipv6", "br_netfilter", "ip_vs")
 
 
 def facilities() -> tuple[Facility, ...]:
