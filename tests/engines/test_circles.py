@@ -150,6 +150,12 @@ def test_a_ring_with_many_prefixes_leaves_room_for_another() -> None:
     assert told.cut
 
 
+def test_no_more_hops_than_there_is_time_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hopback.engines.circles.MAX_HOPS", 0)
+    told = circles(model(edge() + node()))
+    assert (told.found, told.cut) == ((), True)
+
+
 def test_an_address_of_the_node_is_none_of_the_ring() -> None:
     own = listing("ip -o addr show", ["9: lo    inet 198.51.100.1/32 scope global lo"], "node")
     circle = only(edge() + node() + own)

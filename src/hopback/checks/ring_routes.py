@@ -14,6 +14,8 @@ from hopback.findings import Confidence
 from hopback.network.facts import DevId, Ref, merge_refs
 from hopback.snapshot.rows import Route
 
+_COUNTED = 32  # rings whose frames are counted: that takes longest
+
 
 class Turn(NamedTuple):
     """A member of a ring, as the device by which it sends on, and the route that it goes by."""
@@ -62,16 +64,18 @@ def rings(case: Case) -> Iterator[Ring]:
         if turns:
             turns = _from_the_longest(turns)
             alike.setdefault(tuple(turn.dev for turn in turns), []).append((turns, circle))
-    for found in alike.values():
+    for number, found in enumerate(alike.values()):
         circles = [circle for _, circle in found]
+        first = circles[0]
+        counted = rounds(case.model, first.journey, first.end) if number < _COUNTED else None
         yield Ring(
             turns=found[0][0],
             prefixes=tuple(dict.fromkeys(circle.candidate.prefix for circle in circles)),
-            hops=circles[0].ring,
-            found=rounds(case.model, circles[0].journey, circles[0].end),
+            hops=first.ring,
+            found=counted or Rounds(endless=False, ring=()),
             refs=merge_refs(*(refs for circle in circles for refs in _refs(case, circle))),
-            confidence=_confidence(circles[0]),
-            unsure=tuple(_unsure(circles[0])),
+            confidence=_confidence(first),
+            unsure=tuple(_unsure(first)),
         )
 
 

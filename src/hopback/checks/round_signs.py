@@ -96,15 +96,17 @@ def _met_again(hops: Sequence[TraceHop]) -> Round | None:
     Routers that share the load repeat at neighbouring distances, and a trace that goes on beyond
     has left the ring: neither is a round.
     """
-    at: dict[str, list[int]] = defaultdict(list)
+    at: dict[str, dict[int, None]] = defaultdict(dict)
+    there: dict[int, set[str]] = defaultdict(set)
     for row in hops:
-        if not _is_shared(row.address) and row.distance not in at[row.address]:
-            at[row.address].append(row.distance)
+        there[row.distance].add(row.address)
+        if not _is_shared(row.address):
+            at[row.address][row.distance] = None
     ways = [
         (b - a, a, router)
         for router, distances in at.items()
         for a, b in pairwise(distances)
-        if any(a < row.distance < b and row.address != router for row in hops)
+        if any(there.get(distance, set()) - {router} for distance in range(a + 1, b))
     ]
     if is_reached(hops) or not ways:
         return None if is_reached(hops) else _stays(hops)

@@ -1,8 +1,8 @@
 """Follows a packet for each prefix that may go round, and keeps those that do."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from ipaddress import ip_address
+from itertools import zip_longest
 from typing import NamedTuple
 
 from hopback.datapath.ip.host import Host
@@ -16,8 +16,8 @@ from hopback.engines.trace import End, Hop, Trace, trace
 from hopback.frames.build import echo_request
 from hopback.network.facts import DevId, Ref
 
-MAX_FOLLOWED = 1024
-"""Candidates followed, each from a device or a few: some milliseconds each."""
+MAX_HOPS = 20_000
+"""Hops of all journeys together: a third of a millisecond each."""
 
 _OF_A_RING = 64  # as one ring of two default routes may have as many as there are prefixes
 
@@ -65,23 +65,24 @@ class Circles(NamedTuple):
 def circles(model: Model) -> Circles:
     """Every candidate that a packet proves, from the first place where it does."""
     tried = candidates(model.network, model.hosts)
-    chosen = list(_some_of_each(tried.found))[:MAX_FOLLOWED]
-    results = [_proved(model, candidate) for candidate in chosen]
+    chosen = list(_some_of_each(tried.found))
+    search = _Search(model)
+    results = [search.proved(candidate) for candidate in chosen]
     return Circles(
         found=tuple(result for result in results if isinstance(result, Circle)),
         unfollowed=tuple(result for result in results if isinstance(result, Unfollowed)),
         tried=tried.classes,
-        cut=tried.cut or len(chosen) < len(tried.found),
+        cut=tried.cut or len(chosen) < len(tried.found) or search.left <= 0,
     )
 
 
 def _some_of_each(found: Iterable[Candidate]) -> Iterator[Candidate]:
-    """The first candidates of every ring."""
-    of_ring: Counter[tuple[Space, ...]] = Counter()
+    """The first candidate of every ring, then the second of each, and so on."""
+    of_ring: dict[tuple[Space, ...], list[Candidate]] = {}
     for candidate in found:
-        of_ring[candidate.ring] += 1
-        if of_ring[candidate.ring] <= _OF_A_RING:
-            yield candidate
+        of_ring.setdefault(candidate.ring, []).append(candidate)
+    for turn in zip_longest(*(alike[:_OF_A_RING] for alike in of_ring.values())):
+        yield from (candidate for candidate in turn if candidate is not None)
 
 
 class Origin(NamedTuple):
@@ -92,27 +93,37 @@ class Origin(NamedTuple):
     refs: tuple[Ref, ...] = ()
 
 
-def _proved(model: Model, candidate: Candidate) -> Circle | Unfollowed | None:
-    """From anywhere first, then from stations of the members' own subnets.
+class _Search:
+    """Follows candidates as long as ``left``, the hops that may still be made, lasts."""
 
-    A router may refuse a source that the packet does not come from (rp_filter).
-    """
-    best: Circle | None = None
-    blind: str | None = None
-    for origin in origins(model, candidate.ring, candidate.target):
-        worlds = let_in(model, origin, candidate.target)
-        circle = _turning(candidate, worlds, origin)
-        if circle is not None and (best is None or circle.usual > best.usual or circle.always):
-            best = circle
-        if best is not None and best.always:
-            break
-        ends = (end for journey in worlds for end in journey.ends)
-        blind = blind or next((end.what for end in ends if end.fate == "blind"), None)
-    return best or (Unfollowed(candidate, blind) if blind else None)
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self.left = MAX_HOPS
+
+    def proved(self, candidate: Candidate) -> Circle | Unfollowed | None:
+        """From anywhere first, then from stations of the members' own subnets.
+
+        A router may refuse a source that the packet does not come from (rp_filter).
+        """
+        best: Circle | None = None
+        blind: str | None = None
+        for origin in origins(self._model, candidate.ring, candidate.target):
+            if self.left <= 0:
+                break
+            worlds = let_in(self._model, origin, candidate.target)
+            self.left -= sum(len(journey.hops) for journey in worlds)
+            circle = _turning(candidate, worlds, origin)
+            if circle is not None and (best is None or circle.usual > best.usual or circle.always):
+                best = circle
+            if best is not None and best.always:
+                break
+            ends = (end for journey in worlds for end in journey.ends)
+            blind = blind or next((end.what for end in ends if end.fate == "blind"), None)
+        return best or (Unfollowed(candidate, blind) if blind else None)
 
 
 def _turning(candidate: Candidate, worlds: Sequence[Trace], origin: Origin) -> Circle | None:
-    turning = [(w, end) for w in worlds if (end := _cycle(w)) is not None]
+    turning = [(w, end) for w in worlds if (end := cycle_of(w)) is not None]
     if not turning:
         return None
     journey, end = turning[0]
@@ -136,7 +147,7 @@ def let_in(model: Model, origin: Origin, target: Ip) -> tuple[Trace, ...]:
     return trace(model, place, frame)
 
 
-def _cycle(journey: Trace) -> End | None:
+def cycle_of(journey: Trace) -> End | None:
     """The end of a ring in which routers alone send the packet on."""
     for end in journey.ends:
         if end.fate == "cycle":

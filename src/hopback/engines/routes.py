@@ -23,8 +23,8 @@ _FAMILIES: tuple[Family, ...] = (4, 6)
 Space = tuple[str, str]
 """A namespace: its host's label, and its name."""
 
-MAX_CLASSES = 100_000
-"""Prefixes tried: some ten microseconds each for a namespace."""
+MAX_LOOKUPS = 100_000
+"""Prefixes tried, times namespaces with routes to others: some tens of microseconds each."""
 
 _COVERED_MAX = 64  # of a prefix that longer ones cover whole, how many of those are tried
 _NOT_ROUTED = tuple(
@@ -59,10 +59,10 @@ def candidates(network: Network, hosts: Mapping[Space, Host]) -> Candidates:
         inward = _inward(hosts, owners, family)
         if len(inward) < 2:
             continue
-        apart = _Classes(hosts, family)
+        apart, most = _Classes(hosts, family), classes + MAX_LOOKUPS // len(inward)
         for prefix in sorted({p for spaces in inward.values() for t in spaces for p in t.inward}):
-            members = list(apart.members(prefix))[: MAX_CLASSES - classes]
-            cut = cut or classes == MAX_CLASSES or len(members) == _COVERED_MAX
+            members = list(apart.members(prefix))[: most - classes]
+            cut = cut or classes == most or len(members) == _COVERED_MAX
             classes += len(members)
             for number in members:
                 for ring in _rings({s: set(_next(ts, number)) for s, ts in inward.items()}):

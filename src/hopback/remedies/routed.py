@@ -5,6 +5,7 @@ and what got through before, to any longer prefix in it, has to get through agai
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -12,11 +13,11 @@ from msgspec.structs import replace
 from hopback.checks.case import Case
 from hopback.checks.ring_routes import Ring, rings
 from hopback.datapath.ip.fib import Prefix
-from hopback.datapath.model import Model
+from hopback.datapath.model import Model, model_of
 from hopback.datapath.rules import RULES
 from hopback.datapath.skb import Ip
-from hopback.engines.circles import Origin, let_in, origins
-from hopback.engines.routes import Candidate, parts
+from hopback.engines.circles import Origin, cycle_of, let_in, origins
+from hopback.engines.routes import parts
 from hopback.engines.trace import Trace
 from hopback.findings import Fix, Report
 from hopback.network.build import build
@@ -27,7 +28,8 @@ from hopback.snapshot.model import Snapshot
 from hopback.snapshot.patch import Edit, patch
 from hopback.snapshot.table import Source
 
-_PARTS_MAX = 128  # of a prefix, how many longer ones are tried
+_PARTS_MAX = 64  # of a prefix, how many longer ones are tried
+_RINGS_MAX = 4  # where many hosts send round many prefixes, one route may mend most
 _SHOWN = 8
 
 _Plan = Callable[[Ring], Fix | None]
@@ -50,7 +52,7 @@ def routed(snapshots: Sequence[Snapshot], report: Report) -> Mapping[int, tuple[
         return {}
     case = Case(build(snapshots))
     found: dict[int, tuple[Fix, ...]] = {}
-    for ring in rings(case):
+    for ring in islice(rings(case), _RINGS_MAX):
         number = wanted.get((ring.sent_back_by.dev.host, str(ring.prefixes[0])))
         if number is not None:
             found[number] = tuple(_fixes(snapshots, case.model, ring))
@@ -62,7 +64,7 @@ def _fixes(snapshots: Sequence[Snapshot], model: Model, ring: Ring) -> Iterator[
         fix = plan(ring)
         if fix is not None:
             changed = [_changed(s, ring, fix, edits) for s in snapshots]
-            yield _judged(model, Case(build(changed)), ring, fix)
+            yield _judged(model, model_of(build(changed)), ring, fix)
 
 
 def _changed(snapshot: Snapshot, ring: Ring, fix: Fix, edits: _Edits) -> Snapshot:
@@ -74,29 +76,27 @@ def _changed(snapshot: Snapshot, ring: Ring, fix: Fix, edits: _Edits) -> Snapsho
     return replace(snapshot, sources=(*snapshot.sources, source))
 
 
-def _judged(before: Model, after: Case, ring: Ring, fix: Fix) -> Fix:
-    circles = after.circles
-    for circle in circles.found:
-        if _is_of(ring, circle.candidate):
-            reason = f"packets for {circle.candidate.prefix} still go round"
-            return replace(fix, rejected_because=reason)
+def _judged(before: Model, after: Model, ring: Ring, fix: Fix) -> Fix:
+    turning = _turning(after, ring)
+    if turning:
+        return replace(fix, rejected_because=turning)
     there = ring.turns[0].dev if fix.name == stale_route.NAME else ring.sent_back_by.dev
     kept: list[str] = []
     for service in _reached(before, ring, there):
-        refused = refusal(after.model, there, service)
+        refused = refusal(after, there, service)
         if refused is not None:
             reason = f"{service.title} is lost: {RULES[refused.why.rule].text}"
             return replace(fix, rejected_because=reason)
         kept.append(service.title)
     for number, flow in enumerate(_flows(before, ring)):
-        lost = _lost(after.model, flow)
+        lost = _lost(after, flow)
         if lost:
             reason = f"what goes to {_title(flow.prefix)} is lost: {lost}"
             return replace(fix, rejected_because=reason)
         if lost is not None or number >= _PARTS_MAX:
             return fix
         kept.append(_title(flow.prefix))
-    if circles.cut or any(_is_of(ring, one.candidate) for one in circles.unfollowed):
+    if turning is not None:
         return fix
     if fix.name != blackhole_rule.NAME and not _are_filters_known(before, there):
         doubt = "; whether its own packets are translated (NAT) no listing tells"
@@ -106,9 +106,19 @@ def _judged(before: Model, after: Case, ring: Ring, fix: Fix) -> Fix:
     return replace(fix, proved=True, keeps=(*words[:_SHOWN], *more))
 
 
-def _is_of(ring: Ring, candidate: Candidate) -> bool:
-    prefix = candidate.prefix
-    return any(prefix.version == p.version and prefix.overlaps(p) for p in ring.prefixes)
+def _turning(model: Model, ring: Ring) -> str | None:
+    """What of the prefixes goes round; None if nothing does, "" if that cannot be told."""
+    spaces = dict.fromkeys(turn.dev[:2] for turn in ring.turns)
+    unclear = False
+    for number, (prefix, target) in enumerate(parts(model.hosts, ring.prefixes)):
+        if number >= _PARTS_MAX:
+            return ""
+        for origin in origins(model, spaces, target):
+            worlds = let_in(model, origin, target)
+            if any(map(cycle_of, worlds)):
+                return f"packets for {_title(prefix)} still go round"
+            unclear = unclear or any(w.end("blind", "budget") for w in worlds)
+    return "" if unclear else None
 
 
 def _are_filters_known(model: Model, there: DevId) -> bool:
