@@ -116,20 +116,31 @@ def test_out_by_a_tunnel_and_back_beside_it() -> None:
     assert {hop.place.dev.name for hop in circle.ring} >= {"gre1", "eth0", "eth1"}
 
 
-def test_what_is_not_evaluated_is_no_proof_and_no_silence() -> None:
-    vrf = listing(
-        "ip -d link show type vrf",
-        (
-            "9: red: <NOARP,MASTER,UP,LOWER_UP> mtu 65575 qdisc noqueue state UP mode DEFAULT",
-            "    link/ether 02:00:00:00:02:99 brd ff:ff:ff:ff:ff:ff",
-            "    vrf table 10",
-        ),
-        "node",
+def vrf(host: str, routes: str) -> str:
+    lines = (
+        "9: red: <NOARP,MASTER,UP,LOWER_UP> mtu 65575 qdisc noqueue state UP mode DEFAULT",
+        "    link/ether 02:00:00:00:02:99 brd ff:ff:ff:ff:ff:ff",
+        "    vrf table 10",
     )
-    slave = link(2, "eth0", "02:00:00:00:02:00", master="red", extra="")
-    told = circles(model(edge() + node() + vrf + links(slave, host="node")))
+    slave = link(2, "eth0", "02:00:00:00:02:00", master="red")
+    rules = ("0:\tfrom all lookup local", "1000:\tfrom all lookup [l3mdev-table]", MAIN)
+    text = router(host, 2, ("203.0.113.7/24",), (routes,), rules=rules)
+    return text + listing("ip -d link show type vrf", lines, host) + links(slave, host=host)
+
+
+@pytest.mark.parametrize("kind", ["unreachable default table 10", f"blackhole {POOL} table 10"])
+def test_by_the_table_of_a_vrf(kind: str) -> None:
+    leak = "default via 203.0.113.1 dev eth0"
+    assert only(edge() + vrf("node", f"{leak} table 10")).always
+    assert only(edge() + vrf("node", leak)).always, "its own table has none: main is next"
+    assert not found(edge() + vrf("node", f"{leak}\n{kind}"))
+
+
+def test_what_is_not_evaluated_is_no_proof_and_no_silence() -> None:
+    leg = links(link(2, "eth0", "02:00:00:00:02:00", master="team0"), host="node")
+    told = circles(model(edge() + node() + leg))
     assert not told.found
-    assert [one.what for one in told.unfollowed]
+    assert [one.what for one in told.unfollowed] == ["eth0 is a leg of team0"]
 
 
 def test_three_in_a_ring() -> None:
