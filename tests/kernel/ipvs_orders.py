@@ -18,7 +18,7 @@ from tests.kernel.netlink import Order, Orders
 NETLINK_GENERIC = 16
 
 _CONTROL, _GET_FAMILY, _FAMILY_ID, _FAMILY_NAME = 16, 3, 1, 2
-_NEW_SERVICE, _NEW_SERVER, _NEW_DAEMON, _FLUSH = 1, 5, 9, 17
+_NEW_SERVICE, _NEW_SERVER, _DEL_SERVER, _NEW_DAEMON, _FLUSH = 1, 5, 7, 9, 17
 _SERVICE, _SERVER, _DAEMON = 1, 2, 3
 _NESTED = 0x8000
 _PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}
@@ -118,6 +118,21 @@ class Director:
                 body = named + pack_attribute(_SERVER | _NESTED, _server(server))
                 orders.append(self._order(_NEW_SERVER, body, f"{server} of {service}"))
         self._orders.give(orders)
+
+    def leave(self, services: Sequence[Service]) -> None:
+        """Take the servers of these services out."""
+        self._orders.give(
+            [
+                self._order(
+                    _DEL_SERVER,
+                    pack_attribute(_SERVICE | _NESTED, _named(service))
+                    + pack_attribute(_SERVER | _NESTED, _server(server)),
+                    f"no {server} of {service}",
+                )
+                for service in services
+                for server in service.servers
+            ]
+        )
 
     def _thread(self, state: DaemonState, device: str) -> Order:
         body = pack_attribute(1, struct.pack("=I", _DAEMONS[state]))

@@ -29,6 +29,7 @@ from tests.kernel.tap import drain, open_tap
 TAPS = ("eth0", "eth1")
 MTUS = {"eth0": 1500, "eth1": 1300}
 MACS: Mapping[str, Mac] = {name: Mac(0x0200_0000_0A00 + i) for i, name in enumerate(TAPS)}
+OWN = "192.0.2.1"
 ADDRESSES = {
     "lo": ("127.0.0.1/8", "203.0.113.100/32", "2001:db8:f::100/128", "::1/128"),
     "eth0": ("192.0.2.1/24", "192.0.2.100/32", "2001:db8::1/64"),
@@ -54,17 +55,24 @@ ROUTES = (
 )
 MARKED = {7000: 7, 7001: 8}
 """Datagrams to these UDP ports get a mark of the firewall."""
+MINE = 8
+"""What has this mark is for the host itself, whatever its destination."""
+TUNNEL = "in0"
+"""A device that opens IPIP packets for the host's first address."""
 
 SETTINGS: Mapping[str, int] = {
     "ipv4.ip_forward": 1,
     "ipv4.conf.all.rp_filter": 0,
     "ipv4.conf.eth0.rp_filter": 0,
     "ipv4.conf.eth1.rp_filter": 0,
+    f"ipv4.conf.{TUNNEL}.rp_filter": 0,
     "ipv4.conf.all.send_redirects": 0,
     "ipv4.conf.eth0.send_redirects": 0,
     "ipv4.conf.eth1.send_redirects": 0,
     "ipv6.conf.all.forwarding": 1,
     "ipv4.vs.backup_only": 0,
+    "ipv4.vs.cache_bypass": 0,
+    "ipv4.vs.ignore_tunneled": 0,
     "ipv4.vs.expire_nodest_conn": 0,
     "ipv4.vs.conntrack": 0,
     "ipv4.vs.nat_icmp_send": 0,
@@ -80,6 +88,8 @@ _LISTINGS = (
     "ip -d -j addr",
     "ip -j route show table all",
     "ip -j -6 route show table all",
+    "ip rule",
+    "ip -6 rule",
     "ip -j neigh",
     "ip -j -6 neigh",
     "iptables-legacy-save",
@@ -175,6 +185,10 @@ class IpvsRig:
             outcomes.append(Outcome(tuple(left), tuple(self._taken())))
         return outcomes
 
+    def leave(self, setup: Setup) -> None:
+        """Take all servers out of the table; the connections stay."""
+        self._director.leave(setup.services)
+
     def listed(self) -> str:
         """What does not differ between cases, as a paste of its listings."""
         with self._space:
@@ -205,7 +219,8 @@ class IpvsRig:
     def _build(self) -> None:
         lines = [f"link set {n} address {format_mac(MACS[n])} addrgenmode none" for n in TAPS]
         lines += [f"link set {name} mtu {MTUS[name]}" for name in TAPS]
-        lines += [f"link set {name} up" for name in (*TAPS, "lo")]
+        lines.append(f"link add {TUNNEL} type ipip local {OWN}")
+        lines += [f"link set {name} up" for name in (*TAPS, "lo", TUNNEL)]
         marks = [
             f"-A PREROUTING -p udp --dport {port} -j MARK --set-mark {mark}"
             for port, mark in MARKED.items()
@@ -219,6 +234,9 @@ class IpvsRig:
             for switch in Path("/proc/sys/net/ipv4/conf").glob("*/arp_ignore"):
                 switch.write_text("8")
             checked(["ip", "-batch", "-"], "\n".join([*lines, *_addressed()]))
+            for family in ("-4", "-6"):
+                checked(f"ip {family} rule add fwmark {MINE} lookup 100".split())
+                checked(f"ip {family} route add local default dev lo table 100".split())
             for program in ("iptables-legacy-restore", "ip6tables-legacy-restore"):
                 checked([program], "\n".join(["*mangle", *marks, "COMMIT", ""]))
 

@@ -45,11 +45,15 @@ class Connection(Struct, frozen=True):
 
 
 class Balanced(NamedTuple):
-    """A connection of IPVS: the packets ``begun`` as these go to ``server`` (struct ip_vs_conn)."""
+    """A connection of IPVS: the packets ``begun`` as these go to ``server`` (struct ip_vs_conn).
+
+    ``translated``: they get its address, and its answers the virtual one.
+    """
 
     begun: Tuple
     server: Ip
     port: int
+    translated: bool = False
 
 
 class Skb(Struct, frozen=True):

@@ -3,6 +3,7 @@
 from ipaddress import IPv4Address
 
 import pytest
+from msgspec.structs import replace
 
 from hopback.datapath.effects import Ask, Blind, Deliver, Send
 from hopback.datapath.ip.output import send
@@ -174,3 +175,20 @@ def test_two_services_of_one_server_are_told_apart() -> None:
     (effect,) = at(model, answer())
     assert isinstance(effect, Ask)
     assert len(effect.question.answers) == 3
+
+
+def test_an_answer_outlives_its_server_in_the_table() -> None:
+    """Only what a client sends is held against the table (IP_VS_DEST_CF_AVAILABLE)."""
+    first = sent(at(natting(), datagram()))
+    assert first.skb.balanced is not None
+    gone = director(service(), text=ROUTER)
+    known = gone.directors["a", ""].knowing(first.skb.balanced)
+    model = replace(gone, directors={("a", ""): known})
+    assert dropped(at(model, datagram())) == "ipvs-server-gone"
+    assert ends(sent(at(model, answer())).frame)[:2] == (VIP, 5000)
+
+
+def test_of_a_listed_connection_without_server_nobody_knows_the_method() -> None:
+    model = director(service(), connection(SERVER, port=8080), text=ROUTER)
+    (effect,) = at(model, answer())
+    assert isinstance(effect, Blind)

@@ -37,10 +37,11 @@ from hopback.frames.codec import decode, encode
 from hopback.frames.ethernet import Frame
 from hopback.frames.ipv4 import Ipv4
 from hopback.frames.ipv6 import Ipv6
+from hopback.frames.tunnel import Inner
 from hopback.frames.udp import Udp
 from tests.build import dev, listing, model
 from tests.fidelity.area import Prediction, Received, Result
-from tests.fidelity.areas.ipvs_cases import IpvsCase, random_case, smaller_case
+from tests.fidelity.areas.ipvs_cases import IpvsCase, lasting_case, random_case, smaller_case
 from tests.fidelity.mutants import Mutation, Spot, rule_of
 from tests.kernel.ipvs_orders import DaemonState
 from tests.kernel.ipvs_rig import MARKED, TAPS, IpvsRig, Outcome, Setup, ipvs_refusal
@@ -55,9 +56,14 @@ _MADE = frozenset((icmp.PROTOCOL, icmp.PROTOCOL_V6, 4, 41))
 """Protocols of packets that the director makes: errors, and tunnels."""
 
 _MODELS_MAX = 8
+_LASTING = (0, 1, 6)
+"""Seeds of cases that need a director of their own each, which takes seconds."""
 _SENT_ON = frozenset(
     f"ipvs-{end}"
-    for end in ("route", "tunnel", "nat", "ttl", "too-big", "narrow", "no-route", "boundary")
+    for end in (
+        *("local", "route", "tunnel", "nat"),
+        *("ttl", "too-big", "narrow", "no-route", "boundary"),
+    )
 )
 """Rules by which a packet goes to a server, or would have gone: the connection is made."""
 
@@ -67,7 +73,7 @@ class IpvsArea:
 
     name = "ipvs"
     rules = frozenset(name for name, rule in RULES.items() if rule.area == "ipvs")
-    enumerated: Sequence[IpvsCase] = ()
+    enumerated: Sequence[IpvsCase] = tuple(lasting_case(Random(seed)) for seed in _LASTING)
     not_covered = (
         "which server a scheduler takes: any that the model allows will do",
         "SCTP, fragments, IP options, application helpers (FTP)",
@@ -93,11 +99,15 @@ class IpvsArea:
             rigs: dict[DaemonState | None, IpvsRig] = {}
 
             def run(case: IpvsCase) -> Result:
-                if case.daemon not in rigs:
-                    rigs[case.daemon] = undo.enter_context(IpvsRig(case.daemon))
-                    self._listed = rigs[case.daemon].listed()
-                rigs[case.daemon].set(case.setup)
-                outcomes = [_plain(outcome) for outcome in rigs[case.daemon].play(case.frames)]
+                if case.lasts:
+                    with IpvsRig(case.daemon) as rig:
+                        self._listed = rig.listed()
+                        outcomes = _played(rig, case)
+                else:
+                    if case.daemon not in rigs:
+                        rigs[case.daemon] = undo.enter_context(IpvsRig(case.daemon))
+                        self._listed = rigs[case.daemon].listed()
+                    outcomes = _played(rigs[case.daemon], case)
                 self._asked = case, outcomes
                 return _result(outcomes)
 
@@ -108,14 +118,23 @@ class IpvsArea:
         assert self._asked[0] == case, "the kernel is asked first"
         given = _model(self._listed, case.setup, case.daemon)
         playback = _Playback(given, mutation, backup=case.daemon == "backup")
-        outcomes = [
-            playback.take(name, raw, seen)
-            for (name, raw), seen in zip(case.frames, self._asked[1], strict=True)
-        ]
+        outcomes = []
+        for number, ((name, raw), seen) in enumerate(zip(case.frames, self._asked[1], strict=True)):
+            if number == case.left:
+                playback.leave()
+            outcomes.append(playback.take(name, raw, seen))
         return Prediction(_result(outcomes), frozenset(playback.fired))
 
 
 AREA = IpvsArea()
+
+
+def _played(rig: IpvsRig, case: IpvsCase) -> Sequence[Outcome]:
+    rig.set(case.setup)
+    first = rig.play(case.frames[: case.left])
+    if case.left < len(case.frames):
+        rig.leave(case.setup)
+    return [_plain(outcome) for outcome in (*first, *rig.play(case.frames[case.left :]))]
 
 
 def _result(outcomes: Sequence[Outcome]) -> Result:
@@ -192,6 +211,10 @@ class _Playback:
         ]
         return fitting[0][2]
 
+    def leave(self) -> None:
+        """All servers are taken out; the connections stay, unless they expire with them."""
+        self._models = [_without_servers(at) for at in self._models]
+
     def _worlds(
         self, model: Model, name: str, raw: bytes
     ) -> Iterator[tuple[World, Outcome, set[str]]]:
@@ -264,8 +287,19 @@ def _after(model: Model, world: World, frame: Frame) -> Model:
     return replace(model, directors={**model.directors, OWN: director})
 
 
+def _without_servers(model: Model) -> Model:
+    director = model.directors[OWN]
+    services = {key: replace(service, servers=()) for key, service in director.by_virtual.items()}
+    director = replace(director, by_virtual=services)
+    if director.setting("expire_nodest_conn").value:
+        director = replace(director, connections={}, answers={}, templates={})
+    return replace(model, directors={**model.directors, OWN: director})
+
+
 def _knowing(director: Director, world: World, frame: Frame) -> Director:
     packet = frame.payload
+    if isinstance(packet, Ipv4) and isinstance(packet.payload, Inner):
+        packet = packet.payload.packet
     assert isinstance(packet, Ipv4 | Ipv6)
     at = ends_of(packet)
     if at is None or at in director.connections:
@@ -281,4 +315,5 @@ def _knowing(director: Director, world: World, frame: Frame) -> Director:
         director = replace(director, templates=templates)
     if "ops" in service.flags and isinstance(packet.payload, Udp):
         return director  # one packet, and the connection is over
-    return director.knowing(Balanced(at, chosen.address, chosen.port))
+    translated = chosen.method == "masq"
+    return director.knowing(Balanced(at, chosen.address, chosen.port, translated))

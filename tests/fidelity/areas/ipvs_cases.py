@@ -7,7 +7,7 @@ from random import Random
 from typing import Literal, NamedTuple
 
 from hopback.frames import ethernet, tcp, udp
-from hopback.frames.codec import encode
+from hopback.frames.codec import decode, encode
 from hopback.frames.ethernet import Frame
 from hopback.frames.ipv4 import DONT_FRAGMENT, Ipv4
 from hopback.frames.ipv6 import Ipv6
@@ -16,10 +16,10 @@ from hopback.frames.raw import Raw
 from hopback.frames.tcp import ACK, FIN, RST, SYN, Tcp
 from hopback.frames.udp import Udp
 from hopback.snapshot.rows import IpvsMethod
-from tests.fidelity.areas.ipvs_odd import cut, error_about
+from tests.fidelity.areas.ipvs_odd import cut, error_about, wrapped
 from tests.fidelity.shrink import changed_at, fewer, plainer
 from tests.kernel.ipvs_orders import DaemonState, Server, Service
-from tests.kernel.ipvs_rig import ADDRESSES, GATEWAY, MACS, MARKED, STATIONS, TAPS, Setup
+from tests.kernel.ipvs_rig import ADDRESSES, GATEWAY, MACS, MARKED, MINE, OWN, STATIONS, TAPS, Setup
 
 FRAMES = 16
 
@@ -33,7 +33,14 @@ _ODD6 = ("2001:db8::1", "2001:db8:8::1", "2001:db8:9::1", "2001:db8:1::1")
 _OWN = frozenset(each.split("/")[0] for given in ADDRESSES.values() for each in given)
 _SCHEDULERS = ("rr", "wrr", "lc", "wlc", "sed", "nq", "sh", "dh", "mh", "fo")
 _METHODS: tuple[IpvsMethod, ...] = ("route", "route", "tunnel", "masq", "masq")
-_SWITCHES = ("backup_only", "sloppy_tcp", "nat_icmp_send", "snat_reroute")
+_ANY = Service("fwmark", mark=MINE)
+_SWITCHES = (
+    "backup_only",
+    "ignore_tunneled",
+    "nat_icmp_send",
+    "sloppy_tcp",
+    "snat_reroute",
+)
 _SIZES = (20, 20, 20, 600, 1240, 1252, 1253, 1272, 1273, 1300, 1400)
 _HOPS = (64, 64, 64, 64, 3, 2, 1)
 _BEGINNING, _ENDING = (SYN, SYN, ACK, SYN | ACK), (ACK, FIN | ACK, RST)
@@ -47,6 +54,13 @@ class IpvsCase:
     setup: Setup
     frames: tuple[tuple[str, bytes], ...] = ()
     daemon: DaemonState | None = None
+    left: int = FRAMES
+    """Before which frame all servers are taken out of the table."""
+
+    @property
+    def lasts(self) -> bool:
+        """Whether connections may stay that no order takes away."""
+        return self.left < FRAMES or ("ipv4.vs.cache_bypass", 1) in self.setup.settings
 
 
 class _Flow(NamedTuple):
@@ -71,6 +85,30 @@ def random_case(chance: Random) -> IpvsCase:
     return IpvsCase(setup, frames, _daemon(chance))
 
 
+def lasting_case(chance: Random) -> IpvsCase:
+    """One that leaves connections which no order takes away: each needs a director of its own."""
+    case = random_case(chance)
+    if chance.random() < 0.5:
+        expires = ("ipv4.vs.expire_nodest_conn", chance.randint(0, 1))
+        setup = replace(case.setup, settings=(*case.setup.settings, expires))
+        plain = tuple(each for each in case.frames if not _is_error(each[1]))
+        return IpvsCase(setup, plain, left=chance.randint(2, FRAMES // 2))
+    marked = tuple(
+        replace(service, servers=()) for service in case.setup.services if service.mark == MINE
+    )
+    bypass = ("ipv4.vs.cache_bypass", 1)
+    setup = Setup(marked or (_ANY,), (*case.setup.settings, bypass))
+    flows = [_flow(chance, setup) for _ in range(3)]
+    frames = tuple(_frame(chance, number, setup, flows) for number in range(FRAMES))
+    return IpvsCase(setup, frames)
+
+
+def _is_error(raw: bytes) -> bool:
+    """Errors go on after a server has left, by a method that no table tells any more."""
+    packet = decode(raw).payload
+    return isinstance(packet, Ipv4 | Ipv6) and packet.protocol in (1, 58)
+
+
 def smaller_case(case: IpvsCase) -> Iterator[IpvsCase]:
     """Fewer frames, services, servers; settings and services as they are by default."""
     for frames in fewer(case.frames):
@@ -82,6 +120,9 @@ def smaller_case(case: IpvsCase) -> Iterator[IpvsCase]:
         yield replace(case, setup=replace(case.setup, settings=settings))
     if case.daemon:
         yield replace(case, daemon=None)
+    if case.left < FRAMES:
+        yield replace(case, left=FRAMES)
+        yield from (replace(case, left=left) for left in range(case.left))
     for index, service in enumerate(case.setup.services):
         plain = (replace(service, servers=servers) for servers in fewer(service.servers))
         for simpler in (*plain, *_simpler(service)):
@@ -166,7 +207,8 @@ def _flow(chance: Random, setup: Setup) -> _Flow:
     target, port = service.address, service.port or chance.choice(_PORTS)
     protocol: str = service.protocol
     if service.protocol == "fwmark":
-        target = chance.choice(_VIRTUAL6 if six else _VIRTUAL)
+        far = "2001:db8:9::7" if six else "198.18.0.7"
+        target = chance.choice((*(_VIRTUAL6 if six else _VIRTUAL), far))
         protocol, port = "udp", next(p for p, mark in MARKED.items() if mark == service.mark)
     if chance.random() < 0.1:
         port = chance.choice((*_PORTS, *MARKED))
@@ -193,7 +235,9 @@ def _frame(chance: Random, number: int, setup: Setup, flows: list[_Flow]) -> tup
             client=flow.target, port=flow.target_port, target=flow.client, target_port=flow.port
         )
         packet = error_about(chance, _packet(chance, number, back), flow.client)
-    elif kind > 0.86 and flow.protocol == "tcp":  # x_tables drops UDP that is cut (udp_mt)
+    elif kind > 0.84 and isinstance(packet, Ipv4):
+        packet = wrapped(packet, flow.client, OWN)
+    elif kind > 0.78 and flow.protocol == "tcp":  # x_tables drops UDP that is cut (udp_mt)
         packet = cut(chance, packet)
     return TAPS[0], _framed(TAPS[0], STATIONS[GATEWAY][1], packet)
 

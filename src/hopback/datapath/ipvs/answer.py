@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from hopback.datapath.effects import Ask, Blind, Drop, Why
+from hopback.datapath.effects import Ask, Blind, Why
 from hopback.datapath.ipvs.connection import continued
 from hopback.datapath.ipvs.nat import moved, tracked
 from hopback.datapath.ipvs.packet import (
@@ -53,16 +53,24 @@ def answer(layer: Layer, seen: Arrival) -> Decision:
 
 def _translated(layer: Layer, seen: Arrival, begun: Tuple) -> Decision | None:
     """The answer to a known connection, if that goes by NAT."""
-    chosen = _masqueraded(layer.director, begun)
+    refs = _masqueraded(layer.director, begun)
+    if refs is None or isinstance(refs, Blind):
+        return refs
+    return _back(layer.director, seen, begun, refs)
+
+
+def _masqueraded(director: Director, begun: Tuple) -> tuple[Ref, ...] | Blind | None:
+    """The rows by which a connection goes by NAT; None if it does not.
+
+    Nobody asks whether its server is still there.
+    """
+    known = director.connections[begun]
+    if known.translated is not None:
+        return known.refs if known.translated else None
+    chosen = continued(director, begun, known)
     if not isinstance(chosen, Chosen):
-        return chosen
-    return _back(layer.director, seen, begun, chosen.refs)
-
-
-def _masqueraded(director: Director, begun: Tuple) -> Chosen | Drop | Blind | None:
-    """The server of a connection, if that goes by NAT."""
-    chosen = continued(director, begun, director.connections[begun])
-    return None if isinstance(chosen, Chosen) and chosen.method != "masq" else chosen
+        return Blind("the method of an IPVS connection, which no listing tells", known.refs)
+    return chosen.refs if chosen.method == "masq" else None
 
 
 def _error(layer: Layer, seen: Arrival) -> Decision:
@@ -73,13 +81,13 @@ def _error(layer: Layer, seen: Arrival) -> Decision:
     """
     quote = quoted(seen.frame)
     begun = layer.director.answers.get(inverse(quote.ends)) if quote else None
-    chosen = _masqueraded(layer.director, begun) if begun else None
-    if quote is None or begun is None or chosen is None:
+    refs = _masqueraded(layer.director, begun) if begun else None
+    if quote is None or begun is None or refs is None:
         return Passed(seen.frame, seen.skb)
-    if not isinstance(chosen, Chosen):
-        return chosen
+    if isinstance(refs, Blind):
+        return refs
     if isinstance(seen.packet, Ipv6):
-        return Blind("an ICMPv6 error of a real server behind NAT", chosen.refs)
+        return Blind("an ICMPv6 error of a real server behind NAT", refs)
     return related_answer(layer, seen, quote, begun)
 
 

@@ -190,9 +190,8 @@ def _connections(
     for row in snapshot.ipvs_connections.rows:
         if row.netns != netns or not (_is_address(row.client) and _is_address(row.server)):
             continue
-        entry = Known(
-            ip_address(row.server), row.server_port, row.state, (Ref(snapshot.host, row.cite),)
-        )
+        refs = (Ref(snapshot.host, row.cite),)
+        entry = Known(ip_address(row.server), row.server_port, row.state, refs=refs)
         protocol = PROTOCOLS.get(row.protocol.lower(), 0)
         if row.client_port == 0:
             templates[_template(row, protocol)] = entry

@@ -68,7 +68,7 @@ def _unbalanced(director: Director, seen: Arrival) -> Passed:
     if not (ignored.value and director.kernel.ipvs_ignore_tunneled):
         return Passed(seen.frame, seen.skb)
     skb = replace(seen.skb, ipvs=True)
-    return Passed(seen.frame, skb, ignored.refs, (Why("ipvs-ignore-tunneled", ignored.refs),))
+    return Passed(seen.frame, skb, ignored.refs)
 
 
 def _error(layer: Layer, seen: Arrival) -> Decision:
@@ -88,15 +88,19 @@ def _concerned(layer: Layer, seen: Arrival, at: Tuple) -> Chosen | Drop | Ask | 
     director = layer.director
     known = director.connections.get(at)
     if known is not None:
-        return continued(director, at, known)
+        chosen = continued(director, at, known)
+        if isinstance(chosen, Chosen):
+            return chosen
+        # The kernel does not ask here whether the server is still there.
+        return Blind("the method of an IPVS connection, which no listing tells", known.refs)
     scheduled = director.setting("schedule_icmp")
     if not (scheduled.value and director.kernel.ipvs_schedule_icmp):
         return None
     service = service_of(director, layer.world, at, seen.skb.mark)
     if not isinstance(service, Service):
         return service
-    chosen = schedule(director, layer.world, service, at)
-    return chosen or Drop(Why("ipvs-no-server", merge_refs(service.refs, scheduled.refs)))
+    begun = schedule(director, layer.world, service, at)
+    return begun or Drop(Why("ipvs-no-server", merge_refs(service.refs, scheduled.refs)))
 
 
 def _balanced(layer: Layer, seen: Arrival, at: Tuple) -> Decision:
@@ -120,7 +124,7 @@ def _noted(decision: Decision, at: Tuple, chosen: Chosen) -> Decision:
     """The packet with the connection by which its answer will be known."""
     if not isinstance(decision, Passed | Out):
         return decision
-    balanced = Balanced(at, chosen.address, chosen.port)
+    balanced = Balanced(at, chosen.address, chosen.port, chosen.method == "masq")
     return replace(decision, skb=replace(decision.skb, balanced=balanced))
 
 

@@ -79,8 +79,4 @@ IPVS_RULES = {
         f"{_XMIT}:ip_vs_icmp_xmit",
         "an ICMP error about a connection goes where the connection goes",
     ),
-    "ipvs-ignore-tunneled": _rule(
-        f"{_CORE}:ip_vs_in_hook",
-        "ignore_tunneled: what is inside a packet that is not balanced is left alone",
-    ),
 }

@@ -93,11 +93,15 @@ class Service(Struct, frozen=True):
 
 
 class Known(Struct, frozen=True):
-    """An entry of the connection table (struct ip_vs_conn): where its packets go."""
+    """An entry of the connection table (struct ip_vs_conn): where its packets go.
+
+    No listing tells whether they are ``translated`` (by NAT); None is for that.
+    """
 
     server: Ip
     port: int
     state: str = ""
+    translated: bool | None = None
     refs: Refs = ()
 
 
@@ -148,7 +152,7 @@ class Director(Struct, frozen=True):
 
     def knowing(self, made: Balanced) -> "Director":
         """The same after it has made a connection."""
-        known = Known(made.server, made.port)
+        known = Known(made.server, made.port, translated=made.translated)
         connections = MappingProxyType({**self.connections, made.begun: known})
         return replace(self, connections=connections, answers=answers_to(connections))
 
