@@ -227,3 +227,33 @@ def test_recorded_directors_loop_in_any_role() -> None:
     found = only(recorded("vm61-director-a", "vm61-director-b"), "ipvs-loop")
     assert found.details["masters"] == []
     assert (found.confidence, len(found.path)) == ("certain", 5)
+
+
+def test_one_director_and_a_capture_of_it() -> None:
+    given = recorded("directors/split/a")
+    found = only(given, "ipvs-loop")
+    assert given.verdict == "comes-back"
+    assert (found.evidence, found.details["peer"]) == ("observed", "192.0.2.12")
+
+
+def test_one_director_whose_capture_shows_each_packet_once() -> None:
+    assert "ipvs-loop" not in checks(recorded("directors/before/a"))
+
+
+def test_how_the_loop_led_to_two_masters() -> None:
+    mpstat = listing(
+        "mpstat -P ALL 1 1",
+        [
+            "Linux 6.1.0 (a)  11/20/26  _x86_64_  (2 CPU)",
+            "",
+            "Average:  CPU  %usr  %nice  %sys  %iowait  %irq  %soft  %steal  %guest  %gnice  %idle",
+            "Average:  all  0.10  0.00  1.00  0.00  0.00  97.00  0.00  0.00  0.00  1.90",
+        ],
+        "a",
+    )
+    found = only(report(BOTH + dr("a") + dr("b") + mpstat), "ipvs-loop")
+    assert found.details["chain"] == [
+        "a and b forward one packet to each other",
+        "that takes the processor: 97 % of processor all of a is softirq",
+    ]
+    assert found.explains == ("ipvs-split-brain",)

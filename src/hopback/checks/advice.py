@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from shlex import quote
 
 from hopback.checks.address_advice import for_addresses
-from hopback.checks.director_advice import for_directors, for_real_servers
+from hopback.checks.director_advice import for_directors, for_masters, for_real_servers
 from hopback.checks.round_advice import for_rounds
 from hopback.findings import Finding, Gap, NextStep, Verdict
 from hopback.network.facts import DevId
@@ -68,6 +68,8 @@ def _for_finding(network: Network, finding: Finding) -> Iterator[NextStep]:
             )
         case "ipvs-loop":
             yield from for_directors(finding)
+        case "ipvs-split-brain" if finding.details["lost_by"] is None:
+            yield from for_masters(finding)
         case "ipvs-arp-leak":
             yield from for_real_servers(finding)
         case "double-delivery" if finding.details["kind"] == "ping":

@@ -10,6 +10,7 @@ from hopback.datapath.netfilter.unclear import Unclear
 from hopback.engines.circles import Circles, circles
 from hopback.findings import Evidence, Finding, Step
 from hopback.network.facts import DevId, Ref
+from hopback.network.identifiers import canonical
 from hopback.network.model import BridgeView, Network, Port, Station
 from hopback.snapshot.quote import quote
 
@@ -46,6 +47,13 @@ class Case:
     def directors(self) -> Directors:
         """What the rows tell of IPVS."""
         return Directors(self.network)
+
+    @cached_property
+    def captured(self) -> frozenset[str]:
+        """The destinations of all packets that were captured."""
+        snapshots = self.network.snapshots.values()
+        targets = (row.target for snapshot in snapshots for row in snapshot.sightings.rows)
+        return frozenset(canonical(target) for target in targets if target)
 
     @cached_property
     def tunnels(self) -> bool:

@@ -23,6 +23,16 @@ def for_real_servers(finding: Finding) -> Iterator[NextStep]:
         )
 
 
+def for_masters(finding: Finding) -> Iterator[NextStep]:
+    """What tells whether both still are master, and where adverts are lost."""
+    for host in finding.details["masters"]:
+        yield NextStep(
+            host,
+            f"ip addr show to {finding.details['address']}; tcpdump -e -n -c 5 proto 112",
+            "one master has the address and sends adverts; the others hear them",
+        )
+
+
 def for_directors(finding: Finding) -> Iterator[NextStep]:
     """The commands that tell whether a ring is closed, the peer's table first."""
     details = finding.details

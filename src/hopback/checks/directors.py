@@ -6,7 +6,7 @@ The kernel's table is taken before keepalived's configuration, and the later of 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_interface
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from hopback.network.facts import DevId, Ref
 from hopback.network.identifiers import canonical
@@ -48,11 +48,6 @@ class Service(NamedTuple):
     def title(self) -> str:
         """How to call it: ``UDP 10.0.0.100:5000``, ``mark 7``."""
         return titled(self.key)
-
-    @property
-    def told(self) -> Literal["kernel", "configuration"]:
-        """Whose word it is."""
-        return "configuration" if self.row.configured else "kernel"
 
 
 class Holder(NamedTuple):

@@ -9,10 +9,11 @@ only IPVS tables were, the ring is told from the rows.
 from collections.abc import Iterator, Sequence
 
 from hopback.checks.case import Case, evidence_of, path_steps
+from hopback.checks.clients import asked_of
 from hopback.checks.directors import Key, Service
 from hopback.checks.handovers import Handover, rings
 from hopback.checks.marks import Marking
-from hopback.checks.ring_evidence import Sign, happened, signs
+from hopback.checks.ring_evidence import Sign, capture, happened, signs
 from hopback.checks.ring_guards import guards, halves, useless_guards
 from hopback.checks.ring_roles import InRole, RoleCases
 from hopback.checks.ring_trace import Cycle, Followed, Lasting, follow, lasting, ring_of, space
@@ -49,6 +50,10 @@ def check(case: Case) -> Iterator[Finding]:
         for ring, finding in _of(case, roles, service, ringed.get(service.id, ())):
             told.update(h.service.id for h in ring)
             yield finding
+    for handover, sign in _captured(case):
+        if handover.service.id not in told:
+            told.add(handover.service.id)
+            yield _returned(case, handover, sign)
     for service, markings in guards(case.directors):
         if service.id not in told:
             told.add(service.id)
@@ -310,6 +315,43 @@ def _useless(case: Case, host: str, rules: Sequence[Marking]) -> Finding:
         ),
         because=case.evidence("ipvs-ring", (rule.ref for rule in rules)),
         details={"netns": rules[0].netns, "directors": [here], "unsure": ["the IPVS tables"]},
+    )
+
+
+def _captured(case: Case) -> Iterator[tuple[Handover, Sign]]:
+    """The services that a capture shows going round, whoever the other director is."""
+    for service in case.directors.services if case.captured else ():
+        asked = {str(asked.address) for asked in asked_of(case.directors, service)}
+        if not asked & case.captured:
+            continue
+        handover = next(case.directors.handovers(service), None)
+        sign = capture(case.network, handover) if handover else None
+        if handover is not None and sign is not None:
+            yield handover, sign
+
+
+def _returned(case: Case, handover: Handover, sign: Sign) -> Finding:
+    service = handover.service
+    here = named(service.where.host)
+    return Finding(
+        check=NAME,
+        group="comes-back",
+        severity="error",
+        evidence="observed",
+        confidence="likely",
+        host=service.where.host,
+        subject=service.title,
+        summary=(
+            f"{service.title}: {sign.text}. What {here} sends on comes back to it: a real server"
+            " is a director too."
+        ),
+        because=case.evidence("ipvs-ring", merge_refs(handover.refs, sign.refs)),
+        details={
+            "netns": service.where.netns,
+            "directors": [here],
+            "peer": handover.server.row.server,
+            "seen": [sign.text],
+        },
     )
 
 

@@ -40,6 +40,11 @@ def signs(network: Network, ring: Sequence[Handover]) -> tuple[Sign, ...]:
     )
 
 
+def capture(network: Network, handover: Handover) -> Sign | None:
+    """A capture of the director's own that shows a packet for its service going round."""
+    return next(_captured(network, (handover,)), None)
+
+
 def happened(found: Iterable[Sign]) -> bool:
     """Whether they show that it went round, and not only what else could come from it."""
     return any(sign.kind in ("capture", "connection", "counters") for sign in found)
