@@ -51,7 +51,9 @@ _AREAS = {
     "ip": "Routing and forwarding of IP. Compared with the running kernel, packet for packet.",
     "icmp": "What a host tells the sender of a packet by ICMP. Compared with the running kernel.",
     "ipvs": "IPVS: what a director does with what is for its virtual services.",
-    "tunnel": "Tunnels: packets inside packets, and where the outer ones are routed.",
+    "tunnel": "Tunnels: packets inside packets, and where the outer ones are routed. Compared with"
+    " a kernel that has them, frame for frame.",
+    "underlay": "Where the outer packets of a VXLAN device go. Tried on the running kernel.",
     "wireguard": "WireGuard, read in its source: no kernel was asked.",
     "assumed": "What no table tells: it is assumed, and the output says so.",
 }

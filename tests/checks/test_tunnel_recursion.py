@@ -75,7 +75,7 @@ def test_a_tunnel_that_is_down() -> None:
         (
             "ip6tnl",
             "tunnel6",
-            "ip6tnl any remote 2001:db8:9::9 local any hoplimit 64 encaplimit 4",
+            "ip6tnl any remote 2001:db8:9::9 local 2001:db8::1 hoplimit 64 encaplimit 4",
             "2001:db8:9::/64 dev t0 metric 1024",
             "Local routing loop detected!",
         ),
@@ -94,7 +94,7 @@ def test_every_kind(kind: str, link: str, details: str, routes: str, log: str | 
 
 
 def test_the_remote_is_the_host_itself() -> None:
-    details = "ip6tnl any remote 2001:db8::1 local any hoplimit 64 encaplimit 4"
+    details = "ip6tnl any remote 2001:db8::1 local 2001:db8::1 hoplimit 64 encaplimit 4"
     finding = only(report(given(tunnel(5, "t0", "tunnel6", details), "")), NAME)
     assert finding.details["kind"] == "own-remote"
 

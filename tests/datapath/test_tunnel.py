@@ -117,7 +117,9 @@ def test_a_whole_frame() -> None:
 
 
 def test_ipv6_around_a_packet() -> None:
-    text = left("ip6tnl any remote 2001:db8::2 local any hoplimit 32 encaplimit 4", "tunnel6")
+    text = left(
+        "ip6tnl any remote 2001:db8::2 local 2001:db8::1 hoplimit 32 encaplimit 4", "tunnel6"
+    )
     outer = first(text, packet("10.0.0.2"))
     assert isinstance(outer, Ipv6)
     assert (str(outer.src), outer.hop_limit, outer.protocol) == ("2001:db8::1", 32, 4)
@@ -165,7 +167,7 @@ def test_a_route_into_itself() -> None:
 def test_ipv6_says_so() -> None:
     text = host(
         "left",
-        tunnel(5, "t0", "tunnel6", "ip6tnl any remote 2001:db8:9::9 local any hoplimit 64"),
+        tunnel(5, "t0", "tunnel6", "ip6tnl any remote 2001:db8:9::9 local 2001:db8::1 hoplimit 64"),
         "2001:db8:9::/64 dev t0 metric 1024",
     )
     found = sent_by(model(text), "t0", packet("10.0.0.2"))
@@ -206,14 +208,20 @@ def test_two_hosts_that_send_it_through_each_other(ttl: int, size: int, rule: st
 
 
 def test_ipv6_tunnels_end_by_their_own_limit() -> None:
-    text = "ip6tnl any remote {} local any hoplimit 64 encaplimit 2 tclass 0x00"
+    text = "ip6tnl any remote {} local 2001:db8::1 hoplimit 64 encaplimit 2 tclass 0x00"
     tunnels = tunnel(5, "t0", "tunnel6", text.format("2001:db8:8::8")) + tunnel(
         6, "t1", "tunnel6", text.format("2001:db8:9::9")
     )
     routes = "2001:db8:8::/64 dev t1 metric 1024\n2001:db8:9::/64 dev t0 metric 1024"
     found = sent_by(
-        model(host("left", tunnels.replace("local any", "local 2001:db8::1"), routes)),
+        model(host("left", tunnels, routes)),
         "t0",
         packet("10.0.0.2"),
     )
     assert steps(found)[-1] == "lost tunnel-encap-limit"
+
+
+def test_ipv6_needs_an_address_of_its_own() -> None:
+    for local in ("any", "2001:db8::99"):
+        text = left(f"ip6tnl any remote 2001:db8::2 local {local} hoplimit 64", "tunnel6")
+        assert steps(sent_by(model(text), "t0", packet("10.0.0.2")))[-1] == "lost tunnel-no-local"

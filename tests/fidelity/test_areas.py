@@ -10,9 +10,9 @@ from hopback.datapath.kernel import CURRENT, behaviour_of
 from hopback.datapath.rules import RULES
 from tests.fidelity.areas import areas
 
-NO_FRAMES = ("assumed", "time", "tunnel", "wireguard")
-"""What no frame asks a kernel about; time is in tests/kernel/test_time.py. No kernel at hand has
-WireGuard."""
+NO_FRAMES = ("assumed", "time", "underlay", "wireguard")
+"""What no frame asks a kernel about: time and the underlay are in tests/kernel/test_time.py and
+test_tunnel_routes.py, and no kernel at hand has WireGuard."""
 
 
 @pytest.mark.skipif(

@@ -25,7 +25,7 @@ from tests.build import dev
 from tests.fidelity.area import Prediction, Received, Result
 from tests.fidelity.mutants import Mutation, Spot, rule_of
 
-_HOPS_MAX = 8
+_HOPS_MAX = 16
 
 
 class Walk:

@@ -114,7 +114,7 @@ def _outers(model: Model, dev: DevId) -> Iterator[Outer]:
     if tunnel is not None and tunnel.up is not False and tunnel.blind is None:
         if tunnel.kind == "wireguard":
             yield from _sealed(tunnel)
-        elif tunnel.remote is not None:
+        elif tunnel.remote is not None and (tunnel.local is not None or not tunnel.outer_v6):
             yield Outer(dev, str(tunnel.remote), tunnel_key(tunnel), tunnel.refs)
     if vxlan is not None and vxlan.blind is None:
         yield from _flooded(vxlan)

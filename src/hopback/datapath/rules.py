@@ -335,7 +335,7 @@ RULES = MappingProxyType(
             f"{_VXLAN}:vxlan_get_route",
             "the route to the remote leads into the device itself: dropped, and counted as a"
             " collision",
-            "tunnel",
+            "underlay",
         ),
         "vxlan-remote": RuleInfo(
             f"{_VXLAN}:vxlan_rcv", "received by the other host's device of that VNI", "vxlan"

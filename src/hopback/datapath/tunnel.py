@@ -41,6 +41,8 @@ def transmit(layer: IpLayer, tunnel: TunnelState, frame: Frame, skb: Skb) -> tup
         return (Blind(f"more than {_DEEPEST} packets inside each other", tunnel.refs),)
     if tunnel.kind not in CARRIES_FRAMES and not _carries(tunnel, inner):
         return (Drop(Why("tunnel-family", tunnel.refs)),)
+    if tunnel.outer_v6 and tunnel.local not in layer.host.addresses:
+        return (Drop(Why("tunnel-no-local", tunnel.refs)),)
     limit = _encap_limit(tunnel, inner)
     if limit is not None and limit < 0:
         return (Drop(Why("tunnel-encap-limit", tunnel.refs)),)
@@ -151,9 +153,14 @@ def _payload(tunnel: TunnelState, frame: Frame) -> Transport:
 
 
 def _tos(tunnel: TunnelState, inner: Ipv4 | Ipv6 | None) -> int:
-    """The outer TOS with the inner congestion marks (ip_tunnel_ecn_encap)."""
+    """The outer TOS with the inner congestion marks (ip_tunnel_ecn_encap, ipxip6_tnl_xmit).
+
+    GRE over IPv6 leaves the marks alone (ip6_gre.c:__gre6_xmit).
+    """
     own = 0 if inner is None else inner.tos if isinstance(inner, Ipv4) else inner.traffic_class
     tos = own if tunnel.tos & _INHERITED else tunnel.tos
+    if tunnel.kind in ("ip6gre", "ip6gretap"):
+        return tos
     return tos & ~_ECN | (_ECT0 if own & _ECN == _CE else own & _ECN)
 
 

@@ -36,6 +36,10 @@ TUNNEL_RULES = {
         f"{_IPV6}:ip6_tnl_rcv_ctl",
         "the outer packet comes from an address of this very host: dropped in silence",
     ),
+    "tunnel-no-local": _rule(
+        f"{_IPV6}:ip6_tnl_xmit_ctl",
+        "the IPv6 tunnel has no local address, or one that is not this host's: dropped",
+    ),
     "tunnel-dead-loop": _rule(
         "net/core/dev.c:__dev_queue_xmit",
         "the packet was wrapped nine times on its way out of this host (three times in newer"
