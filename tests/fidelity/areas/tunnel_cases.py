@@ -127,7 +127,7 @@ def _outer(chance: Random, tunnel: TunnelConfig, body: bytes) -> Ipv4 | Ipv6:
         ethertype = ethernet.IPV6 if v6 else ethernet.IPV4
         payload = Gre(ethertype, inside, key, None, summed)
         protocol = GRE
-    stranger = tunnel.itself or chance.random() < 0.15
+    stranger = chance.random() < 0.15
     if tunnel.version == 6:
         source = IPv6Address("2001:db8::2" if stranger else tunnel.remote)
         return Ipv6(source, IPv6Address(OWN[6]), protocol, payload, 9)
