@@ -117,7 +117,7 @@ FLAGS_BY_AGE = (
     ("6.18", {"tunnel_nesting"}),
     ("6.16", {"multipath_by_source"}),
     ("6.15", {"rules_name_vrfs"}),
-    ("6.14", {"unicast_question_passes"}),
+    ("6.14", {"unicast_question_passes", "tunnels_forget_ipvs"}),
     ("6.2", {"mab"}),
     ("5.18", {"locked"}),
     ("5.15", {"bond_l2_hostorder", "bond_halves_l34_alone"}),

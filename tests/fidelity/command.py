@@ -21,7 +21,7 @@ from tests.fidelity.run import Tally, run
 
 Enough = Callable[[Tally[Any]], bool]
 
-_UML_FRAMES_PER_SECOND = 500  # the least that it did on a busy machine
+_UML_FRAMES_PER_SECOND = 40  # the least that it did on a busy machine
 _UML_BOOT_SECONDS = 120
 
 

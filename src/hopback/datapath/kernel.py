@@ -8,7 +8,7 @@ import re
 
 from msgspec import Struct
 
-_RELEASE = re.compile(r"(\d+)\.(\d+)")
+_RELEASE = re.compile(r"(\d+)\.(\d+)(?:\.(\d{1,6}))?")
 
 
 class Behaviour(Struct, frozen=True):
@@ -45,6 +45,8 @@ class Behaviour(Struct, frozen=True):
     ``ipvs_conn_reuse``: a SYN takes the place of a connection that is over (4.1),
     ``ipvs_leaves_weightless``: or whose server has no weight (5.9). ``multipath_by_source``: of
     several next hops one takes the host's own packets whose address they have (6.16).
+    ``tunnels_forget_ipvs``: what comes out of a tunnel is new to IPVS, whatever ignore_tunneled
+    says (6.14, de2c211868b9; stable kernels have it too, 6.1.176 for one).
     ``rules_name_vrfs``: iif and oif of a policy rule may be the VRF of a device (6.15).
     """
 
@@ -79,6 +81,7 @@ class Behaviour(Struct, frozen=True):
     ipvs_leaves_weightless: bool = True
     multipath_by_source: bool = True
     rules_name_vrfs: bool = True
+    tunnels_forget_ipvs: bool = True
 
 
 CURRENT = Behaviour()
@@ -123,4 +126,5 @@ def behaviour_of(release: str | None) -> Behaviour:
         ipvs_leaves_weightless=version >= (5, 9),
         multipath_by_source=version >= (6, 16),
         rules_name_vrfs=version >= (6, 15),
+        tunnels_forget_ipvs=version >= (6, 14) or (version == (6, 1) and int(found[3] or 0) >= 176),
     )

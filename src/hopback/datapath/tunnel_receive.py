@@ -101,8 +101,8 @@ def _frame(inner: Ipv4 | Ipv6) -> Frame:
 
 
 def _in(tunnel: TunnelState, up: Deliver, frame: Frame, why: Why | None = None) -> Cross:
-    """skb_scrub_packet: in one namespace the mark stays, and that IPVS is not to look again."""
+    """skb_scrub_packet: the mark stays, and in older kernels that IPVS is not to look again."""
     reason = why or Why("tunnel-open")
     refs = merge_refs(up.why.refs, tunnel.refs, reason.refs)
-    skb = Skb(mark=up.skb.mark, ipvs=up.skb.ipvs)
+    skb = Skb(mark=up.skb.mark, ipvs=up.skb.ipvs and not tunnel.kernel.tunnels_forget_ipvs)
     return Cross(tunnel.id, frame, Why(reason.rule, refs), skb)

@@ -41,7 +41,13 @@ from hopback.frames.tunnel import Inner
 from hopback.frames.udp import Udp
 from tests.build import dev, listing, model
 from tests.fidelity.area import Prediction, Received, Result
-from tests.fidelity.areas.ipvs_cases import IpvsCase, lasting_case, random_case, smaller_case
+from tests.fidelity.areas.ipvs_cases import (
+    IpvsCase,
+    lasting_case,
+    loopback_case,
+    random_case,
+    smaller_case,
+)
 from tests.fidelity.mutants import Mutation, Spot, rule_of
 from tests.kernel.ipvs_orders import DaemonState
 from tests.kernel.ipvs_rig import MARKED, TAPS, IpvsRig, Outcome, Setup, ipvs_refusal
@@ -73,7 +79,10 @@ class IpvsArea:
 
     name = "ipvs"
     rules = frozenset(name for name, rule in RULES.items() if rule.area == "ipvs")
-    enumerated: Sequence[IpvsCase] = tuple(lasting_case(Random(seed)) for seed in _LASTING)
+    enumerated: Sequence[IpvsCase] = (
+        *(lasting_case(Random(seed)) for seed in _LASTING),
+        loopback_case(Random("loopback")),
+    )
     not_covered = (
         "which server a scheduler takes: any that the model allows will do",
         "SCTP, fragments, IP options, application helpers (FTP)",

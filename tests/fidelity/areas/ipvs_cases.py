@@ -287,3 +287,12 @@ def _packet(chance: Random, number: int, flow: _Flow) -> Ipv4 | Ipv6:
 def _framed(tap: str, source: Mac, packet: Ipv4 | Ipv6) -> bytes:
     kind = ethernet.IPV6 if isinstance(packet, Ipv6) else ethernet.IPV4
     return encode(Frame(MACS[tap], source, (), kind, packet))
+
+
+def loopback_case(chance: Random) -> IpvsCase:
+    """NAT to the loopback address, where nobody could answer."""
+    service = Service("udp", _VIRTUAL[0], 5000, servers=(Server("127.0.0.1", 5000, "masq"),))
+    setup = Setup((service,))
+    flows = [_flow(chance, setup) for _ in range(4)]
+    frames = tuple(_frame(chance, number, setup, flows) for number in range(FRAMES))
+    return IpvsCase(setup, frames)

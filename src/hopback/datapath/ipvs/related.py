@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from hopback.datapath.effects import Blind, Why
+from hopback.datapath.effects import Blind, Drop, Why
 from hopback.datapath.ip.packet import packet_of
 from hopback.datapath.ipvs.nat import tracked
 from hopback.datapath.ipvs.packet import Arrival, Decision, Layer, Out, marked
@@ -70,6 +70,8 @@ def related_request(layer: Layer, seen: Arrival, chosen: Chosen, quote: Quoted) 
     routed = route_to(layer, seen, chosen.address, Mode(local=inside, redirect=inside))
     if not isinstance(routed, Routed):
         return citing(routed, chosen.refs)
+    if routed.local and chosen.address.is_loopback and seen.hook == "input":
+        return citing(Drop(Why("ipvs-boundary", routed.way.refs)), chosen.refs)
     frame = _moved(routed.frame, "target", quote, chosen.address, chosen.port)
     why = Why("ipvs-related", routed.way.refs)
     skb = marked(seen.skb, tracked=tracked(layer.director))
