@@ -149,9 +149,41 @@ def smaller_case(case: TunnelCase) -> Iterator[TunnelCase]:
                 yield replace(case, tunnels=changed_at(case.tunnels, index, plain))
 
 
-def dead_loop() -> TunnelCase:
-    """Two tunnels that lead through each other."""
-    tunnels = TunnelConfig(1, "ipip", "t2"), TunnelConfig(2, "gre", "t1")
-    ends = IPv4Address("10.0.0.2"), IPv4Address("10.1.0.5")
-    packet = Ipv4(*ends, udp.PROTOCOL, Udp(5000, 5000, Raw(MARK + bytes(2))))
-    return TunnelCase(tunnels, ((INSIDE, _framed(INSIDE, packet)),))
+def _into(number: int, v6: bool = False, size: int = 2, limit: int | None = None) -> bytes:
+    """A packet that must not be cut, for the tunnel of that number."""
+    datagram = Udp(5000, 5000, Raw(MARK + bytes(size)))
+    if v6:
+        ends6 = IPv6Address("2001:db8:f::2"), IPv6Address(f"2001:db8:a{number}::5")
+        options = () if limit is None else (_limit(limit),)
+        return _framed(INSIDE, Ipv6(*ends6, udp.PROTOCOL, datagram, extensions=options))
+    ends = IPv4Address("10.0.0.2"), IPv4Address(f"10.{number}.0.5")
+    return _framed(INSIDE, Ipv4(*ends, udp.PROTOCOL, datagram, flags=DONT_FRAGMENT))
+
+
+def _from(tunnel: TunnelConfig) -> bytes:
+    """What the far end of a tunnel sends, without a checksum."""
+    ends = IPv4Address(f"10.{tunnel.number}.0.5"), IPv4Address("10.0.0.2")
+    inside = Ipv4(*ends, udp.PROTOCOL, Udp(5000, 5000, Raw(MARK + bytes(2))), 9)
+    if tunnel.version == 6:
+        ends6 = IPv6Address(tunnel.remote), IPv6Address(OWN[6])
+        return _framed(UNDERLAY, Ipv6(*ends6, IPIP, Inner(inside), 9))
+    ends4 = IPv4Address(tunnel.remote), IPv4Address(OWN[4])
+    return _framed(UNDERLAY, Ipv4(*ends4, GRE, Gre(ethernet.IPV4, inside), 9))
+
+
+_ITSELF = TunnelConfig(1, "ip6tnl", itself=True)
+_SUMMED = TunnelConfig(1, "gre", sums=(False, True))
+DIRECTED = (
+    TunnelCase(
+        (TunnelConfig(1, "ipip", "t2"), TunnelConfig(2, "gre", "t1")), ((INSIDE, _into(1)),)
+    ),
+    TunnelCase((TunnelConfig(1, "gre", "t1"),), ((INSIDE, _into(1)),)),
+    TunnelCase((_ITSELF,), ((INSIDE, _into(1)),)),
+    TunnelCase((_ITSELF,), ((UNDERLAY, _from(_ITSELF)),)),
+    TunnelCase((_SUMMED,), ((UNDERLAY, _from(_SUMMED)),)),
+    TunnelCase((TunnelConfig(1, "ip6tnl", bound=False),), ((INSIDE, _into(1)),)),
+    TunnelCase((TunnelConfig(1, "ip6tnl"),), ((INSIDE, _into(1, v6=True, limit=0)),)),
+    TunnelCase((TunnelConfig(1, "ipip"),), ((INSIDE, _into(1, v6=True)),)),
+    TunnelCase((TunnelConfig(1, "gre", mtu=1500),), ((INSIDE, _into(1, size=1450)),)),
+)
+"""One for each rule that chance seldom asks about."""
