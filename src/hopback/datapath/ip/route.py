@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hopback.datapath.effects import Ask, Blind, Drop, Question, Why, World
 from hopback.datapath.ip.choose import Chosen, choose4, choose6
@@ -157,6 +158,7 @@ def _by_rules(host: Host, world: World, key: Key) -> Found | Refusal:
     named = vrf.dev if host.kernel.rules_name_vrfs else ""
     refs: tuple[Ref, ...] = ()
     goto: int | None = None
+    last: Policy | None = None
     for policy in host.policies[family]:
         if goto is not None and policy.priority != goto:
             continue
@@ -171,10 +173,31 @@ def _by_rules(host: Host, world: World, key: Key) -> Found | Refusal:
             known = any(other.priority == policy.goto for other in host.policies[family])
             goto, refs = (policy.goto, refs + policy.refs) if known else (None, refs)
         elif policy.action != "nop":
+            last = policy
             result = _acted(host, world, key, policy, vrf)
             if result is not None:
                 return _also(result, merge_refs(policy.refs, refs))
-    return Drop(Why("ip-no-route", refs))
+    suppressed = _suppressed(host, world, key, last, vrf) if last else None
+    return suppressed or Drop(Why("ip-no-route", refs))
+
+
+def _suppressed(
+    host: Host, world: World, key: Key, last: Policy, vrf: VrfOf
+) -> Found | Refusal | None:
+    """What IPv6 goes by if the last rule suppressed it: older kernels forget that they did.
+
+    fib6_rules.c:fib6_rule_suppress; mended in stable kernels of 2026, so no version tells.
+    """
+    if key.target.version == 4 or last.longer < 0:
+        return None
+    found = _acted(host, world, key, replace(last, longer=-1), vrf)
+    if not isinstance(found, Found):
+        return None
+    text = "does its kernel go by an IPv6 route that its last policy rule suppresses?"
+    asked = Question(host.id, text, ("yes", "no"), "no")
+    if asked not in world:
+        return Ask(asked)
+    return _also(found, last.refs) if world[asked] == "yes" else None
 
 
 def _acted(
