@@ -76,7 +76,7 @@ class RouteArea:
         "which next hop of several takes a flow: a hash with a secret seed; that it is one of"
         " those that the model names is covered, and that each is taken by some flow",
         "routes by their source (from) and rules by tunnel keys: the model does not evaluate them",
-        "several default routes of one metric, fib_multipath_use_neigh, nexthop groups",
+        "fib_multipath_use_neigh, nexthop groups",
         "ports of what is neither TCP nor UDP, fragments, IP options, IPsec",
     )
 

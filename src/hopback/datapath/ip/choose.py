@@ -13,7 +13,8 @@ from hopback.datapath.ip.key import Key
 from hopback.datapath.skb import Ip
 from hopback.network.facts import Fact, Ref
 
-_ROUTED_BY = 0x1C  # the bits of the TOS that a route of IPv4 is chosen by (fib_dscp_masked_match)
+ROUTED_BY = 0x1C
+"""The bits of the TOS that a route of IPv4 is chosen by (fib_dscp_masked_match)."""
 
 Settings = Mapping[str, Fact[int]]
 Failed = Mapping[tuple[str, Ip], tuple[Ref, ...]]
@@ -31,7 +32,7 @@ def choose4(tables: Iterable[Table], key: Key, oif: str, settings: Settings) -> 
     """The route of IPv4, out by the device ``oif`` if the packet is bound to one."""
     for routes in covering(tables, key.target):
         for route in routes:
-            if route.tos and route.tos != key.tos & _ROUTED_BY:
+            if route.tos and route.tos != key.tos & ROUTED_BY:
                 continue
             if route.kind in LEADING_NOWHERE:
                 return Chosen(route)

@@ -15,7 +15,7 @@ from hopback.datapath.ip.fib import REFUSING, Hop, Route, Table
 from hopback.datapath.ip.forwarding import forwards
 from hopback.datapath.ip.host import Host, VrfOf
 from hopback.datapath.ip.key import Key
-from hopback.datapath.ip.multipath import taking
+from hopback.datapath.ip.multipath import asked, defaults, taking
 from hopback.datapath.ip.policy import L3MDEV, Policy, fits, is_usual
 from hopback.datapath.skb import Ip
 from hopback.network.facts import Fact, Ref, merge_refs
@@ -95,7 +95,12 @@ def way_of(host: Host, world: World, key: Key, found: Found) -> Way | Ask | Blin
         return Way(kind, found.hops[0].dev, key.target, refs, route.source)
     if route.kind != "unicast":
         return Blind(f"a {route.kind} route", refs)
-    hop = taking(host, world, key, route, found.hops)
+    equal = defaults(host, key, route)
+    if len(equal) > 1:
+        hop = asked(host, world, key, route, tuple(other.hops[0] for other in equal))
+        refs = merge_refs(refs, *(other.refs for other in equal))
+    else:
+        hop = taking(host, world, key, route, found.hops)
     if isinstance(hop, Ask):
         return hop
     if not hop.dev:
@@ -155,6 +160,8 @@ def _by_rules(host: Host, world: World, key: Key) -> Found | Refusal:
         return Blind("policy rules of which some are not shown", host.unsure[family])
     devices = (key.vrf, key.oif, key.iif)
     vrf = next((host.vrfs[dev] for dev in devices if dev in host.vrfs), _NO_VRF)
+    if key.oif and key.oif == vrf.dev:  # l3mdev_update_flow
+        key = replace(key, oif="", vrf=vrf.dev)
     named = vrf.dev if host.kernel.rules_name_vrfs else ""
     refs: tuple[Ref, ...] = ()
     goto: int | None = None
