@@ -114,7 +114,9 @@ def find(host: Host, world: World, key: Key) -> Found | Refusal:
     usual = key.target.version == 4 and is_usual(host.policies[4], 4)
     if not usual or not isinstance(found, Found | Drop):
         return found
-    merged = _merged(host, key)
+    merged = _merged(host, world, key)
+    if isinstance(merged, Ask):
+        return merged
     if _alike(found, merged):
         return found
     asked = Question(host.id, *EVER_RULED)
@@ -133,7 +135,7 @@ def _alike(one: Found | Refusal, other: Found | Drop) -> bool:
     return isinstance(one, Drop) and isinstance(other, Drop) and one.why.rule == other.why.rule
 
 
-def _merged(host: Host, key: Key) -> Found | Drop:
+def _merged(host: Host, world: World, key: Key) -> Found | Drop | Ask:
     """Before there ever was another rule, the tables local and main are one (fib_trie_unmerge).
 
     Then the longest prefix of both counts, and a route that somebody entered into the table local
@@ -147,10 +149,27 @@ def _merged(host: Host, key: Key) -> Found | Drop:
         route = chosen.route
         rule = next(p for p in host.policies[4] if p.table == route.table)
         refs = merge_refs(route.refs, rule.refs)
-        if route.kind in REFUSING:
+        if route.kind not in REFUSING:
+            return Found(route, chosen.hops, refs)
+        goes_on = _goes_on(host, world) if route.table != "default" else False
+        if isinstance(goes_on, Ask):
+            return goes_on
+        if not goes_on:
             return Drop(Why(REFUSING[route.kind], refs))
-        return Found(route, chosen.hops, refs)
     return Drop(Why("ip-no-route"))
+
+
+def _goes_on(host: Host, world: World) -> bool | Ask:
+    """Whether the table default is looked at even if main refuses the packet, as it once was.
+
+    include/net/ip_fib.h:fib_lookup; mended in stable kernels of 2026, so no version tells.
+    """
+    table = host.table(4, "default")
+    if table is None or not table.by_length:
+        return False
+    text = "does its kernel look into the table default after a route of main that refuses?"
+    question = Question(host.id, text, ("yes", "no"), "no")
+    return world[question] == "yes" if question in world else Ask(question)
 
 
 def _by_rules(host: Host, world: World, key: Key) -> Found | Refusal:
