@@ -131,7 +131,8 @@ def test_file_name_with_a_namespace() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["date", "virsh net-list", "ebtables -V", "cd /sys", "cat /proc/net/dev"]
+    "line",
+    ["date", "virsh net-list", "docker ps -a", "ebtables -V", "cd /sys", "cat /proc/net/dev"],
 )
 def test_silent(line: str) -> None:
     assert says_nothing(parse_commands(line)[0])

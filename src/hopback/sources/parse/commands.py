@@ -270,7 +270,7 @@ def _expand(program: str, words: list[str]) -> list[str]:
     return expanded
 
 
-# Programs, and verbs of virsh, whose output says nothing of the tables hopback knows.
+# Programs, and verbs of some, whose output says nothing of the tables hopback knows.
 _SILENT_NAMES = """cd ls ll echo printf date uptime whoami id export source sleep clear history exit
     vim vi nano modprobe modinfo lsmod lspci systemctl service dhclient udhcpc ifup ifdown free df
     top ps test which hostname tee mkdir rm cp mv apt yum dnf reboot curl wget telnet nc ssh perf
@@ -283,14 +283,18 @@ _SILENT_FILES = frozenset(
         *("loadavg", "uptime", "modules", "cmdline", "mounts", "stat"),
     )
 )
-_SILENT_VERBS = frozenset({"version", "domifstat", "domblklist", "net-list"})
+_CONTAINERS = frozenset({"ps", "images", "version"})
+_SILENT_VERBS = {
+    "virsh": frozenset({"version", "domifstat", "domblklist", "net-list"}),
+    **dict.fromkeys(("docker", "podman", "nerdctl"), _CONTAINERS),
+}
 
 
 def says_nothing(command: Command) -> bool:
     """Whether a command's output may be passed over without loss."""
     program, verb = (*command.plain, "", "")[:2]
-    if program == "virsh":
-        return verb in _SILENT_VERBS
+    if program in _SILENT_VERBS:
+        return verb in _SILENT_VERBS[program]
     if program == "cat":
         return verb != "" and set(command.plain[1:]) <= _SILENT_FILES
     return program in _SILENT or command.words[-1] in ("-V", "--version")
