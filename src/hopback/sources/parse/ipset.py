@@ -9,7 +9,6 @@ from hopback.snapshot.rows import Element, FilterSet, Row, Span, Value
 from hopback.snapshot.table import Problem
 from hopback.sources.parse.base import Parsed, Text
 from hopback.sources.parse.listing import CUT, stray, unreadable
-from hopback.sources.parse.xt.matches import icmp_type
 from hopback.sources.parse.xt.values import address_range, masked, network, ports, protocol
 
 COMMANDS: tuple[tuple[str, ...], ...] = (("ipset",),)
@@ -106,6 +105,8 @@ def _port(text: str) -> Value:
     name, colon, rest = text.rpartition(":")
     carrier = protocol(name) if colon else protocol("tcp")
     if carrier in (_ICMP, _ICMP6):
+        from hopback.sources.parse.xt.matches import icmp_type  # few sets hold any
+
         kind, code = icmp_type(rest, six=carrier == _ICMP6)
         return carrier << 16 | kind << 8 | (code or 0)
     value = ports(rest, "-")

@@ -6,12 +6,12 @@ from hopback.snapshot.rows import FilterChain, FilterRule, FilterSet, PacketFilt
 from hopback.snapshot.table import Problem
 from hopback.sources.parse.base import Parsed, Text
 from hopback.sources.parse.listing import REFUSAL, unreadable
-from hopback.sources.parse.nftables.blocks import NFT_LINE, read_text
-from hopback.sources.parse.nftables.objects import read_json
-from hopback.sources.parse.nftables.ruleset import Ruleset
 
 COMMANDS: tuple[tuple[str, ...], ...] = (("nft", "list"),)
-SHAPE: re.Pattern[str] | None = re.compile(rf"{NFT_LINE}|\{{\"nftables\": ?\[")
+SHAPE: re.Pattern[str] | None = re.compile(
+    r"\s*(?:table (?:ip|ip6|inet|arp|bridge|netdev) [^\s{]+ \{|chain [^\s{]+ \{)"
+    r"|\{\"nftables\": ?\["
+)
 FILLS: tuple[type[Row], ...] = (FilterChain, FilterRule, FilterSet, PacketFilter)
 
 
@@ -21,6 +21,11 @@ def parse(text: Text) -> Parsed:
     A rule of which something is not understood has that as an opaque step. An error message
     instead of a listing is a problem: it does not say that there is no filter.
     """
+    # Most texts show no filter.
+    from hopback.sources.parse.nftables.blocks import read_text
+    from hopback.sources.parse.nftables.objects import read_json
+    from hopback.sources.parse.nftables.ruleset import Ruleset
+
     ruleset = Ruleset(text)
     problems: list[Problem] = []
     first = next((line for _, line in text.numbered() if not line.lstrip().startswith("#")), "")

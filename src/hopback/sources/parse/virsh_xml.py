@@ -10,9 +10,6 @@ from collections.abc import Iterator, Sequence
 from html import unescape
 from typing import Any, NamedTuple
 
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import DefusedXMLParser, ParseError
-
 from hopback.snapshot.rows import Row
 from hopback.snapshot.table import Problem
 from hopback.sources.parse.base import Parsed, Text
@@ -157,6 +154,10 @@ def _read_document(text: Text, span: _Span, reader: LibvirtReader) -> Iterator[P
         yield text.problem(span.start, "XML that has no end, read as far as possible")
         yield from _read_pieces(text, span, reader, strict=False, damaged=True)
         return
+    # Most texts show pieces of a document at most.
+    from defusedxml.common import DefusedXmlException
+    from defusedxml.ElementTree import DefusedXMLParser, ParseError
+
     events = _Events()
     parser = DefusedXMLParser(target=events, forbid_dtd=True)
     events.parser = parser.parser

@@ -15,8 +15,6 @@ from hopback.sources.parse.nftables.statements import INNER, statements
 from hopback.sources.parse.nftables.tokens import Misread, Tokens, tokens
 from hopback.sources.parse.nftables.values import Unknown
 
-NFT_LINE = r"\s*(?:table (?:ip|ip6|inet|arp|bridge|netdev) [^\s{]+ \{|chain [^\s{]+ \{)"
-
 _HANDLE = re.compile(r"\s*# handle \d+\s*\Z")
 _TABLE = re.compile(r"table (?P<family>ip|ip6|inet|arp|bridge|netdev) (?P<name>[^\s{]+) \{")
 _BLOCK = re.compile(r"(?P<kind>chain|set|map|meter) (?P<name>[^\s{]+) \{")
