@@ -14,9 +14,12 @@ PEER = {"a": "b", "b": "a"}
 NUMBER = {"a": 11, "b": 12}
 
 
+ON_LO = "1: lo    inet 192.0.2.100/32 scope global lo"
+
+
 def addresses(host: str) -> str:
     line = f"2: eth0    inet 192.0.2.{NUMBER[host]}/24 scope global eth0"
-    return listing("ip -4 -o addr show", [line], host)
+    return listing("ip -4 -o addr show", [ON_LO, line], host)
 
 
 def save(host: str, *lines: str) -> str:
@@ -257,3 +260,11 @@ def test_how_the_loop_led_to_two_masters() -> None:
         "that takes the processor: 97 % of processor all of a is softirq",
     ]
     assert found.explains == ("ipvs-split-brain",)
+
+
+def test_a_backup_that_was_not_shown_to_have_the_address() -> None:
+    without = addresses("a") + addresses("b").replace(f"{ON_LO}\n", "")
+    given = report(without + dr("a") + dr("b"))
+    found = only(given, "ipvs-loop")
+    assert given.verdict == "undecided"
+    assert found.details["unsure"] == ["that b has 192.0.2.100 as an address of its own"]

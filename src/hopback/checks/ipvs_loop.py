@@ -14,7 +14,7 @@ from hopback.checks.directors import Key, Service
 from hopback.checks.handovers import Handover, rings
 from hopback.checks.marks import Marking
 from hopback.checks.ring_evidence import Sign, capture, happened, signs
-from hopback.checks.ring_guards import guards, halves, useless_guards
+from hopback.checks.ring_guards import foreign_addresses, guards, halves, useless_guards
 from hopback.checks.ring_roles import InRole, RoleCases
 from hopback.checks.ring_trace import Cycle, Followed, Lasting, follow, lasting, ring_of, space
 from hopback.checks.ring_words import (
@@ -144,6 +144,7 @@ def _told_by_rows(case: Case, ring: Ring) -> Finding:
     unsure += [
         f"that {named(h.service.where.host)} gives {h.server.row.server} a weight" for h in idle
     ]
+    unsure += foreign_addresses(case.network, ring)
     confidence: Confidence = "possible" if unsure and not happened(seen) else "likely"
     also = f" It takes as well {joined(unsure)}." if unsure else ""
     return _finding(case, ring, confidence, seen, unsure=tuple(unsure), also=also)

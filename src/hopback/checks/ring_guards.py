@@ -1,11 +1,14 @@
 """Directors of which only one side was shown: what keeps them out of a ring, or may close one."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from hopback.checks.directors import Service
 from hopback.checks.handovers import Directors, Handover
 from hopback.checks.marks import Marking, spared_by
+from hopback.checks.ring_words import named
+from hopback.network.identifiers import canonical
+from hopback.network.model import Network
 
 
 def halves(directors: Directors) -> Iterator[Handover]:
@@ -27,6 +30,29 @@ def guards(directors: Directors) -> Iterator[tuple[Service, tuple[Marking, ...]]
             others = max(len(service.servers) - 1, 1)
             if len(spared_by(rules)) >= others:
                 yield service, rules
+
+
+def foreign_addresses(network: Network, ring: Sequence[Handover]) -> list[str]:
+    """What else it takes where a next director was not shown to have the virtual address.
+
+    IPVS sees only what is for the host itself, and a backup may have the address nowhere.
+    """
+    found: list[str] = []
+    for handover in ring:
+        _, family, address, _, mark = handover.service.key
+        if (
+            handover.to is None
+            or handover.taken is None
+            or handover.server.method == "masq"
+            or mark
+        ):
+            continue
+        rows = network.snapshots[handover.to.host].addresses.rows
+        own = {canonical(r.address) for r in rows if r.netns == handover.to.netns}
+        shown = any((":" in known) == (family == 6) for known in own)
+        if address not in own and (shown or handover.taken.row.configured):
+            found.append(f"that {named(handover.to.host)} has {address} as an address of its own")
+    return found
 
 
 def useless_guards(directors: Directors) -> Iterator[tuple[str, tuple[Marking, ...]]]:
