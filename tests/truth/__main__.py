@@ -9,6 +9,7 @@ from operator import attrgetter
 
 import click
 
+from hopback.lab.uml.find import UmlMissing
 from tests.kernel.refusal import refusal
 from tests.truth.directors import directors
 from tests.truth.tables import SCENES, Row, fixes, floating, settings
@@ -30,7 +31,11 @@ def main() -> int:
         click.echo(f"no kernel to ask: {why}", err=True)
         return 77
     rows = (row for name in chosen for row in _TABLES[name]())
-    counted = [_print_table(list(table)) for _, table in groupby(rows, attrgetter("table"))]
+    try:
+        counted = [_print_table(list(table)) for _, table in groupby(rows, attrgetter("table"))]
+    except UmlMissing as missing:
+        click.echo(f"no kernel to ask: {missing}", err=True)
+        return 77
     disagreements = sum(bad for _, bad in counted)
     click.echo(f"truth rows={sum(n for n, _ in counted)} disagreements={disagreements}")
     return int(disagreements > 0)
