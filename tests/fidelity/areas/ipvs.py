@@ -62,7 +62,7 @@ _MADE = frozenset((icmp.PROTOCOL, icmp.PROTOCOL_V6, 4, 41))
 """Protocols of packets that the director makes: errors, and tunnels."""
 
 _MODELS_MAX = 8
-_LASTING = (0, 1, 6)
+_LASTING = (0, 6)
 """Seeds of cases that need a director of their own each, which takes seconds."""
 _SENT_ON = frozenset(
     f"ipvs-{end}"
@@ -110,17 +110,23 @@ class IpvsArea:
             def run(case: IpvsCase) -> Result:
                 if case.lasts:
                     with IpvsRig(case.daemon) as rig:
-                        self._listed = rig.listed()
-                        outcomes = _played(rig, case)
+                        outcomes = self._played(rig, case)
                 else:
                     if case.daemon not in rigs:
                         rigs[case.daemon] = undo.enter_context(IpvsRig(case.daemon))
-                        self._listed = rigs[case.daemon].listed()
-                    outcomes = _played(rigs[case.daemon], case)
+                    outcomes = self._played(rigs[case.daemon], case)
                 self._asked = case, outcomes
                 return _result(outcomes)
 
             yield run
+
+    def _played(self, rig: IpvsRig, case: IpvsCase) -> Sequence[Outcome]:
+        self._listed = self._listed or rig.listed()  # the same of all
+        rig.set(case.setup)
+        first = rig.play(case.frames[: case.left])
+        if case.left < len(case.frames):
+            rig.leave(case.setup)
+        return [_plain(outcome) for outcome in (*first, *rig.play(case.frames[case.left :]))]
 
     def model(self, case: IpvsCase, mutation: Mutation) -> Prediction:
         assert self._asked is not None
@@ -136,14 +142,6 @@ class IpvsArea:
 
 
 AREA = IpvsArea()
-
-
-def _played(rig: IpvsRig, case: IpvsCase) -> Sequence[Outcome]:
-    rig.set(case.setup)
-    first = rig.play(case.frames[: case.left])
-    if case.left < len(case.frames):
-        rig.leave(case.setup)
-    return [_plain(outcome) for outcome in (*first, *rig.play(case.frames[case.left :]))]
 
 
 def _result(outcomes: Sequence[Outcome]) -> Result:
