@@ -63,6 +63,15 @@ def test_bound_to_a_device_below() -> None:
     assert NAME not in checks(report(given(bound, BY_DEFAULT)))
 
 
+def test_without_routes_it_stays_open() -> None:
+    """Where the outer packets go decides, and nothing shows it."""
+    shown = host("left", ONE, BY_DEFAULT)
+    bare = shown[: shown.index("root@left:~# ip route")]
+    found = report(bare)
+    assert found.verdict == "undecided"
+    assert f"nothing shows where t0 sends its packets for {FAR}" in [g.reason for g in found.gaps]
+
+
 def test_a_tunnel_that_is_down() -> None:
     down = ONE.replace("<POINTOPOINT,NOARP,UP,LOWER_UP>", "<POINTOPOINT,NOARP>")
     assert NAME not in checks(report(given(down, BY_DEFAULT)))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hopback.checks.advice import next_steps
 from hopback.checks.case import Case
-from hopback.checks.open_ends import gaps_of, unfollowed_services, untried
+from hopback.checks.open_ends import gaps_of, unfollowed_services, unrouted_tunnels, untried
 from hopback.checks.registry import run
 from hopback.checks.ring_trace import followed_whole
 from hopback.checks.round_signs import is_reached, traces
@@ -31,7 +31,12 @@ def diagnose(
     network = build(snapshots)
     case = run(Case(network))
     found = tuple(sorted(case.found, key=_rank))
-    gaps = (*gaps_of(network, found), *untried(case), *unfollowed_services(case))
+    gaps = (
+        *gaps_of(network, found),
+        *untried(case),
+        *unfollowed_services(case),
+        *unrouted_tunnels(case),
+    )
     verdict = _verdict(case, found, gaps)
     proof = None
     if verdict == "clear" and (prove or _is_small(network)):

@@ -9,6 +9,7 @@ from hopback.checks.case import Case
 from hopback.checks.ring_trace import MAX_FOLLOWED, unfollowed
 from hopback.checks.ring_words import named
 from hopback.checks.round_signs import is_in, is_limited, is_reached, traces
+from hopback.checks.tunnel_chain import unrouted
 from hopback.checks.unclear import unclear_of
 from hopback.engines.roles import MAX_SEATS, seats_of
 from hopback.findings import Finding, Gap
@@ -67,6 +68,13 @@ def unfollowed_services(case: Case) -> Iterator[Gap]:
     if joined and len(seats_of(case.network)) > MAX_SEATS:
         reason = "there are more instances of VRRP than combinations of roles were tried"
         yield Gap(joined[0].where.host, "vrrp_instances", reason)
+
+
+def unrouted_tunnels(case: Case) -> Iterator[Gap]:
+    """Tunnels whose outer packets may lead anywhere, into the tunnel too."""
+    for outer in unrouted(case.model) if case.wraps else ():
+        reason = f"nothing shows where {outer.dev.name} sends its packets for {outer.remote}"
+        yield Gap(outer.dev.host, "routes", reason)
 
 
 def _filtered(snapshot: Snapshot) -> Iterator[Gap]:

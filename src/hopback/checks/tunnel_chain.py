@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import NamedTuple
 
+from hopback.datapath.effects import Ask, Blind
 from hopback.datapath.ip.host import Host
 from hopback.datapath.ip.key import Key
 from hopback.datapath.ip.route import Way, lookup
@@ -50,6 +51,15 @@ def chains(model: Model) -> Iterator[tuple[Link, ...]]:
             if ring and members not in seen:
                 seen.add(members)
                 yield ring
+
+
+def unrouted(model: Model) -> Iterator[Outer]:
+    """Outer packets of tunnels of which nothing tells where they go; VXLANs are left out."""
+    for dev in model.tunnels.by_id:
+        for outer in _outers(model, dev):
+            host = _host(model, dev)
+            if host is None or isinstance(lookup(host, {}, outer.key), Ask | Blind):
+                yield outer
 
 
 def _ring(model: Model, first: Outer) -> tuple[Link, ...]:
