@@ -44,7 +44,7 @@ def test_each_has_the_other() -> None:
     assert found.details["methods"] == ["DR", "DR"]
     assert found.details["endless"] is None
     assert found.details["frames_per_packet"] is None
-    assert len(cited(found)) == 6
+    assert len(cited(found)) == 8
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,13 @@ from hopback.checks.directors import Key, Service
 from hopback.checks.handovers import Handover, rings
 from hopback.checks.marks import Marking
 from hopback.checks.ring_evidence import Sign, capture, happened, signs
-from hopback.checks.ring_guards import foreign_addresses, guards, halves, useless_guards
+from hopback.checks.ring_guards import (
+    foreign_addresses,
+    guards,
+    halves,
+    own_addresses,
+    useless_guards,
+)
 from hopback.checks.ring_roles import InRole, RoleCases
 from hopback.checks.ring_trace import Cycle, Followed, Lasting, follow, lasting, ring_of, space
 from hopback.checks.ring_words import (
@@ -147,7 +153,8 @@ def _told_by_rows(case: Case, ring: Ring) -> Finding:
     unsure += foreign_addresses(case.network, ring)
     confidence: Confidence = "possible" if unsure and not happened(seen) else "likely"
     also = f" It takes as well {joined(unsure)}." if unsure else ""
-    return _finding(case, ring, confidence, seen, unsure=tuple(unsure), also=also)
+    refs = own_addresses(case.directors, ring)
+    return _finding(case, ring, confidence, seen, refs=refs, unsure=tuple(unsure), also=also)
 
 
 def _finding(

@@ -7,6 +7,7 @@ from hopback.checks.directors import Service
 from hopback.checks.handovers import Directors, Handover
 from hopback.checks.marks import Marking, spared_by
 from hopback.checks.ring_words import named
+from hopback.network.facts import Ref
 from hopback.network.identifiers import canonical
 from hopback.network.model import Network
 
@@ -53,6 +54,17 @@ def foreign_addresses(network: Network, ring: Sequence[Handover]) -> list[str]:
         if address not in own and (shown or handover.taken.row.configured):
             found.append(f"that {named(handover.to.host)} has {address} as an address of its own")
     return found
+
+
+def own_addresses(directors: Directors, ring: Sequence[Handover]) -> tuple[Ref, ...]:
+    """The rows by which the next directors have the virtual address."""
+    return tuple(
+        holder.ref
+        for handover in ring
+        if handover.taken is not None and handover.server.method != "masq"
+        for holder in directors.holders.get(handover.service.key[2], ())
+        if holder.dev[:2] == handover.taken.where[:2]
+    )
 
 
 def useless_guards(directors: Directors) -> Iterator[tuple[str, tuple[Marking, ...]]]:
