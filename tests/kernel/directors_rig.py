@@ -51,10 +51,10 @@ def host_name(role: str) -> str:
 
 
 class Directors:
-    """The three hosts, up and silent, with their addresses. ``delay``: see ``Segment``."""
+    """The three hosts, up and silent, with their addresses, until ``frames_max`` have passed."""
 
-    def __init__(self, frames_max: int, delay: float = 0.0) -> None:
-        self._limits = (frames_max, delay)
+    def __init__(self, frames_max: int) -> None:
+        self._frames_max = frames_max
         self._undo = ExitStack()
 
     def __enter__(self) -> "Directors":
@@ -65,7 +65,7 @@ class Directors:
                 undo.callback(space.close)
                 undo.callback(os.close, taps[role])
                 self._address(role)
-            self.segment = Segment(taps, *self._limits)
+            self.segment = Segment(taps, self._frames_max)
             self.segment.settle()
             self.segment.take()
             self._undo = undo.pop_all()

@@ -24,12 +24,11 @@ class Passed(NamedTuple):
 
 
 class Segment:
-    """``taps``: descriptors by name. ``delay`` (s) is what each frame takes to pass."""
+    """``taps``: descriptors by name."""
 
-    def __init__(self, taps: Mapping[str, int], frames_max: int, delay: float = 0.0) -> None:
+    def __init__(self, taps: Mapping[str, int], frames_max: int) -> None:
         self._taps = taps
         self._left = frames_max
-        self._delay = delay
         self._table: dict[int, str] = {}
         self._passed: list[Passed] = []
 
@@ -70,7 +69,6 @@ class Segment:
         if self.cut:
             return
         self._left -= 1
-        time.sleep(self._delay)
         self._passed.append(Passed(time.time_ns(), sender, frame))
         target, source = (mac_from_bytes(frame[i : i + 6]) for i in (0, 6))
         self._table[source] = sender
