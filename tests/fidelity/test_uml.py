@@ -5,7 +5,7 @@ import pytest
 from hopback.lab.uml.boot import run_python
 from tests.kernel.uml import needs_uml
 
-FRAMES = 24_000
+FRAMES = 32_000
 
 
 @needs_uml
