@@ -67,3 +67,45 @@ def test_an_answer_from_somebody_who_was_not_asked() -> None:
 def test_answers_that_fit() -> None:
     assert not of(report(handshake("198.51.100.7.443")), NAME)
     assert not of(report(handshake("192.0.2.15.12345", ack=5)), NAME)
+
+
+def kubelet(*modes: str) -> str:
+    head = "I0611 10:00:00.000001    1234 docker_service.go:258]"
+    lines = [f'{head} Hairpin mode set to "{mode}"' for mode in modes]
+    return listing("journalctl -u kubelet", lines)
+
+
+def sysfs(bridge: str, *values: str) -> str:
+    return listing(f"cat /sys/class/net/{bridge}/brif/veth*/hairpin_mode", list(values))
+
+
+def test_kubelet_says_hairpin_and_no_port_has_it() -> None:
+    given = kubelet("hairpin-veth") + sysfs("docker0", "0", "0")
+    finding = only(report(given), NAME)
+    assert (finding.subject, finding.group) == ("docker0", "other-fault")
+    assert "all 2 that are shown" in finding.summary
+    assert [e.text for e in finding.because][1:] == ["0", "0"]
+    assert finding.details == {"asked": None, "answered_by": None}
+    assert report(given).verdict == "clear"
+
+
+def test_ports_by_name_tell_too() -> None:
+    path = "/sys/class/net/cbr0/brif/veth1a/hairpin_mode"
+    named = listing(f"grep . {path}", [f"{path}:0"])
+    assert "the one that is shown" in only(report(kubelet("hairpin-veth") + named), NAME).summary
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        kubelet("promiscuous-bridge") + sysfs("cbr0", "0", "0"),
+        kubelet("hairpin-veth", "none") + sysfs("docker0", "0", "0"),
+        kubelet("hairpin-veth") + sysfs("docker0", "0", "1"),
+        kubelet("hairpin-veth") + sysfs("virbr0", "0", "0"),
+        kubelet("hairpin-veth") + sysfs("cni0", "0"),
+        kubelet("hairpin-veth"),
+        sysfs("docker0", "0", "0"),
+    ],
+)
+def test_modes_and_ports_that_agree_or_are_not_kubelets(given: str) -> None:
+    assert not of(report(given), NAME)

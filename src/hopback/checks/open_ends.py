@@ -130,7 +130,7 @@ def _signs(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Iterator[Gap]:
     A router that redirects, and nobody at the other end, are no return.
     """
     explained = {f.details.get("sign") for f in findings if f.check == "expected-duplicate"}
-    unanswered = {f.details["asked"] for f in findings if f.check == "hairpin-missing"}
+    unanswered = {f.details["asked"] for f in findings if f.check == "hairpin-missing"} - {None}
     redirected = any(row.kind == "redirect" for row in snapshot.ping_signs.rows)
     for row in snapshot.ping_signs.rows:
         if row.kind in explained or (row.kind == "unreachable" and redirected):

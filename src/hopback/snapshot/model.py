@@ -28,6 +28,7 @@ from hopback.snapshot.rows import (
     Guest,
     GuestNic,
     HairpinAdvice,
+    HairpinMode,
     HostIdentity,
     IpvsConnection,
     IpvsCount,
@@ -64,6 +65,7 @@ from hopback.snapshot.rows import (
     TraceHop,
     Tunnel,
     TunnelLoop,
+    UnnamedPort,
     Unread,
     VlanDevice,
     Vrf,
@@ -147,6 +149,8 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     leases: Rows[Lease] | Missing = _missing("the DHCP server's leases")
     sandboxes: Rows[Sandbox] | Missing = _missing("crictl pods")
     hairpin_advice: Rows[HairpinAdvice] | Missing = _missing("")
+    hairpin_modes: Rows[HairpinMode] | Missing = _missing("journalctl -u kubelet")
+    unnamed_ports: Rows[UnnamedPort] | Missing = _missing("")
     log: Rows[LogLine] | Missing = _missing("dmesg")
     sightings: Rows[Sighting] | Missing = _missing("tcpdump -e -n -i DEV")
     ping_signs: Rows[PingSign] | Missing = _missing("ping -c 3 TARGET")
@@ -223,6 +227,8 @@ TABLES: MappingProxyType[type[Row], str] = MappingProxyType(
         Lease: "leases",
         Sandbox: "sandboxes",
         HairpinAdvice: "hairpin_advice",
+        HairpinMode: "hairpin_modes",
+        UnnamedPort: "unnamed_ports",
         LogLine: "log",
         Sighting: "sightings",
         PingSign: "ping_signs",

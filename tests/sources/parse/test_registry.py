@@ -66,6 +66,7 @@ def test_unknown_name() -> None:
         ("hostnamectl status", "hostnamectl"),
         ("dmesg -T", "kernel_log"),
         ("journalctl -k", "kernel_log"),
+        ("journalctl -u kubelet | grep -i hairpin", "kubelet"),
         ("tcpdump -eni br0", "tcpdump"),
         ("ping 10.0.0.1", "ping"),
         ("ip -6 r get 2001:db8::1", "ip_route_get"),

@@ -3,7 +3,7 @@
 import pytest
 
 from hopback.frames.mac import parse_mac
-from hopback.snapshot.rows import Bond, BondLeg, Bridge, BridgePort, Unread
+from hopback.snapshot.rows import Bond, BondLeg, Bridge, BridgePort, UnnamedPort, Unread
 from hopback.sources.parse import sysfs
 from tests.sources.parse.given import facts, listing, pasted, recorded, rows
 
@@ -127,6 +127,9 @@ def test_values_of_a_glob_cannot_be_assigned(values: str, unread: int) -> None:
     command = "cat /sys/devices/virtual/net/br0/brif/veth*/hairpin_mode"
     parsed = sysfs.parse(pasted(values, command))
     assert not rows(parsed, BridgePort)
+    assert [("br0", value == "1") for value in values.split()] == [
+        (row.bridge, row.hairpin) for row in rows(parsed, UnnamedPort)
+    ]
     assert len(rows(parsed, Unread)) == unread
     (problem,) = parsed.problems
     assert "grep ." in problem.message

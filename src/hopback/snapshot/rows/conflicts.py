@@ -83,6 +83,25 @@ class Sandbox(Row, frozen=True, kw_only=True, omit_defaults=True):
     ready: bool
 
 
+HairpinModeName = Literal["none", "hairpin-veth", "promiscuous-bridge"]
+
+
+class HairpinMode(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """What kubelet means to do so that pods reach themselves through a Service.
+
+    ``hairpin-veth``: hairpin on at the port of each pod, on docker0 or kubenet's cbr0.
+    """
+
+    mode: HairpinModeName
+
+
+class UnnamedPort(Row, frozen=True, kw_only=True, omit_defaults=True):
+    """Hairpin of one of the ports that a glob of sysfs means: which one is not told."""
+
+    bridge: str | None = None
+    hairpin: bool
+
+
 class HairpinAdvice(Row, frozen=True, kw_only=True, omit_defaults=True):
     """A command that sets hairpin on a port, written in a text: nobody shows that it was run."""
 

@@ -59,6 +59,7 @@ NAMES: tuple[str, ...] = (
     "dhcp_leases",
     "crictl_pods",
     "hairpin_advice",
+    "kubelet",
     "shell_script",
     "mac_flap",
     "kernel_log",

@@ -18,6 +18,7 @@ from hopback.snapshot.rows import (
     BridgePort,
     PortStateName,
     Row,
+    UnnamedPort,
     Unread,
 )
 from hopback.snapshot.table import Problem
@@ -135,6 +136,7 @@ _BANNER = re.compile(r"==> (?P<path>\S+) <==\s*\Z")
 _NAMED = re.compile(r"\s*(?P<attribute>[a-z_]+)(?: ?[:=] ?|\s+)(?P<value>\S.*)")
 _LONE = re.compile(r"\s*\S+(?: \d+)?\s*\Z")
 _SAVED_AS = re.compile(r"sysfs-(?P<kind>brport|bridge|bonding_slave|bonding)-(?P<dev>\S+)\Z")
+_GLOB = re.compile(r"/(?:(?P<bridge>[^/*?\[{$]+)/brif/[^/]+|[^/]+/brport)/hairpin_mode\Z")
 _UNNAMED = re.compile(r"[*?$\[{]")  # a glob or a shell variable stands where the name should
 
 
@@ -142,7 +144,7 @@ def parse(text: Text) -> Parsed:
     """One row for every value that concerns what hopback models; other sysfs files are no problem.
 
     Values that cannot be assigned to a device (``cat …/veth*/hairpin_mode``) are a problem, and
-    ``Unread`` if any of them is not 0.
+    ``Unread`` if any of them is not 0. Hairpin of the ports that a glob means is told all the same.
     """
     paths = [word for word in text.command if "/" in word]
     directory = _directory(text.command, paths)
@@ -201,6 +203,12 @@ def _assign(
     attribute = paths[0].rsplit("/", 1)[-1]
     message = f"whose {attribute} these are cannot be told: show them with grep . {paths[0]}"
     problems.append(text.problem(index, message))
+    if len(paths) == 1 and (found := _GLOB.search(paths[0])):
+        for at, value in lone:
+            if (on := _flag(value)) is not None:
+                yield UnnamedPort(
+                    cite=text.cite(at), netns=text.netns, bridge=found["bridge"], hairpin=on
+                )
     if any(value != "0" for _, value in lone):
         what = f"sysfs {attribute} of devices that are not named"
         yield Unread(cite=text.cite(index), netns=text.netns, what=what)
