@@ -9,9 +9,9 @@ FRAMES = 32_000
 
 
 @needs_uml
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_user_mode_kernel_agrees() -> None:
     words = ["--kernel=uml", "--area=all", f"--frames={FRAMES}", "--seed=1"]
-    done = run_python("tests.fidelity", words, seconds=280)
+    done = run_python("tests.fidelity", words, seconds=570)
     assert done.code == 0, (done.output + done.errors).decode()
     assert b" mismatches=0 " in done.output.splitlines()[-1]
