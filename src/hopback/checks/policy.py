@@ -119,6 +119,7 @@ POLICY: MappingProxyType[str, Policy] = MappingProxyType(
         "expected-duplicate": Policy(
             "benign", "a copy or a message that looks like a return and is one by design"
         ),
+        "other": Policy("other-fault", "a fault of a kind that has no check of its own"),
         "healthy": Policy("benign", "nothing wrong in what was given"),
     }
 )

@@ -20,6 +20,8 @@ FILLS: tuple[type[Row], ...] = (Link, Address)
 _OLD_HEADER = re.compile(r"\s*(?P<name>[^\s\x00-\x1f]+)\s+Link encap:(?P<rest>.*)")
 _NEW_HEADER = re.compile(r"\s*(?P<name>[^\s\x00-\x1f]+?): flags=\d+(?P<rest><.*)")
 _HARDWARE = re.compile(r"(?:HWaddr|ether) (?P<mac>\S+)")
+# One line that a pipe let through of the one device that was asked for, perhaps with the time.
+_PART = re.compile(r"\s*(?:\d\d:\d\d:\d\d(?:\.\d{1,9})?\s+)?(?:HWaddr|ether) (?P<mac>\S+)")
 _FLAGS = re.compile(r"<(?P<new>[^>]*)>|^\s*(?P<old>(?:[A-Z]+ +)*)MTU:")
 _MTU = re.compile(r"(?:mtu |MTU:)(?P<mtu>\d{1,10})\b")
 _INET = re.compile(r"\binet (?:addr:)?(?P<address>[\d.]+)(?P<rest>.*)")
@@ -43,17 +45,20 @@ class Stanza(NamedTuple):
 def parse(text: Text) -> Parsed:
     """Devices and addresses. An alias (``br0:1``) is no device: its addresses are its device's."""
     stanzas: list[Stanza] = []
+    rows: list[Row] = []
     problems: list[Problem] = []
+    asked = [word for word in text.command[1:] if not word.startswith("-")]
     for index, line in text.numbered():
         if header := _OLD_HEADER.match(line) or _NEW_HEADER.match(line):
             stanzas.append(Stanza(index, header["name"], [(index, header["rest"])]))
         elif stanzas and (line[0].isspace() or _OTHER.match(line)):
             stanzas[-1].lines.append((index, line))
+        elif len(asked) == 1 and (part := _PART.match(line)) and (mac := mac_or_none(part["mac"])):
+            rows.append(Link(cite=text.cite(index), netns=text.netns, name=asked[0], mac=mac))
         elif "error fetching interface information" in line:
             problems.append(unreadable(text, index, "ifconfig failed"))
         else:
             problems += stray(text, index, "ifconfig")
-    rows: list[Row] = []
     for stanza in stanzas:
         dev, alias, _ = stanza.name.partition(":")
         if not alias:
