@@ -18,7 +18,6 @@ from hopback.sources.parse.base import Parsed, Text
 from hopback.sources.parse.fields import mac_or_none
 from hopback.sources.parse.listing import stray
 from hopback.sources.parse.log_time import log_time, nanoseconds
-from hopback.sources.parse.tcpdump_messages import messages
 
 _BYTES = r"[0-9a-fA-F]{1,2}(?::[0-9a-fA-F]{1,2}){5}"
 _TIME = (
@@ -73,6 +72,8 @@ class _Where(NamedTuple):
 def parse(text: Text) -> Parsed:
     """Sightings in the order of the listing; ``length`` is the frame's with ``-e``, else the
     packet's or payload's, whichever tcpdump printed."""
+    from hopback.sources.parse.tcpdump_messages import messages  # most texts show no capture
+
     rows: list[Row] = []
     problems: list[Problem] = []
     where = _where(text.command)

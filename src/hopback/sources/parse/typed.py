@@ -14,6 +14,7 @@ from typing import Any
 from hopback.snapshot.rows import Address, Bridge, BridgePort, Link, Row, Sysctl, VlanDevice
 from hopback.snapshot.table import Cite
 from hopback.sources.parse.commands import Command
+from hopback.sources.parse.ipvs_save import save_row
 
 _Make = Callable[[Command, Cite], Iterator[Row]]
 
@@ -176,8 +177,6 @@ def _address(command: Command, cite: Cite, dev: str, text: str) -> Iterator[Addr
 
 
 def _ipvsadm(command: Command, cite: Cite) -> Iterator[Row]:
-    from hopback.sources.parse.ipvs_save import save_row
-
     row = save_row(command.words[1:], cite, command.netns)
     if row is not None:
         yield row
