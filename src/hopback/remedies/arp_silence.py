@@ -5,7 +5,7 @@ never with an address that the device does not have). Of ``all`` and the device 
 It is no help where the address is on the wire's own device: there it belongs on lo.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -18,9 +18,9 @@ from hopback.findings import Finding, Fix, Persistence, Report
 from hopback.network.build import build
 from hopback.network.facts import DevId
 from hopback.remedies.ipvs_ring import inside, sysctl, value_of
+from hopback.remedies.remedy import with_fix
 from hopback.snapshot.model import Snapshot
-from hopback.snapshot.patch import patch
-from hopback.snapshot.table import Source
+from hopback.snapshot.patch import Edit
 
 NAME = "arp_silence"
 _SETTINGS = {"net.ipv4.conf.all.arp_ignore": 1, "net.ipv4.conf.all.arp_announce": 2}
@@ -83,8 +83,10 @@ def _plan(snapshots: Sequence[Snapshot], where: DevId) -> Fix:
 def _changed(snapshot: Snapshot, plans: Mapping[DevId, Fix]) -> Snapshot:
     """The snapshot as the fixes leave its host; the new rows cite their commands."""
     for where, fix in plans.items():
-        if where.host == snapshot.host:
-            edits = [e for k, v in _SETTINGS.items() for e in sysctl(snapshot, where.netns, k, v)]
-            source = Source(fix.commands[-1], origin=fix.name)
-            snapshot = replace(patch(snapshot, edits), sources=(*snapshot.sources, source))
+        snapshot = with_fix(snapshot, fix, _edits, where)
     return snapshot
+
+
+def _edits(snapshot: Snapshot, where: DevId) -> Iterator[Edit]:
+    for key, value in _SETTINGS.items():
+        yield from sysctl(snapshot, where.netns, key, value)

@@ -27,9 +27,9 @@ from hopback.remedies import (
     ttl_limit,
 )
 from hopback.remedies.ipvs_ring import Directed, directed
+from hopback.remedies.remedy import with_fix
 from hopback.snapshot.model import Snapshot
-from hopback.snapshot.patch import Edit, patch
-from hopback.snapshot.table import Source
+from hopback.snapshot.patch import Edit
 
 _Plan = Callable[[Directed], Fix | None]
 _Edits = Callable[[Snapshot, Directed], tuple[Edit, ...]]
@@ -64,7 +64,7 @@ def remedied(snapshots: Sequence[Snapshot], ring: Directed) -> Mapping[str, tupl
     for plan, edits in _REMEDIES:
         fix = plan(ring)
         if fix is not None:
-            after = Case(build([_changed(s, ring, fix, edits) for s in snapshots]))
+            after = Case(build([with_fix(s, fix, edits, ring) for s in snapshots]))
             found[fix.name] = (fix, after)
     return found
 
@@ -86,15 +86,6 @@ def _fixes(
     limit = ttl_limit.plan(ring) if finding.details["endless"] is not False else None
     if limit is not None:
         yield limit
-
-
-def _changed(snapshot: Snapshot, ring: Directed, fix: Fix, edits: _Edits) -> Snapshot:
-    """The snapshot as the remedy leaves its host; the new rows cite its commands."""
-    if snapshot.host != fix.host:
-        return snapshot
-    source = Source(fix.commands[-1], origin=fix.name)
-    snapshot = patch(snapshot, edits(snapshot, ring))
-    return replace(snapshot, sources=(*snapshot.sources, source))
 
 
 def _judged(before: Case, after: Case, ring: Directed, fix: Fix) -> Fix:

@@ -27,11 +27,9 @@ from hopback.frames.mac import is_group
 from hopback.network.build import build
 from hopback.remedies.flows import Leg, legs, outcome, to_itself
 from hopback.remedies.itself import Need, lost_itself, need_of
-from hopback.remedies.remedy import Remedy
+from hopback.remedies.remedy import Remedy, with_fix
 from hopback.remedies.target import Target
 from hopback.snapshot.model import Snapshot
-from hopback.snapshot.patch import patch
-from hopback.snapshot.table import Source
 
 DHCP = "DHCP both ways"
 
@@ -107,10 +105,7 @@ def prove(
 def changed(snapshot: Snapshot, remedy: Remedy, wanted: Sequence[tuple[Target, Fix]]) -> Snapshot:
     """The snapshot as the remedy leaves its host; the new rows cite its commands."""
     for target, fix in wanted:
-        if target.host == snapshot.host:
-            edits = remedy.edits(snapshot, target)
-            source = Source(fix.commands[-1], origin=fix.name)
-            snapshot = replace(patch(snapshot, edits), sources=(*snapshot.sources, source))
+        snapshot = with_fix(snapshot, fix, remedy.edits, target)
     return snapshot
 
 

@@ -24,9 +24,9 @@ from hopback.network.build import build
 from hopback.network.facts import DevId
 from hopback.remedies import blackhole_route, blackhole_rule, stale_route
 from hopback.remedies.own_services import Service, are_known, refusal, services
+from hopback.remedies.remedy import with_fix
 from hopback.snapshot.model import Snapshot
-from hopback.snapshot.patch import Edit, patch
-from hopback.snapshot.table import Source
+from hopback.snapshot.patch import Edit
 
 _PARTS_MAX = 64  # of a prefix, how many longer ones are tried
 _RINGS_MAX = 4  # where many hosts send round many prefixes, one route may mend most
@@ -63,17 +63,8 @@ def _fixes(snapshots: Sequence[Snapshot], model: Model, ring: Ring) -> Iterator[
     for plan, edits in _REMEDIES:
         fix = plan(ring)
         if fix is not None:
-            changed = [_changed(s, ring, fix, edits) for s in snapshots]
+            changed = [with_fix(s, fix, edits, ring) for s in snapshots]
             yield _judged(model, model_of(build(changed)), ring, fix)
-
-
-def _changed(snapshot: Snapshot, ring: Ring, fix: Fix, edits: _Edits) -> Snapshot:
-    """The snapshot as the remedy leaves its host; the new rows cite its commands."""
-    if snapshot.host != fix.host:
-        return snapshot
-    source = Source(fix.commands[-1], origin=fix.name)
-    snapshot = patch(snapshot, edits(snapshot, ring))
-    return replace(snapshot, sources=(*snapshot.sources, source))
 
 
 def _judged(before: Model, after: Model, ring: Ring, fix: Fix) -> Fix:
