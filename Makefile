@@ -60,12 +60,15 @@ bench: $(READY) ## Run the benchmarks; each ends with a line of JSON, that of ch
 
 SECONDS ?= 30
 SEED ?= 1
-KERNEL ?= host
+KERNEL ?= any
 AREA ?= all
 
-fidelity: $(READY) ## The model against a kernel: SECONDS=30 SEED=1 KERNEL=host|uml AREA=all
+fidelity: $(READY) ## The model against a kernel: SECONDS=30 SEED=1 KERNEL=any|host|uml AREA=all
 	@tools/need ip=iproute2
-	@[ "$(KERNEL)$${HOPBACK_UML:-}" != uml ] || tools/need linux.uml=user-mode-linux
+	@case "$(KERNEL)-$(AREA)$${HOPBACK_UML:-}" in \
+		host-*|any-all) ;; \
+		*) [ -n "$${HOPBACK_UML:-}" ] || tools/need linux.uml=user-mode-linux ;; \
+	esac
 	@$(BIN)/python -m tests.fidelity --seconds $(SECONDS) --seed $(SEED) --kernel $(KERNEL) \
 		--area $(AREA)
 

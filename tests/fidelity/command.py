@@ -26,7 +26,13 @@ _UML_BOOT_SECONDS = 120
 
 
 @click.command()
-@click.option("--kernel", type=click.Choice(["host", "uml"]), default="host", show_default=True)
+@click.option(
+    "--kernel",
+    type=click.Choice(["any", "host", "uml"]),
+    default="any",
+    show_default=True,
+    help="any: the running one, but user-mode Linux for an area that it lacks.",
+)
 @click.option("--area", default="all", show_default=True, help="One area, or all the kernel has.")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--seconds", default=30.0, show_default=True, help="How long, all areas together.")
@@ -36,6 +42,7 @@ def main(
     kernel: str, area: str, seed: int, seconds: float, frames: int | None, as_json: bool
 ) -> None:
     """Hold the model against a kernel. Exit code 1 if they differ or a mutant gets by."""
+    kernel = _kernel(kernel, area)
     if kernel == "uml" and not _inside_uml():
         sys.exit(_in_uml(seconds if frames is None else frames / _UML_FRAMES_PER_SECOND))
     chosen = _chosen(area)
@@ -70,6 +77,15 @@ def _run(kernel: str, area: Area[Any], seed: int, enough: Enough) -> AreaRun:
         date=time.strftime("%Y-%m-%d"),
         not_covered=area.not_covered,
     )
+
+
+def _kernel(asked: str, area: str) -> str:
+    """Which kernel to ask."""
+    if asked != "any":
+        return asked
+    known = areas()
+    lacks = area in known and known[area].refusal() is not None
+    return "uml" if lacks or _inside_uml() else "host"
 
 
 def _chosen(name: str) -> Sequence[Area[Any]]:
