@@ -149,7 +149,11 @@ class SplitBrain:
         self._directors.iptables("b", *(_DEAF if deaf else _HEARING))
 
     def ask(self) -> list[Passed]:
-        """One datagram of the client's to the virtual address, and what was on the wire then."""
+        """One datagram of the client's to the virtual address, and what was on the wire then.
+
+        It asks whose the address is: it may have heard of a former holder last.
+        """
+        self._directors.run("client", "ip", "neigh", "flush", "to", VIP)
         self._directors.segment.take()
         with self._directors.inside("client"):
             asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
