@@ -5,7 +5,11 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 
 from hopback.datapath.effects import Blind, Deliver
+from hopback.datapath.ipvs.packet import Decision, Out
 from hopback.datapath.model import Model
+from hopback.datapath.netfilter.packet import Passed
+from hopback.datapath.path import ip_layer
+from hopback.datapath.skb import FRESH
 from hopback.frames import ethernet, icmp, ipv4, ipv6, udp
 from hopback.frames.codec import decode
 from hopback.frames.ethernet import Frame
@@ -18,7 +22,7 @@ from hopback.frames.raw import Raw
 from hopback.frames.udp import Udp
 from hopback.snapshot.rows import IpvsConnection, Row
 from hopback.snapshot.table import Cite
-from tests.build import listing
+from tests.build import dev, listing
 from tests.datapath.ipvs.given import (
     CLIENT,
     CLIENT6,
@@ -124,8 +128,11 @@ def test_an_error_about_a_tunnel_is_left_open() -> None:
     assert isinstance(effect, Blind)
 
 
-def test_ipv6_too() -> None:
-    of = service(address=VIP6)
+V6 = service(address=VIP6)
+
+
+def of_a_v6_client(method: str) -> tuple[Model, Frame]:
+    """A director that knows the client's connection, and the client's error about an answer."""
     row = IpvsConnection(
         cite=Cite(1000, 50),
         protocol="udp",
@@ -140,7 +147,12 @@ def test_ipv6_too() -> None:
     message = Icmpv6(icmp.V6_UNREACHABLE, 4, body=Raw(ipv6.encode(inner)))
     packet = Ipv6(IPv6Address(CLIENT6), IPv6Address(VIP6), icmp.PROTOCOL_V6, message)
     frame = Frame(parse_mac(MACS["a"]), parse_mac(CLIENT_MAC), (), ethernet.IPV6, packet)
-    model = director(of, server(OWN6["b"], "masq", of=of, server_port=8080), row)
+    model = director(V6, server(OWN6["b"], method, of=V6, server_port=8080), row)
+    return model, frame
+
+
+def test_ipv6_too() -> None:
+    model, frame = of_a_v6_client("masq")
     effect = sent(at(model, frame))
     assert transport_checksum(effect.frame) != "wrong"
     told = effect.frame.payload
@@ -149,3 +161,21 @@ def test_ipv6_too() -> None:
     assert str(told.dst) == OWN6["b"]
     assert told.payload.body.raw[8:24] == IPv6Address(OWN6["b"]).packed
     assert told.payload.body.raw[40:42] == (8080).to_bytes(2, "big")
+
+
+def at_output(model: Model, frame: Frame) -> Decision:
+    """What IPVS makes of the same error if the host itself sends it."""
+    layer = ip_layer(model, {}, dev("eth0", "a"))
+    assert layer is not None
+    assert layer.ipvs is not None
+    return layer.ipvs.at("output", frame, FRESH, local=False)
+
+
+def test_the_host_s_own_error_of_ipv6_is_let_go_unless_by_nat() -> None:
+    """So ip_vs_in_icmp_v6; ip_vs_in_icmp sends it on."""
+    routed, frame = of_a_v6_client("route")
+    decision = at_output(routed, frame)
+    assert isinstance(decision, Passed)
+    assert decision.frame == frame
+    assert isinstance(at_output(*of_a_v6_client("masq")), Out)
+    assert isinstance(at_output(known("route", port=5000), CLIENTS), Out)

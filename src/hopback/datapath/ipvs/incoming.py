@@ -15,6 +15,7 @@ from hopback.datapath.ipvs.transmit import citing, transmit
 from hopback.datapath.netfilter.conntrack import inverse
 from hopback.datapath.netfilter.packet import Passed
 from hopback.datapath.skb import Balanced, Ip, Tuple
+from hopback.frames.ipv6 import Ipv6
 from hopback.network.facts import Ref, merge_refs
 
 _ONE_PACKET = "ops"
@@ -78,9 +79,14 @@ def _error(layer: Layer, seen: Arrival) -> Decision:
         return tunnelled
     quote = quoted(seen.frame)
     chosen = _concerned(layer, seen, inverse(quote.ends)) if quote else None
+    passed = Passed(seen.frame, seen.skb)
     if quote is None or chosen is None:
-        return Passed(seen.frame, seen.skb)
-    return related_request(layer, seen, chosen, quote) if isinstance(chosen, Chosen) else chosen
+        return passed
+    if not isinstance(chosen, Chosen):
+        return chosen
+    if seen.hook == "output" and isinstance(seen.packet, Ipv6) and chosen.method != "masq":
+        return passed  # ip_vs_in_icmp_v6 lets the host's own go; ip_vs_in_icmp does not
+    return related_request(layer, seen, chosen, quote)
 
 
 def _concerned(layer: Layer, seen: Arrival, at: Tuple) -> Chosen | Drop | Ask | Blind | None:
