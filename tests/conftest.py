@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 
 import pytest
 from hypothesis import settings
@@ -32,6 +33,9 @@ def closed_devices(marker: pytest.Mark) -> list[str]:
 def pytest_configure() -> None:
     # Where an unprivileged user's PATH does not look, and Debian keeps network tools.
     os.environ["PATH"] += os.pathsep + "/usr/sbin" + os.pathsep + "/sbin"
+    # What was started in the background ignores these, and so would what the tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
