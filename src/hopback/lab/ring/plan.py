@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hopback.checks.case import Case
+from hopback.checks.ring_trace import Cycle
 from hopback.checks.ring_words import named
 from hopback.datapath.effects import Tell
 from hopback.datapath.kernel import behaviour_of
@@ -24,7 +25,6 @@ from hopback.frames.udp import Udp
 from hopback.lab.neighbours import SHAPER
 from hopback.lab.ring.hosts import CLIENT, CLIENT_SPOT, WIRE, Host, building, cutting, hosts_of
 from hopback.lab.steps import Facility, Plan, Refused, Scene, Send, Step
-from hopback.network.facts import DevId
 from hopback.remedies.ipvs_ring import Directed
 
 RECORDED, FIXED = "recorded", "fixed"
@@ -66,26 +66,27 @@ def ring_design(
     capable: Collection[Facility] = (),
 ) -> RingDesign:
     """The lab of a ring; ``fix`` is a remedy and the case after it. Raises Refused."""
-    if ring.cycle is None:
+    cycle = ring.cycle
+    if cycle is None:
         raise Refused("the ring is told by IPVS tables alone: addresses and routes were not given")
     if "ip_vs" not in capable:
         raise Refused(
             "the lab needs IPVS, which the running kernel lacks: use --in uml", denied=True
         )
-    nics = [hop.place.dev for hop in ring.cycle.way if hop.place.way == "in"]
+    nics = [hop.place.dev for hop in cycle.way if hop.place.way == "in"]
     hosts = hosts_of(case, nics)
-    first = ring.cycle.journey.hops[0].frame
+    first = cycle.journey.hops[0].frame
     packet = first.payload
     if not isinstance(packet, Ipv4 | Ipv6):
         raise Refused("the packet of the ring is none of IP")
-    message = ring.cycle.service.title
+    message = cycle.service.title
     old = [h for h in hosts if not _takes_hops(case, h)]
-    expected = _expected(case, ring, nics[0], first)
+    expected = _expected(case, cycle, first)
     scenes = [_scene(RECORDED, message, first, expected, hosts)]
     fixed = None
     if fix is not None:
         again = _other(first)
-        fixed = _expected(fix[1], ring, nics[0], again)
+        fixed = _expected(fix[1], cycle, again)
         steps = tuple(_steps(fix[0], hosts))
         scenes.append(_scene(FIXED, message, again, fixed, hosts, steps))
     spots = (CLIENT_SPOT, *(host.spot for host in hosts))
@@ -117,14 +118,10 @@ def _takes_hops(case: Case, host: Host) -> bool:
     return behaviour_of(case.network.release(host.nic.host)).ipvs_ttl
 
 
-def _expected(case: Case, ring: Directed, nic: DevId, frame: Frame) -> tuple[Expected, Tell | None]:
-    """What the model says of ``frame`` that comes in by ``nic``, in the world of the finding."""
-    place = ring.cycle.journey.hops[0].place if ring.cycle else None
-    if place is None:
-        raise Refused("there is no packet to follow")
-    (journey, *_) = trace(
-        case.model, place, frame, world=ring.cycle.journey.world if ring.cycle else None
-    )
+def _expected(case: Case, cycle: Cycle, frame: Frame) -> tuple[Expected, Tell | None]:
+    """What the model says of ``frame`` where the cycle begins, in the world of the finding."""
+    place = cycle.journey.hops[0].place
+    (journey, *_) = trace(case.model, place, frame, world=cycle.journey.world)
     end = journey.end("cycle")
     if end is not None:
         found = rounds(case.model, journey, end)
