@@ -1,5 +1,6 @@
 """``hopback fix``: the plans it prints, and what it refuses. Applying is in tests/kernel."""
 
+import shutil
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from hopback.remedies.apply.store import ENVIRONMENT, Store
 from hopback.render.fix_json_v1 import FixesV1
 from hopback.sources.live.system import ids
 from tests.cli.conftest import Run
-from tests.reconstructions import PASTE, healthy_ring
+from tests.reconstructions import PASTE, ROOT, healthy_ring
 
 PIN = "bridge fdb replace fa:16:3e:56:ea:fa dev tap0b5f208b-76 master static sticky"
 
@@ -181,3 +182,19 @@ def test_completion_knows_checks_and_ids(store: Store) -> None:
     params = {param.name: param for param in command.params}
     assert [c.value for c in params["finding"].shell_complete(context, "uplink")] == ["uplink-echo"]
     assert [c.value for c in params["confirm"].shell_complete(context, "0")] == ["0a"]
+
+
+def test_what_is_for_another_host_is_not_run_here(run: Run, tmp_path: Path, store: Store) -> None:
+    """A ring of two directors has its fixes on one of them, and this is the other."""
+    folders = [tmp_path / name for name in "ab"]
+    for folder, name in zip(folders, "ab", strict=True):
+        shutil.copytree(ROOT / f"tests/fixtures/vm61-director-{name}", folder)
+    machine, boot = ids()
+    (folders[0] / "hostnamectl.txt").write_text(
+        f"   Machine ID: {machine}\n      Boot ID: {boot}\n"
+    )
+    words = ("ipvs-loop", "--evidence", folders[1], "--apply", "--yes")
+    result = run("fix", folders[0], *words)
+    assert result.exit_code == 1
+    assert "the fixes are for b, not for this host: run it there" in result.stderr
+    assert not list(store.directory.glob("*.json"))

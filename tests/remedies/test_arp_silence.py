@@ -41,6 +41,13 @@ def test_the_address_on_lo_is_silenced() -> None:
     )
 
 
+def test_settings_that_were_not_shown_may_be_right() -> None:
+    snapshots = pasted(host("a") + ON_LO + service("a", OWN["b"]))
+    found = with_remedies(snapshots, diagnose(snapshots)).findings
+    (leak,) = (finding for finding in found if finding.check == "ipvs-arp-leak")
+    assert (leak.confidence, leak.fixes) == ("possible", ())
+
+
 def test_the_address_on_the_wire_is_not() -> None:
     fix = fix_of(host("a") + host("b") + service("a", OWN["b"]) + OFF)
     assert not fix.proved

@@ -1,11 +1,12 @@
 """Which fixes are shown, in which order, and which one is applied."""
 
 import pytest
+from msgspec.structs import replace
 
 from hopback.checks.diagnose import diagnose
 from hopback.findings import Finding, Fix, Report
 from hopback.remedies.attach import with_remedies
-from hopback.remedies.plans import NoneFit, NoSuch, choose, name_of, plans
+from hopback.remedies.plans import NoneFit, NoSuch, choose, for_host, name_of, plans
 from hopback.sources.open import open_source
 from tests.reconstructions import PASTE
 
@@ -52,6 +53,17 @@ def test_a_symptom_leads_to_the_cause_that_has_its_fix() -> None:
     given = with_remedies(opened.snapshots, diagnose(opened.snapshots))
     (plan,) = plans(given, "fdb-misplaced:fa:16:3e:56:ea:fa")
     assert name_of(plan.finding) == "uplink-echo:bond0.2222"
+
+
+def test_only_what_is_for_the_host_itself_may_run_there() -> None:
+    """A ring of two hosts is one finding, and its fixes may be for the other one."""
+    there = replace(fix("there"), host="other")
+    (offered,) = plans(report(finding("a", "x", there, fix("here"))))
+    (own,) = for_host((offered,), "h")
+    assert [f.name for f in own.fixes] == ["here"]
+    with pytest.raises(NoneFit, match="the fixes are for other, not for this host"):
+        for_host(plans(report(finding("a", "x", there))), "h")
+    assert for_host((), "h") == ()
 
 
 def test_the_first_that_is_proved_and_safe_is_chosen() -> None:

@@ -25,7 +25,7 @@ from hopback.remedies.apply.record import ENDED, Record, State, parts_of
 from hopback.remedies.apply.store import Busy, Store
 from hopback.remedies.attach import with_remedies
 from hopback.remedies.effect import in_place
-from hopback.remedies.plans import NoneFit, NoSuch, Plan, choose, name_of, plans
+from hopback.remedies.plans import NoneFit, NoSuch, Plan, choose, for_host, name_of, plans
 from hopback.remedies.still import changes, cited_rows, stranger
 from hopback.render.fix_json_v1 import fix_json
 from hopback.render.fix_text import render_plan, render_record
@@ -116,7 +116,7 @@ def _applied(read: Read, report: Report, request: Request) -> tuple[Plan, Record
 def _chosen(store: Store, snapshot: Snapshot, report: Report, request: Request) -> Plan:
     try:
         found = plans(report, request.finding)
-        return choose([p for p in found if p.finding.host == snapshot.host], request.fix)
+        return choose(for_host(found, snapshot.host), request.fix)
     except (NoSuch, NoneFit) as none:
         for record in reversed(store.past()):
             if _is_there(record, snapshot, request.finding):
@@ -238,7 +238,8 @@ def _replanned(snapshots: Sequence[Snapshot], record: Record, plan: Plan) -> Seq
     """How the plan would be another one now."""
     report = with_remedies(snapshots, diagnose(snapshots))
     try:
-        again = choose(plans(report, name_of(plan.finding)), record.fix)
+        offered = for_host(plans(report, name_of(plan.finding)), snapshots[0].host)
+        again = choose(offered, record.fix)
     except (NoSuch, NoneFit) as none:
         return (str(none),)
     if parts_of(again.fixes) == record.parts:

@@ -42,9 +42,8 @@ def _limits(ring: Directed) -> str:
     macs = ", ".join(format_mac(mac) for mac in ring.peers()[:2])
     port = f"the switch port that has {macs}" if macs else "a switch port of one of them"
     return (
-        f"Does the host no longer answer? Then from a third machine: shut {port}. A packet that"
-        " goes round ends with the link. keepalived enters the service again when it starts or"
-        " reloads."
+        f"a host that no longer answers: shut {port} from a third machine, and what goes round ends"
+        " with the link. keepalived enters the service again when it starts or reloads."
     )
 
 

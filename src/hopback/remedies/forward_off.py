@@ -16,7 +16,7 @@ from hopback.snapshot.patch import Edit
 
 NAME = "forward_off"
 _KEYS = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
-_ROUTES = ("ip-forward",)
+_REDIRECTS = "net.ipv4.conf.all.accept_redirects"
 
 
 def plan(ring: Directed) -> Fix | None:
@@ -31,7 +31,7 @@ def plan(ring: Directed) -> Fix | None:
         name=NAME,
         host=where.host,
         commands=(f"{tool} {key}=0",),
-        undo=(f"{tool} {key}=1",),
+        undo=(f"{tool} {key}=1", *(f"{tool} {word}" for word in _recorded(ring, where))),
         limits=(
             f"What is sent to {there} while it has no such address is dropped there. As a real"
             " server it needs the address on lo."
@@ -41,10 +41,21 @@ def plan(ring: Directed) -> Fix | None:
     )
 
 
+def _recorded(ring: Directed, where: DevId) -> Iterator[str]:
+    """What forwarding sets along with it (devinet.c:inet_forward_change), as it was."""
+    version = ring.back.service.key[1]
+    for row in ring.network.snapshots[where.host].sysctls.rows:
+        forwards = row.key.startswith(f"net.ipv{version}.conf.") and row.key.endswith(".forwarding")
+        if row.netns != where.netns:
+            continue
+        if (forwards and row.value == "0") or (version == 4 and row.key == _REDIRECTS):
+            yield f"{row.key}={row.value}"
+
+
 def router(ring: Directed) -> DevId | None:
     """The namespace that routes the packet on its way round."""
     hops = ring.cycle.hops if ring.cycle else ()
-    sent = (hop.place.dev for hop in hops if hop.why and hop.why.rule in _ROUTES)
+    sent = (hop.place.dev for hop in hops if hop.why and hop.why.rule == "ip-forward")
     return next((dev._replace(name="") for dev in sent), None)
 
 

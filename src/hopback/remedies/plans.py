@@ -43,6 +43,18 @@ def plans(report: Report, wanted: str | None = None) -> tuple[Plan, ...]:
     return tuple(Plan(f, tuple(sorted(f.fixes, key=_rank))) for f in carrying)
 
 
+def for_host(offered: Sequence[Plan], host: str) -> tuple[Plan, ...]:
+    """The plans with the fixes for ``host`` alone: a finding about two hosts may have its fix on
+    either. Raises NoneFit if all are for other hosts.
+    """
+    own = (Plan(p.finding, tuple(f for f in p.fixes if f.host == host)) for p in offered)
+    found = tuple(plan for plan in own if plan.fixes)
+    if offered and not found:
+        others = dict.fromkeys(fix.host for plan in offered for fix in plan.fixes)
+        raise NoneFit(f"the fixes are for {' and '.join(others)}, not for this host: run it there")
+    return found
+
+
 def is_named(finding: Finding, wanted: str) -> bool:
     """Whether ``wanted`` (``check``, or ``check:subject``) names it."""
     check, _, subject = wanted.partition(":")

@@ -30,8 +30,8 @@ def render_plans(report: Report, plans: Sequence[Plan], width: int = 80) -> Page
     page.blank()
     if plans:
         page.say(
-            "Nothing was changed. On the host itself, --apply runs the first that is proved and"
-            " safe, and undoes it unless it is confirmed.",
+            "Nothing was changed. On the host that a fix is for, --apply runs the first that is"
+            " proved and safe, and undoes it unless it is confirmed.",
             style="muted",
         )
     elif report.verdict == "clear":
