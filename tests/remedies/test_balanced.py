@@ -3,7 +3,7 @@
 import pytest
 
 from hopback.checks.diagnose import diagnose
-from hopback.findings import Fix
+from hopback.findings import Fix, Report
 from hopback.remedies.attach import with_remedies
 from tests.build import listing, pasted
 from tests.datapath.ipvs.given import MACS, OWN, OWN6, VIP, VIP6, host
@@ -129,6 +129,37 @@ def test_other_services_go_on_working() -> None:
     a = save("a", f"-A {UDP} -s rr", f"-a {UDP} -r {OWN['b']}:5000 -g -w 1", *lines)
     found = fixes(text(a, service("b", OWN["a"])) + NEW)
     assert f"TCP {VIP}:80 at a: answered by b" in found["clear_service"].keeps
+
+
+def several(number: int) -> Report:
+    """So many services that go round between the two."""
+    lines: dict[str, list[str]] = {"a": [], "b": []}
+    for port in range(5000, 5000 + number):
+        for name, other in (("a", "b"), ("b", "a")):
+            of = f"-u {VIP}:{port}"
+            lines[name] += [f"-A {of} -s rr", f"-a {of} -r {OWN[other]}:{port} -g -w 1"]
+    snapshots = pasted(text(save("a", *lines["a"]), save("b", *lines["b"])) + NEW)
+    return with_remedies(snapshots, diagnose(snapshots))
+
+
+def proved(report: Report) -> list[bool]:
+    """For each ring, whether the service is proved to be ended by ``own_server``."""
+    rings = (finding for finding in report.findings if finding.check == "ipvs-loop")
+    return [fix.proved for ring in rings for fix in ring.fixes if fix.name == "own_server"]
+
+
+def test_that_another_service_goes_round_is_another_matter() -> None:
+    assert proved(several(2)) == [True, True]
+
+
+def test_of_many_rings_some_are_tried_and_all_have_their_fixes() -> None:
+    assert proved(several(6)) == [True] * 4 + [False] * 2
+    found = several(6).findings[-1].fixes
+    assert all(fix.commands for fix in found)
+
+
+def test_with_many_other_services_nothing_is_proved() -> None:
+    assert not any(proved(several(14))), "13 others on each of two hosts"
 
 
 NO_VIP = host("b").replace(f"    inet {VIP}/32 scope global eth0\n", "")

@@ -13,7 +13,7 @@ from hopback.lab.observed import Runner
 from hopback.lab.ring.compare import RingResult, compare_ring
 from hopback.lab.ring.plan import RingDesign, ring_design
 from hopback.lab.steps import Facility
-from hopback.remedies.balanced import remedied
+from hopback.remedies.balanced import names, remedied
 from hopback.remedies.ipvs_ring import Directed, directed
 from hopback.snapshot.model import Snapshot
 from hopback.snapshot.table import Problem
@@ -41,10 +41,10 @@ def made(what: Ringed, fix: str | None, *, capable: tuple[Facility, ...]) -> Rin
     """The plan; ``fix`` by its name. Raises Refused, and click.UsageError for an unknown fix."""
     tried = None
     if fix is not None:
-        found = remedied(what.snapshots, what.ring)
-        if fix not in found:
-            raise click.UsageError(f"no fix {fix!r} here; there are: {', '.join(found)}")
-        tried = found[fix]
+        there = names(what.ring)
+        if fix not in there:
+            raise click.UsageError(f"no fix {fix!r} here; there are: {', '.join(there)}")
+        tried = remedied(what.snapshots, what.ring, fix)
     return ring_design(what.case, what.ring, fix=tried, capable=capable)
 
 

@@ -38,9 +38,9 @@ def edits(snapshot: Snapshot, ring: Directed) -> tuple[Edit, ...]:
     return tuple(sysctl(snapshot, ring.where.netns, KEY, 1))
 
 
-def idle(snapshot: Snapshot, ring: Directed) -> str | None:
+def idle(ring: Directed) -> str | None:
     """Why it would do nothing."""
-    threads = [r for r in snapshot.ipvs_daemons.rows if r.netns == ring.where.netns]
-    if any(row.state == "backup" for row in threads):
+    rows = ring.network.snapshots[ring.where.host].ipvs_daemons.rows
+    if any(row.state == "backup" for row in rows if row.netns == ring.where.netns):
         return None
     return "no synchronisation thread of a backup runs there: the setting does nothing"

@@ -72,14 +72,15 @@ def edits(snapshot: Snapshot, ring: Directed) -> tuple[Edit, ...]:
     return tuple(edit for key in keys for edit in sysctl(snapshot, where.netns, key, 0))
 
 
-def needed(ring: Directed) -> Iterator[str]:
+def needed(ring: Directed) -> str | None:
     """What the host forwards besides."""
     where = router(ring)
     if where is None:
-        return
-    snapshot = ring.network.snapshots[where.host]
+        return None
+    snapshot, there = ring.network.snapshots[where.host], named(where.host)
     if any(r.netns == where.netns and r.method == "masq" for r in snapshot.ipvs_servers.rows):
-        yield f"{named(where.host)} masquerades for other servers, and forwards their answers"
+        return f"{there} masquerades for other servers, and forwards their answers"
     subnets = subnets_of(ring.network, where, ring.back.service.key[1])
     if len({subnet.network for subnet in subnets.values()}) > 1:
-        yield f"{named(where.host)} routes between {' and '.join(subnets)}"
+        return f"{there} routes between {' and '.join(subnets)}"
+    return None
