@@ -8,15 +8,15 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from hopback.datapath.effects import Blind
-from hopback.datapath.ip.fib import LEADING_NOWHERE, Hop, Route, Table, covering
+from hopback.datapath.ip.fib import LEADING_NOWHERE, Family, Hop, Route, Table, covering
 from hopback.datapath.ip.key import Key
+from hopback.datapath.ip.settings import Settings, is_on, of_both, of_device
 from hopback.datapath.skb import Ip
-from hopback.network.facts import Fact, Ref
+from hopback.network.facts import Ref
 
 ROUTED_BY = 0x1C
 """The bits of the TOS that a route of IPv4 is chosen by (fib_dscp_masked_match)."""
 
-Settings = Mapping[str, Fact[int]]
 Failed = Mapping[tuple[str, Ip], tuple[Ref, ...]]
 
 
@@ -103,13 +103,11 @@ def _score(route: Route, hop: Hop, dev: str, *, strict: bool, settings: Settings
     return 2 * route.preference + here
 
 
-def _lives(hop: Hop, family: int, settings: Settings) -> bool:
+def _lives(hop: Hop, family: Family, settings: Settings) -> bool:
     """Not dead, nor without carrier where that counts (fib_lookup_good_nhc, find_match)."""
     if hop.dead or not hop.linkdown:
         return not hop.dead
-    key = hop.dev.replace(".", "/")
-    places = ("all", key) if family == 4 else (key,)
-    told = [
-        settings.get(f"ipv{family}.conf.{place}.ignore_routes_with_linkdown") for place in places
-    ]
-    return not any(fact and fact.value for fact in told)
+    name = "ignore_routes_with_linkdown"
+    if family == 6:
+        return not is_on(of_device(settings, 6, hop.dev, name))
+    return not any(map(is_on, of_both(settings, 4, hop.dev, name)))

@@ -2,6 +2,7 @@
 
 from hopback.datapath.effects import Ask, Drop, Question, Why, World
 from hopback.datapath.ip.host import Family, Host
+from hopback.datapath.ip.settings import of_device
 from hopback.network.facts import Fact
 
 
@@ -10,11 +11,11 @@ def forwards(host: Host, world: World, dev: str, version: Family) -> Fact[bool] 
 
     IN_DEV_FORWARD is the device's own; for IPv6 what is set for all counts.
     """
-    key = dev.replace(".", "/")
-    keys: tuple[str, ...] = ("ipv6.conf.all.forwarding",)
+    settings = host.settings
+    fact = settings.get(f"ipv{version}.conf.all.forwarding")
     if version == 4:
-        keys = (f"ipv4.conf.{key}.forwarding", "ipv4.ip_forward", "ipv4.conf.all.forwarding")
-    fact = next((found for name in keys if (found := host.settings.get(name))), None)
+        own = of_device(settings, 4, dev, "forwarding")
+        fact = own or settings.get("ipv4.ip_forward") or fact
     if fact is not None:
         off = Drop(Why("ip-forwarding-off", fact.refs))
         return Fact(True, fact.refs) if fact.value else off

@@ -9,9 +9,10 @@ from hopback.datapath.bridge.state import NeighbourEntry
 from hopback.datapath.ip.fib import Family, Table
 from hopback.datapath.ip.local import Own
 from hopback.datapath.ip.policy import USUAL, Policy
+from hopback.datapath.ip.settings import Settings
 from hopback.datapath.kernel import CURRENT, Behaviour
 from hopback.datapath.skb import Ip
-from hopback.network.facts import DevId, Fact, Ref
+from hopback.network.facts import DevId, Ref
 
 __all__ = ["Family", "Host", "Own", "VrfOf"]
 
@@ -47,7 +48,7 @@ class Host(Struct, frozen=True):
     vrfs: Mapping[str, VrfOf] = MappingProxyType({})
     neighbours: Mapping[tuple[str, Ip], NeighbourEntry] = MappingProxyType({})
     failed: Mapping[tuple[str, Ip], tuple[Ref, ...]] = MappingProxyType({})
-    settings: Mapping[str, Fact[int]] = MappingProxyType({})
+    settings: Settings = MappingProxyType({})
     router: bool = False
     kernel: Behaviour = CURRENT
 

@@ -8,6 +8,7 @@ from hopback.datapath.ip.forwarding import forwards
 from hopback.datapath.ip.host import Host, VrfOf
 from hopback.datapath.ip.key import Key, key_of
 from hopback.datapath.ip.route import ALL, Found, Refusal, Way, find, in_table, lookup, way_of
+from hopback.datapath.ip.settings import is_on, of_both
 from hopback.datapath.ip.source import martian, validate
 from hopback.datapath.skb import Skb
 from hopback.frames.ipv4 import Ipv4
@@ -73,6 +74,5 @@ def _unicast4(host: Host, world: World, key: Key) -> Way | Refusal:
 
 def _sends_on_broadcasts(host: Host, dev: str) -> Fact[int] | None:
     """IN_DEV_BFORWARD: set for all devices and for this one."""
-    key = dev.replace(".", "/")
-    told = [host.settings.get(f"ipv4.conf.{place}.bc_forwarding") for place in ("all", key)]
-    return told[1] if all(fact and fact.value for fact in told) else None
+    told = of_both(host.settings, 4, dev, "bc_forwarding")
+    return told[1] if all(map(is_on, told)) else None

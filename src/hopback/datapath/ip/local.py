@@ -9,8 +9,9 @@ from ipaddress import IPv4Interface, IPv6Interface, ip_network
 from msgspec import Struct
 
 from hopback.datapath.ip.fib import Family, Hop, Prefix, Route
+from hopback.datapath.ip.settings import Settings, of_both
 from hopback.datapath.skb import Ip
-from hopback.network.facts import Fact, Ref, merge_refs
+from hopback.network.facts import Ref, merge_refs
 
 LOOPBACK = "lo"
 _LOOPBACKS: Mapping[Family, Prefix] = {4: ip_network("127.0.0.0/8"), 6: ip_network("::1/128")}
@@ -27,9 +28,7 @@ class Own(Struct, frozen=True):
     flags: frozenset[str] = frozenset()
 
 
-def local_routes(
-    owns: Iterable[Own], family: Family, settings: Mapping[str, Fact[int]]
-) -> Iterator[Route]:
+def local_routes(owns: Iterable[Own], family: Family, settings: Settings) -> Iterator[Route]:
     """The routes that the kernel enters for addresses of one family."""
     loopback = (Hop(LOOPBACK),)
     yield Route(_LOOPBACKS[family], "local", loopback, table="local")
@@ -51,10 +50,10 @@ def _entered(own: Own, address: Ip, kind: str, refs: tuple[Ref, ...] = ()) -> Ro
     return Route(to, kind, (Hop(own.dev),), table="local", source=own.at.ip, refs=told)
 
 
-def _anycast(own: Own, settings: Mapping[str, Fact[int]]) -> Iterator[Route]:
+def _anycast(own: Own, settings: Settings) -> Iterator[Route]:
     """addrconf_join_anycast: a router has the lowest address of each of its subnets, too."""
-    key = own.dev.replace(".", "/")
-    told = settings.get(f"ipv6.conf.{key}.forwarding") or settings.get("ipv6.conf.all.forwarding")
+    of_all, of_own = of_both(settings, 6, own.dev, "forwarding")
+    told = of_own or of_all
     network = own.at.network
     if told is not None and told.value and network.prefixlen < _JOINED_FROM:
         yield _entered(own, network.network_address, "anycast", told.refs)

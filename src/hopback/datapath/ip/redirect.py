@@ -16,6 +16,7 @@ from hopback.datapath.ip.layer import IpLayer
 from hopback.datapath.ip.output import transmit
 from hopback.datapath.ip.packet import packet_of
 from hopback.datapath.ip.route import Found, Way, find, lookup
+from hopback.datapath.ip.settings import of_both
 from hopback.datapath.ip.source import key_back, turns_back
 from hopback.datapath.ip.tell import tell
 from hopback.datapath.skb import FRESH
@@ -58,8 +59,7 @@ def _is_near(layer: IpLayer, up: Deliver, packet: Ipv4, way: Way) -> bool:
 
 def _is_shared(host: Host, packet: Ipv4, way: Way) -> bool:
     """IN_DEV_SHARED_MEDIA, on unless it was switched off, or one subnet (inet_addr_onlink)."""
-    key = way.dev.replace(".", "/")
-    told = [host.settings.get(f"ipv4.conf.{name}.shared_media") for name in ("all", key)]
+    told = of_both(host.settings, 4, way.dev, "shared_media")
     if any(fact is None or fact.value for fact in told):
         return True
     both = {packet.src, way.nexthop} if way.nexthop != packet.dst else {packet.src}

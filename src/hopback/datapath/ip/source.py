@@ -12,12 +12,12 @@ from hopback.datapath.ip.fib import Hop
 from hopback.datapath.ip.host import Host
 from hopback.datapath.ip.key import Key
 from hopback.datapath.ip.policy import is_usual
-from hopback.datapath.ip.route import EVER_RULED, Refusal, Way, find
+from hopback.datapath.ip.route import ALL, EVER_RULED, Refusal, Way, find
+from hopback.datapath.ip.settings import is_on, largest, of_both
 from hopback.frames.ipv4 import Ipv4
 from hopback.frames.ipv6 import Ipv6
 from hopback.network.facts import Fact, Ref, merge_refs
 
-_ALL = IPv4Address("255.255.255.255")
 _ZERO = IPv4Network("0.0.0.0/8")
 _LINK_GROUPS = IPv4Network("224.0.0.0/24")
 _IGMP = 2
@@ -27,9 +27,9 @@ _MODES = ("0", "1", "2")
 def martian(host: Host, packet: Ipv4, dev: str) -> Drop | None:
     """Addresses that no packet from the wire has (ip_route_input_slow, ip_mc_validate_source)."""
     source, target = packet.src, packet.dst
-    if source.is_multicast or source == _ALL:
+    if source.is_multicast or source == ALL:
         return Drop(Why("ip-martian"))
-    to_all = target == _ALL or (int(source) == 0 and int(target) == 0)
+    to_all = target == ALL or (int(source) == 0 and int(target) == 0)
     if source in _ZERO and not to_all:
         heard = target in _LINK_GROUPS or (target.is_multicast and packet.protocol == _IGMP)
         return None if heard else Drop(Why("ip-martian"))
@@ -41,8 +41,7 @@ def martian(host: Host, packet: Ipv4, dev: str) -> Drop | None:
 
 
 def _routes_loopback(host: Host, dev: str) -> bool:
-    told = _largest(host, "ipv4.conf.*.route_localnet", dev)
-    return told is not None and bool(told.value)
+    return is_on(largest(host.settings, 4, dev, "route_localnet"))
 
 
 def martian6(packet: Ipv6) -> Drop | None:
@@ -62,7 +61,7 @@ def validate(host: Host, world: World, key: Key, way: Way) -> Refusal | None:
     source = key.source
     if not isinstance(source, IPv4Address) or source in _ZERO:
         return None
-    told = _largest(host, "ipv4.conf.*.rp_filter", key.iif)
+    told = largest(host.settings, 4, key.iif, "rp_filter")
     if told is not None:
         return _checked(host, world, key, way, told)
     outcomes = {text: _checked(host, world, key, way, Fact(int(text), ())) for text in _MODES}
@@ -75,7 +74,7 @@ def validate(host: Host, world: World, key: Key, way: Way) -> Refusal | None:
 
 def _checked(host: Host, world: World, key: Key, way: Way, strict: Fact[int]) -> Refusal | None:
     dev = key.iif
-    accepts = _largest(host, "ipv4.conf.*.accept_local", dev)
+    accepts = largest(host.settings, 4, dev, "accept_local")
     told = accepts.refs if accepts else ()
     if not strict.value and not turns_back(host, way, dev):
         if accepts and accepts.value:
@@ -93,16 +92,16 @@ def _briefly(host: Host, world: World, key: Key, way: Way, told: tuple[Ref, ...]
     thorough = _by_route(host, world, key, way, Fact(0, ()))
     if thorough is None:
         return None
-    asked = Question(host.id, *EVER_RULED)
-    if asked not in world:
-        return Ask(asked)
-    return thorough if world[asked] == "yes" else None
+    question = Question(host.id, *EVER_RULED)
+    if question not in world:
+        return Ask(question)
+    return thorough if world[question] == "yes" else None
 
 
 def _by_route(host: Host, world: World, key: Key, way: Way, strict: Fact[int]) -> Refusal | None:
     """__fib_validate_source: by the route back to the source."""
     dev = key.iif
-    accepts = _largest(host, "ipv4.conf.*.accept_local", dev)
+    accepts = largest(host.settings, 4, dev, "accept_local")
     told = accepts.refs if accepts else ()
     found = find(host, world, key_back(host, key, way))
     if isinstance(found, Ask | Blind):
@@ -123,7 +122,7 @@ def turns_back(host: Host, way: Way, dev: str) -> bool:
     """Out by the device it came in by, which sends redirects: then the route back is looked up."""
     if way.kind != "out" or way.dev != dev:
         return False
-    told = [host.settings.get(f"ipv4.conf.{name}.send_redirects") for name in ("all", _dots(dev))]
+    told = of_both(host.settings, 4, dev, "send_redirects")
     return any(fact is None or fact.value for fact in told)  # on unless it was switched off
 
 
@@ -138,29 +137,15 @@ def key_back(host: Host, key: Key, way: Way) -> Key:
 
     The mark counts only where src_valid_mark is set.
     """
-    marked = _largest(host, "ipv4.conf.*.src_valid_mark", key.iif)
+    marked = largest(host.settings, 4, key.iif, "src_valid_mark")
     vrf = host.vrfs.get(key.iif)
     return replace(
         key,
         target=key.source or key.target,
         source=IPv4Address(0) if way.kind == "broadcast" else key.target,
-        mark=key.mark if marked and marked.value else 0,
+        mark=key.mark if is_on(marked) else 0,
         iif=way.dev if way.kind == "out" else "",
         vrf=vrf.dev if vrf else "",
         source_port=key.target_port,
         target_port=key.source_port,
     )
-
-
-def _dots(dev: str) -> str:
-    """A device's name in a key of sysctl, where dots stand between the parts."""
-    return dev.replace(".", "/")
-
-
-def _largest(host: Host, name: str, dev: str) -> Fact[int] | None:
-    """IN_DEV_MAXCONF: the larger of what is set for all devices and for this one."""
-    places = ("all", _dots(dev))
-    told = [fact for place in places if (fact := host.settings.get(name.replace("*", place)))]
-    if not told or (len(told) == 1 and not told[0].value):
-        return None
-    return max(told, key=lambda fact: fact.value)

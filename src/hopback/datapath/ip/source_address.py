@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from hopback.datapath.ip.host import Host, Own
 from hopback.datapath.ip.route import Way
+from hopback.datapath.ip.settings import is_on, of_both, of_device
 from hopback.datapath.skb import Ip
 from hopback.network.facts import Ref
 
@@ -71,9 +72,8 @@ def source4(host: Host, dev: str, gateway: Ip | None, *, inbound: bool = False) 
     """
     scope = 0 if gateway is not None and not inbound else _LINK
     own = [o for o in _primaries(host) if o.dev == dev]
-    places = ("all", dev.replace(".", "/"))
-    localnet = [host.settings.get(f"ipv4.conf.{place}.route_localnet") for place in places]
-    most = _LINK if any(fact and fact.value for fact in localnet) else _HOST
+    localnet = of_both(host.settings, 4, dev, "route_localnet")
+    most = _LINK if any(map(is_on, localnet)) else _HOST
     usable = [o for o in own if min(_scope(o), most) <= scope]
     near = (o for o in usable if gateway is not None and gateway in o.at.network)
     found = next(near, usable[0] if usable else None)
@@ -118,9 +118,8 @@ class _Score(NamedTuple):
 
 def source6(host: Host, dev: str, target: IPv6Address) -> Own | None:
     """The address for packets to ``target`` by ``dev``. Of equal ones the first listed."""
-    key = dev.replace(".", "/")
-    only = host.settings.get(f"ipv6.conf.{key}.use_oif_addrs_only")
-    near = target.is_multicast or _scope6(target) <= 2 or bool(only and only.value)
+    only = is_on(of_device(host.settings, 6, dev, "use_oif_addrs_only"))
+    near = target.is_multicast or _scope6(target) <= 2 or only
     owns = [o for o in host.owns if o.at.version == 6 and (o.dev == dev or not near)]
     vrf = host.vrfs.get(dev)
     if vrf is not None and not near:
@@ -141,7 +140,7 @@ def _score(host: Host, own: Own, dev: str, target: IPv6Address) -> _Score:
     address = own.at.ip
     assert isinstance(address, IPv6Address)  # noqa: S101  (the caller looked)
     scope = _scope6(address)
-    temporary = host.settings.get(f"ipv6.conf.{own.dev.replace('.', '/')}.use_tempaddr")
+    temporary = of_device(host.settings, 6, own.dev, "use_tempaddr")
     wanted = temporary is not None and temporary.value >= 2
     lasting = "deprecated" not in own.flags and "optimistic" not in own.flags
     alike = 128 - (int(address) ^ int(target)).bit_length()

@@ -19,6 +19,7 @@ from hopback.datapath.ip.layer import IpLayer, Stop
 from hopback.datapath.ip.output import transmit
 from hopback.datapath.ip.packet import packet_of
 from hopback.datapath.ip.route import Way, lookup
+from hopback.datapath.ip.settings import is_on, of_device
 from hopback.datapath.ip.source_address import DUMMY, Source, source4, source6, source_of
 from hopback.datapath.ipvs.packet import Decision, Told
 from hopback.datapath.skb import FRESH, Ip, Skb
@@ -83,7 +84,7 @@ def _sent(
     layer: IpLayer, up: Deliver, about: Ipv4 | Ipv6, error: Error, *, local: bool
 ) -> Effect | None:
     reflected = layer.host.settings.get(f"ipv{about.src.version}.fwmark_reflect")
-    mark = up.skb.mark if reflected is not None and reflected.value else 0
+    mark = up.skb.mark if is_on(reflected) else 0
     if isinstance(about, Ipv4):
         back = _back4(layer, up.dev.name, about, mark, local=local)
     else:
@@ -100,10 +101,10 @@ def _sent(
 
 def _hops(layer: IpLayer, about: Ipv4 | Ipv6, back: _Back) -> int:
     """The TTL of what the host sends."""
-    key = "ipv4.ip_default_ttl"
+    settings = layer.host.settings
+    told = settings.get("ipv4.ip_default_ttl")
     if isinstance(about, Ipv6):
-        key = f"ipv6.conf.{back.way.dev.replace('.', '/')}.hop_limit"
-    told = layer.host.settings.get(key)
+        told = of_device(settings, 6, back.way.dev, "hop_limit")
     return told.value if told else 64
 
 
@@ -128,7 +129,7 @@ def _back4(layer: IpLayer, dev: str, about: Ipv4, mark: int, *, local: bool) -> 
 def _inbound(host: Host, dev: str, sender: IPv4Address) -> IPv4Address | None:
     """icmp_errors_use_inbound_ifaddr: an address of the device by which the packet came in."""
     setting = host.settings.get("ipv4.icmp_errors_use_inbound_ifaddr")
-    own = source4(host, dev, sender, inbound=True) if setting and setting.value else None
+    own = source4(host, dev, sender, inbound=True) if is_on(setting) else None
     return own.at.ip if own and isinstance(own.at.ip, IPv4Address) else None
 
 
