@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from hopback.frames.mac import ZERO, Mac
 from hopback.network.facts import DevId, Ref, Told, latest, merge_refs
+from hopback.network.identifiers import canonical
 from hopback.network.model import Network
 from hopback.snapshot.model import Snapshot
 from hopback.snapshot.rows import Fdb, Vxlan
@@ -149,7 +150,7 @@ def _state(
     names = (id_.name, device.master.value if device and device.master else "")
     complete = bool(fdb) and any(snapshot.fdb.complete(id_.netns, name) for name in names)
     if not complete and ZERO not in fdb and remote is not None and remote.value:
-        first = Remote(_plain(remote.value), refs=remote.refs)
+        first = Remote(canonical(remote.value), refs=remote.refs)
         fdb[ZERO] = Entry((first,), pinned=True, refs=remote.refs)
     addresses = [fact.value for fact in (local, remote) if fact and fact.value]
     return VxlanState(
@@ -158,7 +159,7 @@ def _state(
         complete=complete,
         vni=vni.value if vni else None,
         port=port.value if port else _PORT,
-        local=_plain(local.value) if local and local.value else None,
+        local=canonical(local.value) if local and local.value else None,
         lower=lower.value if lower else "",
         v6=any(":" in address for address in addresses),
         mac=device.mac.value if device and device.mac else None,
@@ -174,7 +175,7 @@ def _table(host: str, rows: Sequence[Fdb]) -> dict[Mac, Entry]:
     found: dict[Mac, dict[tuple[str | None, int | None], Remote]] = {}
     pinned: set[Mac] = set()
     for row in rows:
-        dst = _plain(row.dst) if row.dst else None
+        dst = canonical(row.dst) if row.dst else None
         found.setdefault(row.mac, {})[dst, row.vni] = Remote(dst, row.vni, (Ref(host, row.cite),))
         if row.local or row.static:
             pinned.add(row.mac)
@@ -215,17 +216,10 @@ def _owners(
     for state in states.values():
         if state.local is not None and state.underlay is not None:
             found.setdefault(state.local, {})[state.underlay] = state.refs
-    for host, snapshot in network.snapshots.items():
-        for row in snapshot.addresses.rows:
-            refs = (Ref(host, row.cite),)
-            found.setdefault(_plain(row.address), {})[Underlay(host, row.netns)] = refs
+    for address, devices in network.owners.items():
+        for dev, ref in devices:
+            found.setdefault(address, {})[Underlay(*dev[:2])] = (ref,)
     return {address: MappingProxyType(owners) for address, owners in found.items()}
-
-
-def _plain(address: str) -> str:
-    """The address in its one spelling; what is none stays as it is."""
-    found = _ip(address)
-    return address if found is None else str(found)
 
 
 def _ip(address: str | None) -> IPv4Address | IPv6Address | None:

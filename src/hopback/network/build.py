@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from hopback.network.conflicts import conflicts_of
 from hopback.network.devices import devices_of
 from hopback.network.facts import DevId, Ref
+from hopback.network.identifiers import canonical
 from hopback.network.members import Members, members_of
 from hopback.network.model import (
     BondView,
@@ -51,8 +52,18 @@ def build(snapshots: Sequence[Snapshot]) -> Network:
         bridges=MappingProxyType(bridges),
         stations=stations_of(snapshots, bridges, devices),
         bonds=MappingProxyType(_bonds(snapshots)),
+        owners=MappingProxyType(_owners(snapshots)),
         problems=tuple(p for s in snapshots for p in conflicts_of(s)),
     )
+
+
+def _owners(snapshots: Sequence[Snapshot]) -> dict[str, tuple[tuple[DevId, Ref], ...]]:
+    found: dict[str, list[tuple[DevId, Ref]]] = defaultdict(list)
+    for snapshot in snapshots:
+        for row in snapshot.addresses.rows:
+            dev = DevId(snapshot.host, row.netns, row.dev)
+            found[canonical(row.address)].append((dev, Ref(snapshot.host, row.cite)))
+    return {address: tuple(devices) for address, devices in found.items()}
 
 
 def _unlisted(id_: DevId) -> Members:

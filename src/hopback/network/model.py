@@ -118,13 +118,17 @@ class BondView(Struct, frozen=True):
 
 
 class Network(Struct, frozen=True):
-    """Everything above, and the snapshots it was made from."""
+    """Everything above, and the snapshots it was made from.
+
+    ``owners`` are the devices that each IP address is listed on, by its canonical text.
+    """
 
     snapshots: Mapping[str, Snapshot]
     devices: Mapping[DevId, Device]
     bridges: Mapping[DevId, BridgeView]
     stations: tuple[Station, ...]
     bonds: Mapping[DevId, BondView]
+    owners: Mapping[str, tuple[tuple[DevId, Ref], ...]]
     problems: tuple[Problem, ...] = ()
 
     def bridge_of(self, port: DevId) -> BridgeView | None:

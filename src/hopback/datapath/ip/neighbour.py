@@ -8,9 +8,8 @@ from hopback.datapath.ip.host import Host
 from hopback.datapath.skb import Ip
 from hopback.frames.build import multicast_mac
 from hopback.frames.mac import Mac
-from hopback.network.facts import DevId, Ref, merge_refs
+from hopback.network.facts import merge_refs
 from hopback.network.model import Network
-from hopback.snapshot.rows import Address
 
 STRANGER = Mac(0x0000_5E00_5303)
 """Stands for a neighbour beyond a way out whose MAC no table tells (RFC 7042)."""
@@ -41,18 +40,10 @@ def resolve(
 
 def _owners(network: Network, host: Host, address: Ip) -> Iterator[NeighbourEntry]:
     """Devices in sight that have the address and would answer for it."""
-    text = str(address)
-    for name, snapshot in network.snapshots.items():
-        for row in snapshot.addresses.rows:
-            if row.address == text and (name, row.netns) != host.id[:2]:
-                yield from _device(network, name, row)
-
-
-def _device(network: Network, name: str, row: Address) -> Iterator[NeighbourEntry]:
-    device = network.devices.get(DevId(name, row.netns, row.dev))
-    if device is not None and device.mac is not None:
-        refs = merge_refs((Ref(name, row.cite),), device.mac.refs)
-        yield NeighbourEntry(device.mac.value, refs=refs)
+    for dev, ref in network.owners.get(str(address), ()):
+        device = network.devices.get(dev) if dev[:2] != host.id[:2] else None
+        if device is not None and device.mac is not None:
+            yield NeighbourEntry(device.mac.value, refs=merge_refs((ref,), device.mac.refs))
 
 
 def _unknown(host: Host, world: World, dev: str, nexthop: Ip) -> Drop | Ask | Blind:
