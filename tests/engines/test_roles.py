@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from hopback.engines.roles import MAX_SEATS, role_worlds, seats_of
 from hopback.network.build import build
 from hopback.network.model import Network
-from hopback.snapshot.patch import Add, Remove, patch
+from hopback.snapshot.patch import Add, Remove, Replace, patch
 from hopback.snapshot.rows import VrrpInstance
 from hopback.sources.open import open_source
 
@@ -41,6 +42,20 @@ def test_every_other_combination(told: bool) -> None:
         for snapshot in roles.snapshots:
             has = any(row.address == VIP for row in snapshot.addresses.rows)
             assert has == (snapshot.host in roles.hosts)
+
+
+def test_an_address_on_another_device_than_the_instance_is_held_too() -> None:
+    """As by ``virtual_ipaddress { 192.0.2.100 dev eth1 }``; on a loopback it is no master's."""
+    network = directors("before")
+    first = network.snapshots["a"]
+    (row,) = (row for row in first.addresses.rows if row.address == VIP)
+    for name, master in (("eth1", True), ("lo", False)):
+        moved = patch(first, [Replace(row, replace(row, dev=name))])
+        given = build([moved, network.snapshots["b"]])
+        assert [seat.master for seat in seats_of(given)] == [master, False]
+        for roles in role_worlds(given):
+            devices = {r.dev for r in roles.snapshots[0].addresses.rows if r.address == VIP}
+            assert (name in devices) == ("a" in roles.hosts or not master)
 
 
 def test_too_many_to_try_each() -> None:

@@ -43,8 +43,10 @@ class Leak(NamedTuple):
 def leak_of(case: Case, real: RealServer) -> Leak | None:
     """What draws clients to the real server; None also where it is master, and has to answer."""
     held = list(_held(case, real))
-    seats = {seat.dev for seat in seats_of(case.network) if seat.master}
-    if not held or any(real.where._replace(name=row.dev) in seats for row, _ in held):
+    as_master = {
+        seat.dev._replace(name=row.dev) for seat in seats_of(case.network) for row in seat.held
+    }
+    if not held or any(real.where._replace(name=row.dev) in as_master for row, _ in held):
         return None
     if isinstance(real.asked.address, IPv4Address):
         return next(_of_arp(case, real, real.asked.address, held), None)

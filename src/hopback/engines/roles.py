@@ -29,7 +29,8 @@ MAX_TURNED = 16
 class Seat(NamedTuple):
     """An instance of VRRP on a device: whoever has the seat as master has its addresses there.
 
-    ``held`` are the rows of those that it has now.
+    ``held`` are the rows of those that it has now, be it on another device to which clients come:
+    the configuration may name one for each address, which no row tells.
     """
 
     dev: DevId
@@ -79,7 +80,9 @@ def _seat(
     held = (
         row
         for row in snapshot.addresses.rows
-        if (row.netns, row.dev) == dev[1:] and canonical(row.address) in addresses
+        if row.netns == dev.netns
+        and (row.dev == dev.name or is_wire(row.dev))
+        and canonical(row.address) in addresses
     )
     return Seat(dev, name, addresses, tuple(held), Ref(snapshot.host, cite))
 
@@ -91,11 +94,10 @@ def _inferred(network: Network, told: Set[str]) -> Iterator[Seat]:
         for row in snapshot.ipvs_services.rows:
             if row.address and snapshot.addresses.complete(row.netns):
                 directors[canonical(row.address)].setdefault((host, row.netns), row)
-    held = _devices(network)
     for address, services in directors.items():
         if address in told or len(services) < 2:
             continue
-        having = {place: held.get((*place, address), []) for place in services}
+        having = {place: _devices(network, place, address) for place in services}
         name = next((d for here in having.values() for d in here if is_wire(d)), None)
         for (host, netns), here in having.items():
             dev = next((d for d in here if is_wire(d)), None) if here else name
@@ -105,13 +107,9 @@ def _inferred(network: Network, told: Set[str]) -> Iterator[Seat]:
                 yield _seat(network.snapshots[host], at, address, (address,), row.cite)
 
 
-def _devices(network: Network) -> Mapping[tuple[str, str, str], list[str]]:
-    """The devices that have an address, by host, namespace and address."""
-    found: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for host, snapshot in network.snapshots.items():
-        for row in snapshot.addresses.rows:
-            found[host, row.netns, canonical(row.address)].append(row.dev)
-    return found
+def _devices(network: Network, place: tuple[str, str], address: str) -> list[str]:
+    """The devices of a namespace that have an address."""
+    return [dev.name for dev, _ in network.owners.get(address, ()) if dev[:2] == place]
 
 
 def is_wire(dev: str) -> bool:
