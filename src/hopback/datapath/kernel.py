@@ -85,7 +85,7 @@ class Behaviour(Struct, frozen=True):
 
 
 CURRENT = Behaviour()
-"""The behaviour of kernels from 5.18 on, and of those whose version nobody gave."""
+"""The behaviour of the newest kernels, and of those whose version nobody gave."""
 
 
 def behaviour_of(release: str | None) -> Behaviour:

@@ -138,10 +138,8 @@ def compared_by(model: Model) -> Compared:
     protocols: set[int | None] = set()
     for host, netns in model.netfilter:
         families = _called(model, host, netns)
-        listed, absent = (
-            chosen(model.network.snapshots[host], netns),
-            absent_ports(model, host, netns),
-        )
+        listed = chosen(model.network.snapshots[host], netns)
+        absent = absent_ports(model, host, netns)
         for key, test in _tests(listed, families, absent):
             if key in ("meta protocol", "meta l4proto"):
                 protocols |= {value for value in test.values if isinstance(value, int)}

@@ -1,1 +1,1 @@
-"""The IP layer of a namespace, as far as routing by the main table goes (net/ipv4, net/ipv6)."""
+"""The IP layer of a namespace (net/ipv4, net/ipv6)."""

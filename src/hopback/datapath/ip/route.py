@@ -119,10 +119,10 @@ def find(host: Host, world: World, key: Key) -> Found | Refusal:
         return merged
     if _alike(found, merged):
         return found
-    asked = Question(host.id, *EVER_RULED)
-    if asked not in world:
-        return Ask(asked)
-    return found if world[asked] == "yes" else merged
+    question = Question(host.id, *EVER_RULED)
+    if question not in world:
+        return Ask(question)
+    return found if world[question] == "yes" else merged
 
 
 EVER_RULED = ("has it ever had other policy rules than the usual ones?", ("yes", "no"), "no")
@@ -220,10 +220,10 @@ def _suppressed(
     if not isinstance(found, Found):
         return None
     text = "does its kernel go by an IPv6 route that its last policy rule suppresses?"
-    asked = Question(host.id, text, ("yes", "no"), "no")
-    if asked not in world:
-        return Ask(asked)
-    return _also(found, last.refs) if world[asked] == "yes" else None
+    question = Question(host.id, text, ("yes", "no"), "no")
+    if question not in world:
+        return Ask(question)
+    return _also(found, last.refs) if world[question] == "yes" else None
 
 
 def _acted(
