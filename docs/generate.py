@@ -54,7 +54,7 @@ _AREAS = {
     "tunnel": "Tunnels: packets inside packets, and where the outer ones are routed. Compared with"
     " a kernel that has them, frame for frame.",
     "underlay": "Where the outer packets of a VXLAN device go. Tried on the running kernel.",
-    "wireguard": "WireGuard, read in its source: no kernel was asked.",
+    "wireguard": "WireGuard: assumed to do what its source says, no kernel was asked.",
     "assumed": "What no table tells: it is assumed, and the output says so.",
 }
 _KERNELS = {"host": "running kernel", "uml": "user-mode kernel"}

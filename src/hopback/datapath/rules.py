@@ -1,7 +1,7 @@
 """The registry of the model's rules: each names the kernel function that it is the copy of.
 
-Sources were read in Linux 6.12 unless a rule says otherwise. The differential test asks a kernel
-about every rule but those marked ``assumed``, and notices if the model does the opposite.
+Sources were read in Linux 6.12 unless a rule says otherwise. Tests ask a kernel about every rule
+but those of the areas ``assumed`` and ``wireguard``, and notice if the model does the opposite.
 """
 
 from types import MappingProxyType
