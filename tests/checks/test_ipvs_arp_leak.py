@@ -106,14 +106,16 @@ def test_masquerading_does_not_need_it() -> None:
     assert "ipvs-arp-leak" not in checks(given(director("-m"), server(), settings()))
 
 
-def test_the_master_has_to_answer() -> None:
-    config = """vrrp_instance VI_1 {
-        interface eth0
+@pytest.mark.parametrize("interface", ["eth0", "eth1"])
+def test_the_master_has_to_answer(interface: str) -> None:
+    """On the device that the configuration names for the address, be it not the instance's."""
+    config = f"""vrrp_instance VI_1 {{
+        interface {interface}
         virtual_router_id 51
-        virtual_ipaddress {
+        virtual_ipaddress {{
             192.0.2.100/32 dev eth0
-        }
-    }"""
+        }}
+    }}"""
     keepalived = listing("cat /etc/keepalived/keepalived.conf", config.splitlines(), "web")
     master = server(on_lo=False, on_eth=True)
     assert "ipvs-arp-leak" not in checks(given(director(), master, keepalived, settings()))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from hopback.checks.case import Case
 from hopback.checks.ring_words import named
 from hopback.datapath.ip.fib import Prefix
+from hopback.datapath.ip.settings import of_both
 from hopback.engines.circles import Circle
 from hopback.engines.rounds import Rounds, rounds
 from hopback.engines.trace import Hop
@@ -128,8 +129,7 @@ def _refs(case: Case, circle: Circle) -> Iterator[tuple[Ref, ...]]:
 
 def _unchecked(case: Case, dev: DevId) -> Iterator[tuple[Ref, ...]]:
     """The settings by which rp_filter is off: the larger counts (IN_DEV_MAXCONF)."""
-    settings = case.model.hosts[dev[:2]].settings
-    names = ("all", dev.name.replace(".", "/"))
-    told = [f for name in names if (f := settings.get(f"ipv4.conf.{name}.rp_filter"))]
+    both = of_both(case.model.hosts[dev[:2]].settings, 4, dev.name, "rp_filter")
+    told = [fact for fact in both if fact is not None]
     largest = max((fact.value for fact in told), default=0)
     yield from (fact.refs for fact in told if len(told) > 1 and fact.value == largest)
