@@ -144,6 +144,25 @@ def test_ipv6_takes_nothing_from_an_address_of_the_host_itself(source: int, rule
     assert effect.why.rule == rule
 
 
+@pytest.mark.parametrize(
+    ("details", "link", "said"),
+    [
+        ("ipip any remote 2001:db8::2 local 192.0.2.1 ttl inherit", "ipip", "the end 2001:db8::2"),
+        ("ipip any remote 192.0.2.2 local 192.0.2.1 ttl 256", "ipip", "ttl 256"),
+        ("gre remote 192.0.2.2 local 192.0.2.1 okey 4294967296", "gre", "key 4294967296"),
+        ("ip6tnl any remote 192.0.2.2 local 2001:db8::1", "tunnel6", "the end 192.0.2.2"),
+        (
+            "ip6tnl any remote 2001:db8::2 local 2001:db8::1 encaplimit 256",
+            "tunnel6",
+            "encap_limit 256",
+        ),
+    ],
+)
+def test_what_no_packet_has_room_for_is_left_open(details: str, link: str, said: str) -> None:
+    found = sent_by(model(left(details, link)), "t0", packet("10.0.0.2"))
+    assert [end.what for end in found.ends] == [f"t0 cannot have {said}"]
+
+
 def test_ipip_carries_no_ipv6() -> None:
     found = sent_by(model(PAIR), "t0", packet("2001:db8:7::1"))
     assert steps(found)[-1] == "lost tunnel-family"

@@ -60,6 +60,12 @@ def test_to_nobody(allowed: str, rule: str) -> None:
     assert steps(found)[-1] == f"lost {rule}"
 
 
+@pytest.mark.parametrize("endpoint", ["vpn.example.net", "192.0.2.300"])
+def test_an_endpoint_that_is_no_address_is_not_known(endpoint: str) -> None:
+    found = sent_by(model(left(peer("10.0.0.0/8", endpoint))), "wg0", packet("10.0.0.2"))
+    assert [end.what for end in found.ends] == ["the endpoint of a peer of wg0"]
+
+
 def test_a_route_into_itself() -> None:
     text = left(peer("0.0.0.0/0", "198.51.100.7"), routes="default dev wg0", release="5.6.0")
     found = sent_by(model(text), "wg0", packet("10.0.0.2"))

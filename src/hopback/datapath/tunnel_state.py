@@ -30,6 +30,16 @@ _TTL: Mapping[TunnelKind, int] = {"sit": 64, "ip6tnl": 64, "ip6gre": 64, "ip6gre
 
 _ENCAP_LIMIT = 4  # IPV6_DEFAULT_TNL_ENCAP_LIMIT
 
+_BYTE, _PORTS = range(0x100), range(0x1_0000)
+_ROOM = {
+    "ttl": _BYTE,
+    "tos": _BYTE,
+    "encap_limit": range(-1, 0x100),
+    "port": _PORTS,
+    "key": range(0x1_0000_0000),
+}
+"""What the headers have room for: a listing that was altered may say more."""
+
 
 class Peer(Struct, frozen=True):
     """A peer of WireGuard. ``endpoint`` is None where no listing tells it, "" where it has none."""
@@ -150,7 +160,7 @@ def _state(
         remote=_ip(remote),
         peers=tuple(_peer(peer) for peer in peers),
         up=device.up.value if device and device.up else None,
-        blind=_blind(network, id_, told, remote),
+        blind=_blind(network, id_, told, remote) or _impossible(id_, kind, told, values),
         kernel=behaviour_of(network.release(id_.host)),
         refs=merge_refs(t.ref for t in told),
         **values,
@@ -188,8 +198,27 @@ def _blind(
     return None
 
 
+def _impossible(
+    id_: DevId, kind: TunnelKind, told: Sequence[Told[Tunnel]], values: Mapping[str, Any]
+) -> tuple[str, Refs] | None:
+    """Ends and numbers that no packet has."""
+    version = 6 if kind.startswith("ip6") else 4
+    for end in (latest(told, lambda r: r.local), latest(told, lambda r: r.remote)):
+        address = _ip(end)
+        if end is not None and end.value and (address is None or address.version != version):
+            return f"{id_.name} cannot have the end {end.value}", end.refs
+    for name, room in _ROOM.items():
+        if values.get(name, 0) not in room:
+            return f"{id_.name} cannot have {name} {values[name]}", merge_refs(t.ref for t in told)
+    return None
+
+
 def _peer(told: Told[WireguardPeer]) -> Peer:
-    return Peer(told.row.endpoint, told.row.port or 0, tuple(_networks(told.row)), (told.ref,))
+    """An endpoint that no packet can have is as good as one that no listing tells."""
+    row, endpoint = told.row, told.row.endpoint
+    if endpoint and (_ip(Fact(endpoint, ())) is None or (row.port or 0) not in _PORTS):
+        endpoint = None
+    return Peer(endpoint, row.port or 0, tuple(_networks(row)), (told.ref,))
 
 
 def _networks(row: WireguardPeer) -> Iterator[IPv4Network | IPv6Network]:
