@@ -4,12 +4,12 @@ from ipaddress import ip_address
 
 import pytest
 
-from hopback.datapath.effects import Blind, Deliver
+from hopback.datapath.effects import Ask, Blind, Deliver
 from hopback.datapath.ipvs.state import Director, Template
 from hopback.datapath.model import Model
 from hopback.datapath.skb import Tuple
 from tests.build import listing, model
-from tests.datapath.ipvs.given import OWN, VIP, at, datagram, host, sent
+from tests.datapath.ipvs.given import OWN, OWN6, VIP, at, datagram, host, sent
 
 SAVED = [f"-A -u {VIP}:5000 -s rr", f"-a -u {VIP}:5000 -r {OWN['b']}:5000 -g -w 1"]
 
@@ -132,7 +132,33 @@ def test_the_kernel_s_table_is_what_counts(listed: bool, kept: bool) -> None:
     assert isinstance(effect, Deliver) == kept
 
 
-def test_a_bad_address_is_passed_over() -> None:
-    bad = [*SAVED, f"-A -u {VIP}:53 -s rr", f"-a -u {VIP}:53 -r web.example:53 -g -w 1"]
-    first, second = director(given(("ipvsadm -S", bad))).services
+@pytest.mark.parametrize(
+    "words",
+    [
+        "-r web.example:53 -g",  # without -n
+        "-r [fd00::12]:53 -m",
+        "-r 10.0.0.12:53 -i --tun-type gue --tun-port 65536",
+    ],
+)
+def test_of_a_server_that_ipvs_does_not_take_nothing_is_pretended(words: str) -> None:
+    bad = [*SAVED, f"-A -u {VIP}:53 -s rr", f"-a -u {VIP}:53 {words} -w 1"]
+    found = given(("ipvsadm -S", bad))
+    first, second = director(found).services
     assert (len(first.servers), len(second.servers)) == (1, 0)
+    assert (first.complete, second.complete) == (True, False)
+    assert isinstance(at(found, datagram(port=53))[0], Blind)
+
+
+@pytest.mark.parametrize(
+    "line", ["-A -u web.example:53 -s rr", f"-A -u {VIP}:53 -s rr -p 300 -M 33"]
+)
+def test_a_service_that_is_not_understood_is_asked_for(line: str) -> None:
+    found = given(("ipvsadm -S", [*SAVED, line]))
+    assert len(director(found).services) == 1
+    assert sent(at(found, datagram())).why.rule == "ipvs-route"
+    assert isinstance(at(found, datagram(port=53))[0], Ask)
+
+
+def test_a_server_of_the_other_family_is_behind_a_tunnel() -> None:
+    lines = [SAVED[0], f"-a -u {VIP}:5000 -r [{OWN6['b']}]:5000 -i -w 1"]
+    assert sent(at(given(("ipvsadm -Sn", lines)), datagram())).why.rule == "ipvs-tunnel"

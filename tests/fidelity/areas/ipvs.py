@@ -297,7 +297,7 @@ def _after(model: Model, world: World, frame: Frame) -> Model:
 def _without_servers(model: Model) -> Model:
     director = model.directors[OWN]
     services = {key: replace(service, servers=()) for key, service in director.by_virtual.items()}
-    director = replace(director, by_virtual=services)
+    director = replace(director, by_virtual=services, behind={})
     if director.setting("expire_nodest_conn").value:
         director = replace(director, connections={}, answers={}, templates={})
     return replace(model, directors={**model.directors, OWN: director})

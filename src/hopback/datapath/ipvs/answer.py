@@ -106,8 +106,8 @@ def _unknown(layer: Layer, seen: Arrival, at: Tuple) -> Decision:
     """A packet of no connection that is listed: whether it has one may have to be asked."""
     passed = Passed(seen.frame, seen.skb)
     director = layer.director
-    mine = _served(director, at)
-    if not mine or seen.hook == "input":
+    mine = () if seen.hook == "input" else _served(director, at)
+    if not mine:
         return passed
     refs = merge_refs(*(service.refs for service in mine))
     if not director.followed:
@@ -131,7 +131,7 @@ def _served(director: Director, at: Tuple) -> tuple[Service, ...]:
     """The services that NAT to the packet's source, whether by that port or by all."""
     return tuple(
         service
-        for service in director.services
+        for service in director.behind.get(at.source, ())
         if PROTOCOLS.get(service.protocol, at.protocol) == at.protocol
         for server in service.servers
         if server.method == "masq"

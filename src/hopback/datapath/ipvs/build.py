@@ -3,8 +3,7 @@
 What keepalived is configured to do stands for the kernel's table only where nobody listed that.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from ipaddress import ip_address, ip_network
 from types import MappingProxyType
 from typing import TypeVar
@@ -19,8 +18,9 @@ from hopback.datapath.ipvs.state import (
     Service,
     Template,
     answers_to,
+    behind,
 )
-from hopback.datapath.kernel import behaviour_of
+from hopback.datapath.kernel import Behaviour, behaviour_of
 from hopback.datapath.skb import Tuple
 from hopback.network.facts import DevId, Fact, Ref
 from hopback.network.model import Network
@@ -29,6 +29,7 @@ from hopback.snapshot.rows import IpvsConnection, IpvsCount, IpvsServer, IpvsSer
 from hopback.snapshot.table import Missing, Rows
 
 _SETTING = "net.ipv4.vs."
+_PORT_MAX = 0xFFFF
 _Key = tuple[object, ...]
 _R = TypeVar("_R", IpvsService, IpvsServer)
 
@@ -45,18 +46,21 @@ def directors_of(network: Network) -> Mapping[tuple[str, str], Director]:
             *snapshot.ipvs_daemons.rows,
         )
         for netns in dict.fromkeys(row.netns for row in rows):
-            found[host, netns] = replace(_director(snapshot, netns), kernel=kernel)
+            found[host, netns] = _director(snapshot, netns, kernel)
     return MappingProxyType(found)
 
 
-def _director(snapshot: Snapshot, netns: str) -> Director:
+def _director(snapshot: Snapshot, netns: str, kernel: Behaviour) -> Director:
     daemons = snapshot.ipvs_daemons
     backups = [r for r in daemons.rows if r.netns == netns and r.state == "backup"]
     connections, templates = _connections(snapshot, netns)
+    told = tuple(_services(snapshot, netns))
+    services = tuple(service for service in told if service is not None)
     return Director(
         id=DevId(snapshot.host, netns, ""),
-        by_virtual=MappingProxyType({s.virtual: s for s in _services(snapshot, netns)}),
-        complete=snapshot.ipvs_services.complete(netns),
+        by_virtual=MappingProxyType({service.virtual: service for service in services}),
+        behind=behind(services),
+        complete=snapshot.ipvs_services.complete(netns) and len(services) == len(told),
         connections=MappingProxyType(connections),
         templates=MappingProxyType(templates),
         answers=answers_to(connections),
@@ -64,6 +68,7 @@ def _director(snapshot: Snapshot, netns: str) -> Director:
         settings=MappingProxyType(_settings(snapshot, netns)),
         backup=tuple(Ref(snapshot.host, row.cite) for row in backups) if backups else None,
         daemons=daemons.complete(netns),
+        kernel=kernel,
     )
 
 
@@ -75,8 +80,11 @@ def _settings(snapshot: Snapshot, netns: str) -> dict[str, Fact[int]]:
     }
 
 
-def _services(snapshot: Snapshot, netns: str) -> Iterator[Service]:
-    """Those that were listed; of those that were only counted nobody knows who serves."""
+def _services(snapshot: Snapshot, netns: str) -> Iterator[Service | None]:
+    """Those that were listed; of those that were only counted nobody knows who serves.
+
+    None is for one that was listed by a name, or with what IPVS does not take.
+    """
     servers: dict[_Key, list[IpvsServer]] = {}
     table = snapshot.ipvs_servers
     for server in _said(table, netns, lambda row: (*_service_key(row), *_server_key(row))):
@@ -84,13 +92,11 @@ def _services(snapshot: Snapshot, netns: str) -> Iterator[Service]:
             servers.setdefault(_service_key(server), []).append(server)
     rows = {_service_key(r): r for r in _said(snapshot.ipvs_services, netns, _service_key)}
     for key, row in rows.items():
-        with suppress(ValueError):
-            whole = table.complete(netns)
-            yield _service(snapshot.host, row, servers.get(key, ()), complete=whole)
+        whole = table.complete(netns)
+        yield _service(snapshot.host, row, servers.get(key, ()), complete=whole)
     for counted in snapshot.ipvs_counts.rows:
         if counted.netns == netns and not counted.server and _service_key(counted) not in rows:
-            with suppress(ValueError):
-                yield _service(snapshot.host, _only_counted(counted), (), complete=False)
+            yield _service(snapshot.host, _only_counted(counted), (), complete=False)
 
 
 def _only_counted(row: IpvsCount) -> IpvsService:
@@ -138,20 +144,26 @@ def _completed(row: _R, before: _R) -> _R:
 
 
 def _service(
-    host: str, row: IpvsService, servers: Iterable[IpvsServer], *, complete: bool
-) -> Service:
-    address = None if row.protocol == "fwmark" else ip_address(row.address)
+    host: str, row: IpvsService, rows: Collection[IpvsServer], *, complete: bool
+) -> Service | None:
+    try:
+        address = None if row.protocol == "fwmark" else ip_address(row.address)
+        client = _mask(row) if row.persistent or "persistent" in row.flags else None
+    except ValueError:
+        return None
+    family = row.family if address is None else address.version
+    servers = tuple(_server(host, server) for server in rows if _may_serve(server, family))
     return Service(
         protocol=row.protocol,
-        family=row.family if address is None else address.version,
+        family=family,
         address=address,
         port=row.port,
         mark=row.mark,
         scheduler=row.scheduler,
-        client=_mask(row) if row.persistent or "persistent" in row.flags else None,
+        client=client,
         flags=frozenset(row.flags),
-        servers=tuple(_server(host, server) for server in servers if _is_address(server.server)),
-        complete=complete,
+        servers=servers,
+        complete=complete and len(servers) == len(rows),
         refs=(Ref(host, row.cite),),
     )
 
@@ -161,9 +173,22 @@ def _mask(row: IpvsService) -> int:
     whole = {4: 32, 6: 128}[row.family]
     if row.netmask is None:
         return whole
-    if row.netmask.isdecimal():
-        return int(row.netmask)
-    return ip_network(f"0.0.0.0/{row.netmask}").prefixlen
+    length = row.netmask
+    if not length.isdecimal():
+        return ip_network(f"0.0.0.0/{length}").prefixlen
+    if int(length) > whole:
+        raise ValueError(f"a mask of {length} bits")
+    return int(length)
+
+
+def _may_serve(row: IpvsServer, family: int) -> bool:
+    """Whether IPVS takes such a server: one of the other family is behind a tunnel alone.
+
+    ip_vs_ctl.c:ip_vs_genl_set_cmd
+    """
+    if not _is_address(row.server) or (row.tunnel_port or 0) > _PORT_MAX:
+        return False
+    return row.method == "tunnel" or ip_address(row.server).version == family
 
 
 def _server(host: str, row: IpvsServer) -> Server:

@@ -3,7 +3,7 @@
 net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_conn.c; Linux 6.12.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network
 from types import MappingProxyType
 from typing import Literal, NamedTuple
@@ -119,13 +119,14 @@ class Director(Struct, frozen=True):
 
     ``complete``: all services were listed. ``settings`` by their names after ``net.ipv4.vs.``.
     ``answers`` leads from what a server's own answer has to the connection that it belongs to;
-    ``followed``: all connections were listed.
+    ``followed``: all connections were listed. ``behind``: the services that NAT to an address.
     ``backup``: the rows that show a synchronisation thread that is a backup's, None without one;
     ``daemons``: whether all threads were listed.
     """
 
     id: DevId
     by_virtual: Mapping[Virtual, Service] = MappingProxyType({})
+    behind: Mapping[Ip, tuple[Service, ...]] = MappingProxyType({})
     complete: bool = True
     connections: Mapping[Tuple, Known] = MappingProxyType({})
     templates: Mapping[Template, Known] = MappingProxyType({})
@@ -165,6 +166,16 @@ def answers_to(connections: Mapping[Tuple, Known]) -> Mapping[Tuple, Tuple]:
             for at, known in connections.items()
         }
     )
+
+
+def behind(services: Iterable[Service]) -> Mapping[Ip, tuple[Service, ...]]:
+    """The services that NAT to a server, by the server's address (struct netns_ipvs.rs_table)."""
+    found: dict[Ip, list[Service]] = {}
+    for service in services:
+        masked = [server.address for server in service.servers if server.method == "masq"]
+        for address in dict.fromkeys(masked):
+            found.setdefault(address, []).append(service)
+    return MappingProxyType({address: tuple(those) for address, those in found.items()})
 
 
 def spelled(address: Ip, port: int) -> str:
