@@ -160,7 +160,7 @@ def _state(
         remote=_ip(remote),
         peers=tuple(_peer(peer) for peer in peers),
         up=device.up.value if device and device.up else None,
-        blind=_blind(network, id_, told, remote) or _impossible(id_, kind, told, values),
+        blind=_blind(network, id_, told, remote) or _impossible(id_, told, (local, remote), values),
         kernel=behaviour_of(network.release(id_.host)),
         refs=merge_refs(t.ref for t in told),
         **values,
@@ -199,11 +199,14 @@ def _blind(
 
 
 def _impossible(
-    id_: DevId, kind: TunnelKind, told: Sequence[Told[Tunnel]], values: Mapping[str, Any]
+    id_: DevId,
+    told: Sequence[Told[Tunnel]],
+    ends: Sequence[Fact[str] | None],
+    values: Mapping[str, Any],
 ) -> tuple[str, Refs] | None:
     """Ends and numbers that no packet has."""
-    version = 6 if kind.startswith("ip6") else 4
-    for end in (latest(told, lambda r: r.local), latest(told, lambda r: r.remote)):
+    version = 6 if told[-1].row.kind.startswith("ip6") else 4
+    for end in ends:
         address = _ip(end)
         if end is not None and end.value and (address is None or address.version != version):
             return f"{id_.name} cannot have the end {end.value}", end.refs

@@ -111,6 +111,12 @@ def test_of_a_service_that_was_only_counted_nothing_is_pretended() -> None:
     assert sent(at(both, datagram())).why.rule == "ipvs-route"
 
 
+def test_one_that_was_counted_by_a_name_leaves_the_table_whole() -> None:
+    named = [line.replace(VIP, "web.example") for line in COUNTS]
+    found = given(("ipvsadm -L --stats", named), ("ipvsadm -Ln", TABLE))
+    assert (len(director(found).services), director(found).complete) == (1, True)
+
+
 KEEPALIVED = [
     f"virtual_server {VIP} 5000 {{",
     "    lb_algo rr",

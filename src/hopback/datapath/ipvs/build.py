@@ -96,7 +96,9 @@ def _services(snapshot: Snapshot, netns: str) -> Iterator[Service | None]:
         yield _service(snapshot.host, row, servers.get(key, ()), complete=whole)
     for counted in snapshot.ipvs_counts.rows:
         if counted.netns == netns and not counted.server and _service_key(counted) not in rows:
-            yield _service(snapshot.host, _only_counted(counted), (), complete=False)
+            service = _service(snapshot.host, _only_counted(counted), (), complete=False)
+            if service is not None:  # counted by a name, it may be any of those above
+                yield service
 
 
 def _only_counted(row: IpvsCount) -> IpvsService:
