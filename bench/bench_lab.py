@@ -71,7 +71,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "plan.json").write_bytes(encode_plan(empty))
-        ours = [sys.executable, "-m", "hopback.lab.netns", str(folder / "plan.json")]
+        ours = ["sh", "-c", f"exec {sys.executable} -m hopback.lab.netns <{folder}/plan.json"]
         commands = [ours, batch(plan, folder), [sys.executable, "-c", "import msgspec"]]
         lab, plain, python = (median(runs, lambda r: r.wall) for runs in in_turn(commands, RUNS))
     built = statistics.median(NetnsRunner().run(empty).built_in for _ in range(RUNS))

@@ -153,6 +153,28 @@ def test_everything_is_gone_after_its_keeper_was_killed(place: Path) -> None:
     caller.assert_all_gone()
 
 
+def test_nothing_begins_for_who_was_interrupted_before_it_knew_of_the_keeper(place: Path) -> None:
+    folder = place / "hopback-uml-x"
+    folder.mkdir()
+    keeper = [sys.executable, "-S", "-m", "hopback.lab.uml.keeper", str(folder), "9", "1", "2"]
+    done = subprocess.run(
+        [*keeper, "--", "touch", str(place / "begun")],
+        env={"PYTHONPATH": str(ROOT / "src")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert list(place.iterdir()) == []
+
+
+@needs_uml
+def test_what_is_given_is_its_standard_input() -> None:
+    given = bytes(range(256)) * 4096
+    assert run(["cat"], given=given).output == given
+    assert run(["wc", "-c"]).output == b"0\n"
+
+
 @needs_uml
 def test_a_flood_of_output_is_ended(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boot, "OUTPUT_MAX", 1 << 20)

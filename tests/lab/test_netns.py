@@ -218,6 +218,13 @@ def test_nothing_is_left_when_somebody_is_killed_in_a_storm(argv: list[str]) -> 
     assert sorted(p.name for p in Path("/run").glob("netns/*")) == names
 
 
+@pytest.mark.parametrize("written", [0, 1, -1])
+def test_part_of_a_plan_is_from_somebody_who_is_gone(written: int) -> None:
+    argv = [sys.executable, "-m", "hopback.lab.netns"]
+    done = subprocess.run(argv, input=endless()[:written], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
 def test_time_limit_cuts_the_links() -> None:
     plan = designed(PASTE.read_text(), "two-link-loop", fix=None).plan
     live = plan.scenes[-1]

@@ -156,8 +156,8 @@ class Plan(Struct, frozen=True):
 
 
 def encode_plan(plan: Plan) -> bytes:
-    """The plan as JSON."""
-    return msgspec.json.encode(plan)
+    """The plan as JSON: one line, whose end tells that it is whole."""
+    return msgspec.json.encode(plan) + b"\n"
 
 
 def decode_plan(data: bytes) -> Plan:

@@ -1,8 +1,7 @@
-"""``python -m hopback.lab.netns [--keep] [--log] [PLAN] > observed.json``.
+"""``python -m hopback.lab.netns [--keep] [--log] < plan.json > observed.json``.
 
-PLAN is a file; without one the plan is read from standard input. With ``--keep`` a shell follows,
-on the terminal, in which ``ip -n NAME`` reaches every namespace. ``--log`` reads (and clears) the
-kernel's log: for a kernel that is the lab's own.
+With ``--keep`` a shell follows, on the terminal, in which ``ip -n NAME`` reaches every namespace.
+``--log`` reads (and clears) the kernel's log: for a kernel that is the lab's own.
 """
 
 import contextlib
@@ -23,8 +22,10 @@ from hopback.lab.steps import Plan, Refused, decode_plan
 def main(words: list[str]) -> None:
     """Read a plan, play it, write what was seen."""
     keep = "--keep" in words
-    files = [word for word in words if word not in ("--keep", "--log")]
-    plan = decode_plan(Path(files[0]).read_bytes() if files else sys.stdin.buffer.read())
+    line = sys.stdin.buffer.readline()
+    if not line.endswith(b"\n"):
+        return  # who asked is gone, interrupted before all was written
+    plan = decode_plan(line)
     kernel = os.uname().release
     try:
         isolate(plan)

@@ -44,6 +44,7 @@ class Finished(NamedTuple):
 def run(
     argv: Sequence[str],
     *,
+    given: bytes = b"",
     seconds: float = 60.0,
     memory_mib: int = 512,
     modules: Sequence[str] = (),
@@ -57,7 +58,7 @@ def run(
     The host's files are all there, as far as the user may read them, and read-only; what may be
     written is ``writable`` (a folder, at its own path), and /run, with TMPDIR and HOME in it, which
     is memory and gone at the end. There is no network but what the command makes, no clock but the
-    host's, one CPU, and no standard input.
+    host's, one CPU, and ``given`` as standard input.
 
     ``modules`` are loaded before; what the kernel then misses it loads by itself. ``env`` None: the
     caller's. What the command writes goes to ``output`` and ``errors`` as it comes, or else into
@@ -81,7 +82,10 @@ def run(
         "modules": list(modules),
         "writable": None if writable is None else str(writable.resolve()),
     }
-    with _folder(kernel, job) as folder, _machine(folder, kernel, memory_mib, seconds) as lines:
+    with (
+        _folder(kernel, job, given) as folder,
+        _machine(folder, kernel, memory_mib, seconds) as lines,
+    ):
         _pump(lines, (output or kept[0], errors or kept[1]))
         code = _exit_code(folder, seconds)
     return Finished(code, kept[0].getvalue(), kept[1].getvalue(), time.monotonic() - began)
@@ -101,7 +105,7 @@ def _inner_environment(env: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _folder(kernel: Kernel, job: Mapping[str, Any]) -> Iterator[Path]:
+def _folder(kernel: Kernel, job: Mapping[str, Any], given: bytes) -> Iterator[Path]:
     """What the machine needs, in a folder whose name has no blanks: the kernel takes no others.
 
     The keeper removes it in the end; we do only if it never comes to that.
@@ -111,6 +115,7 @@ def _folder(kernel: Kernel, job: Mapping[str, Any]) -> Iterator[Path]:
     (folder / "lib").symlink_to(_PACKAGES)
     (folder / "modules").symlink_to(kernel.modules)
     (folder / "job.json").write_text(json.dumps(job))
+    (folder / "given").write_bytes(given)
     try:
         yield folder
     finally:
@@ -136,14 +141,24 @@ def _machine(
         # An interrupt at the terminal is for the caller: the keeper has to outlive it.
         start_new_session=True,
     )
-    os.close(output_in)
-    os.close(errors_in)
     try:
+        os.close(output_in)
+        os.close(errors_in)
+        _let_go(keeper)
         yield output, errors
     finally:
         os.close(output)
         os.close(errors)
         keeper.communicate()
+
+
+def _let_go(keeper: "subprocess.Popen[bytes]") -> None:
+    """From here on the keeper is known and waited for, whatever interrupts us."""
+    if keeper.stdin is None:
+        raise AssertionError("it is a pipe")
+    with contextlib.suppress(BrokenPipeError):  # it has ended: that is found out when it should
+        keeper.stdin.write(b"\n")
+        keeper.stdin.flush()
 
 
 def _command_line(

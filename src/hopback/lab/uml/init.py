@@ -2,9 +2,9 @@
 
 usage (as the kernel's init): python -m hopback.lab.uml.init FOLDER
 
-FOLDER/job.json says what to do (``boot.Job``); FOLDER/code gets the exit code. The job's output and
-errors leave by the two serial lines. It speaks into pipes, not into the lines themselves, lest it
-think itself at a terminal.
+FOLDER/job.json says what to do, FOLDER/given is its input; FOLDER/code gets the exit code. The
+job's output and errors leave by the two serial lines. It speaks into pipes, not into the lines
+themselves, lest it think itself at a terminal.
 
 Only the standard library is imported: every import is paid for at every boot.
 """
@@ -97,14 +97,14 @@ def _copy(source: BinaryIO, line: int) -> None:
         termios.tcdrain(target)
 
 
-def _run(job: dict[str, Any]) -> int:
+def _run(job: dict[str, Any], given: BinaryIO) -> int:
     """Run the job, and collect every orphan meanwhile; what outlives the job is killed."""
     try:
         process = subprocess.Popen(
             job["argv"],
             cwd=job["cwd"],
             env=job["env"],
-            stdin=subprocess.DEVNULL,
+            stdin=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -140,7 +140,9 @@ def main(folder: Path) -> None:
     _make_nodes(folder / "modules")
     try:
         _load_modules(folder, job["modules"])
-        (folder / "code").write_text(str(_run(job)))
+        with (folder / "given").open("rb") as given:
+            code = _run(job, given)
+        (folder / "code").write_text(str(code))
     except (NoSuchModule, OSError) as error:
         (folder / "failed").write_text(str(error))
 

@@ -7,8 +7,11 @@ inside. When the kernel is killed the others stay behind, and what they ran insi
 outside. So they get a process namespace, where that is allowed: it ends with the kernel. And they
 keep to one process group: the keeper ends that whole group when the kernel halts, when SECONDS have
 passed, and when the keeper's standard input ends, because the caller closed it or died. Only then
-is FOLDER removed. OUT and ERR are the descriptors that carry the serial lines; they end when all is
-over, and FOLDER/ended then says why: "halt", "time" or "gone", the caller.
+is FOLDER removed. Nothing is begun before the first byte of that input: without one the caller was
+interrupted before it knew of its keeper.
+
+OUT and ERR are the descriptors that carry the serial lines; they end when all is over, and
+FOLDER/ended then says why: "halt", "time" or "gone", the caller.
 
 Only the standard library is imported: this stands between the caller and the boot.
 """
@@ -68,6 +71,9 @@ def _end_all(group: int) -> None:
 
 
 def main(folder: Path, seconds: float, lines: Sequence[int], argv: Sequence[str]) -> None:
+    if not os.read(0, 1):
+        shutil.rmtree(folder, ignore_errors=True)
+        return
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
     _enclose()
     with (folder / "console").open("wb") as console:

@@ -1,8 +1,6 @@
 """Runs plans in a user-mode kernel: the namespaces' runner, one kernel further in."""
 
 import shutil
-import tempfile
-from pathlib import Path
 
 from hopback.lab.observed import Observed, decode_observed
 from hopback.lab.steps import Facility, Plan, Refused, encode_plan
@@ -24,20 +22,18 @@ class UmlRunner:
 
     def run(self, plan: Plan) -> Observed:
         """Boot, play ``plan``, halt. Refused where that kernel is not there or says no."""
-        with tempfile.TemporaryDirectory(prefix="hopback-") as folder:
-            file = Path(folder) / "plan.json"
-            file.write_bytes(encode_plan(plan))
-            try:
-                done = run_python(
-                    "hopback.lab.netns",
-                    ["--log", str(file)],
-                    modules=(*_ALWAYS, *plan.needs()),
-                    seconds=plan.seconds + _BOOT_SECONDS,
-                )
-            except UmlMissing as missing:
-                raise Refused(str(missing), denied=True) from missing
-            except UmlError as error:
-                raise Refused(f"the user-mode kernel: {error}") from error
+        try:
+            done = run_python(
+                "hopback.lab.netns",
+                ["--log"],
+                given=encode_plan(plan),
+                modules=(*_ALWAYS, *plan.needs()),
+                seconds=plan.seconds + _BOOT_SECONDS,
+            )
+        except UmlMissing as missing:
+            raise Refused(str(missing), denied=True) from missing
+        except UmlError as error:
+            raise Refused(f"the user-mode kernel: {error}") from error
         if not done.output:
             said = done.errors.decode(errors="replace").strip().rpartition("\n")[2]
             raise Refused(f"the lab in the user-mode kernel ended with {said or done.code}")
