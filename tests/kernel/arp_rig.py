@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
-from types import TracebackType
 from typing import Literal
 
 from hopback.frames import arp, ethernet
@@ -19,6 +18,7 @@ from hopback.frames.codec import encode
 from hopback.frames.ethernet import Frame
 from hopback.frames.mac import BROADCAST, ZERO, Mac, format_mac
 from hopback.lab.netns.namespace import Namespace
+from tests.kernel.opened import Opened
 from tests.kernel.rig import checked
 from tests.kernel.tap import drain, open_tap
 
@@ -78,36 +78,24 @@ def frame_of(question: Question) -> Frame:
     return Frame(targets[question.to], mac, (), ethernet.ARP, message)
 
 
-class KernelArpHost:
+class KernelArpHost(Opened):
     """Its taps have ``ADDRESSES``, ``ROUTES`` and ``PROXIED`` entries; gone when left."""
 
     def __init__(self) -> None:
-        self._undo = ExitStack()
         self._taps: dict[str, int] = {}
         self._written: dict[str, int] = {}
 
-    def __enter__(self) -> "KernelArpHost":
-        with ExitStack() as undo:
-            self._space = Namespace.anonymous()
-            undo.callback(self._space.close)
+    def _enter(self, undo: ExitStack) -> None:
+        self._space = Namespace.anonymous()
+        undo.callback(self._space.close)
+        for name in TAPS:
+            self._taps[name] = open_tap(self._space, name)
+            undo.callback(os.close, self._taps[name])
+        with self._space:
+            checked(["ip", "-batch", "-"], "\n".join(_lines()))
             for name in TAPS:
-                self._taps[name] = open_tap(self._space, name)
-                undo.callback(os.close, self._taps[name])
-            with self._space:
-                checked(["ip", "-batch", "-"], "\n".join(_lines()))
-                for name in TAPS:
-                    delay = Path(f"/proc/sys/net/ipv4/neigh/{name}/proxy_delay")
-                    delay.write_text("0")
-            self._undo = undo.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._undo.close()
+                delay = Path(f"/proc/sys/net/ipv4/neigh/{name}/proxy_delay")
+                delay.write_text("0")
 
     def play(
         self, everybody: Settings, own: Settings, questions: Sequence[Question]

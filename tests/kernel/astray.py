@@ -11,11 +11,12 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from hopback.remedies.apply.store import ENVIRONMENT
+from tests.kernel.opened import Opened
 from tests.kernel.rig import Rig, wait_until
 
 HOPBACK = str(Path(sys.executable).with_name("hopback"))
@@ -23,7 +24,7 @@ GUEST = "52:54:00:00:00:11"
 BRIDGE, TAP = "fxbr0", "fxtap0"
 
 
-class Astray:
+class Astray(Opened):
     """The host; what hopback notes of it is kept in ``state``."""
 
     def __init__(self, state: Path) -> None:
@@ -33,22 +34,9 @@ class Astray:
         self.uplink = f"fxup{secrets.token_hex(2)}"
         self.finding = f"uplink-echo:{self.uplink}"
 
-    def __enter__(self) -> "Astray":
-        self._rig.__enter__()
-        try:
-            self._build()
-        except BaseException:
-            self._rig.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._rig.__exit__(kind, error, trace)
+    def _enter(self, undo: ExitStack) -> None:
+        undo.enter_context(self._rig)
+        self._build()
 
     @property
     def space(self) -> str:

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple
 
 from hopback.frames.mac import Mac, format_mac, mac_to_bytes
 from hopback.lab.netns.namespace import Namespace
 from hopback.lab.netns.observer import ETH_P_ALL, Observer, Seen
 from tests.kernel.bridge_rig import TEST_ETHERTYPE
+from tests.kernel.opened import Opened
 from tests.kernel.rig import checked, wait_until
 from tests.kernel.tap import drain, open_tap
 
@@ -57,7 +57,7 @@ class Observation(NamedTuple):
     taken: Mapping[str, tuple[Seen, ...]]
 
 
-class KernelBond:
+class KernelBond(Opened):
     """The bond ``config`` in a namespace of its own, from ``__enter__`` to ``__exit__``.
 
     ``bond0.5`` is a VLAN device on the bond, ``l0.7`` one on its first leg.
@@ -67,33 +67,22 @@ class KernelBond:
         self._config = config
         self._taps: list[int] = []
 
-    def __enter__(self) -> "KernelBond":
-        with ExitStack() as undo:
-            self._space = Namespace.anonymous()
-            undo.callback(self._space.close)
-            for index, leg in enumerate(self._legs()):
-                carrier = index not in self._config.down
-                self._taps.append(open_tap(self._space, leg, carrier=carrier))
-                undo.callback(os.close, self._taps[-1])
-            self._run("ip", "-batch", "-", script="\n".join(self._orders()))
-            wait_until(self._settled, f"the legs of {self._config}")
-            named = (BOND, f"{BOND}.{BOND_VID}", f"l0.{LEG_VID}")
-            self._named = {name: self._observer(undo, name, ETH_P_ALL) for name in named}
-            # A frame that a leg hands on has another device by then; one that only sockets bound
-            # to the leg may see does not come here at all.
-            self._kept = [self._observer(undo, "", kind) for kind in (TEST_ETHERTYPE, SLOW)]
-            for tap in self._taps:
-                self._drained(tap)
-            self._undo = undo.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._undo.close()
+    def _enter(self, undo: ExitStack) -> None:
+        self._space = Namespace.anonymous()
+        undo.callback(self._space.close)
+        for index, leg in enumerate(self._legs()):
+            carrier = index not in self._config.down
+            self._taps.append(open_tap(self._space, leg, carrier=carrier))
+            undo.callback(os.close, self._taps[-1])
+        self._run("ip", "-batch", "-", script="\n".join(self._orders()))
+        wait_until(self._settled, f"the legs of {self._config}")
+        named = (BOND, f"{BOND}.{BOND_VID}", f"l0.{LEG_VID}")
+        self._named = {name: self._observer(undo, name, ETH_P_ALL) for name in named}
+        # A frame that a leg hands on has another device by then; one that only sockets bound
+        # to the leg may see does not come here at all.
+        self._kept = [self._observer(undo, "", kind) for kind in (TEST_ETHERTYPE, SLOW)]
+        for tap in self._taps:
+            self._drained(tap)
 
     def listings(self) -> tuple[str, str]:
         """What the bond's own file says of it, and that with what ``ip`` says, as pastes."""

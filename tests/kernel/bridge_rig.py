@@ -11,7 +11,6 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from types import TracebackType
 from typing import NamedTuple
 
 from hopback.frames.mac import Mac, format_mac, mac_from_bytes, parse_mac
@@ -19,6 +18,7 @@ from hopback.lab.netns.namespace import Namespace
 from hopback.lab.netns.observer import ETH_P_ALL, Observer, Seen
 from hopback.sources.live.netlink import Netlink, attributes, number
 from tests.kernel import netlink
+from tests.kernel.opened import Opened
 from tests.kernel.rig import checked, wait_until
 from tests.kernel.tap import drain, open_tap
 
@@ -127,7 +127,7 @@ class Row(NamedTuple):
     flags: int
 
 
-class KernelBridge:
+class KernelBridge(Opened):
     """A bridge (multicast snooping and VLAN filtering off) with one tap for each port.
 
     ``mac`` None: the bridge takes an address of its ports', as it does if nobody gives it one.
@@ -148,37 +148,24 @@ class KernelBridge:
         self._settings = DEFAULT
         self._mac = mac
         self._taps: list[int] = []
-        self._undo = ExitStack()
 
-    def __enter__(self) -> "KernelBridge":
+    def _enter(self, undo: ExitStack) -> None:
         # The namespace has no name and no process: with the last descriptor it is gone.
-        with ExitStack() as undo:
-            self._space = Namespace.anonymous()
-            undo.callback(self._space.close)
-            for index in range(len(self._ports)):
-                self._taps.append(open_tap(self._space, f"lp{index}"))
-                undo.callback(os.close, self._taps[-1])
-            self._build()
-            self._orders = netlink.Orders(self._space)
-            undo.callback(self._orders.close)
-            with self._space:
-                self._listing = undo.enter_context(Netlink())
-            self.configure(self._ports, self._static, self._wanted)
-            self._device = self._observer(undo, BRIDGE, ETH_P_ALL)
-            self._kept = [
-                self._observer(undo, f"lp{index}", TEST_ETHERTYPE)
-                for index in range(len(self._ports))
-            ]
-            self._undo = undo.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._undo.close()
+        self._space = Namespace.anonymous()
+        undo.callback(self._space.close)
+        for index in range(len(self._ports)):
+            self._taps.append(open_tap(self._space, f"lp{index}"))
+            undo.callback(os.close, self._taps[-1])
+        self._build()
+        self._orders = netlink.Orders(self._space)
+        undo.callback(self._orders.close)
+        with self._space:
+            self._listing = undo.enter_context(Netlink())
+        self.configure(self._ports, self._static, self._wanted)
+        self._device = self._observer(undo, BRIDGE, ETH_P_ALL)
+        self._kept = [
+            self._observer(undo, f"lp{index}", TEST_ETHERTYPE) for index in range(len(self._ports))
+        ]
 
     def inject(self, port: int, frame: bytes) -> Observation:
         """Let ``frame`` arrive on a port, and see what the bridge does with it."""

@@ -13,7 +13,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from pathlib import Path
-from types import TracebackType
 
 from msgspec.structs import replace
 
@@ -42,6 +41,7 @@ from tests.kernel.dad_config import (
     station_name,
 )
 from tests.kernel.netlink import NDMSG, NLM_F_CREATE, RTM_NEWNEIGH, Order, Orders
+from tests.kernel.opened import Opened
 from tests.kernel.rig import checked, wait_until
 from tests.kernel.tap import drain, open_tap
 
@@ -70,38 +70,26 @@ class Told:
     addresses: Listed
 
 
-class KernelStations:
+class KernelStations(Opened):
     """``COUNT`` taps and a marker; all gone when left."""
 
     def __init__(self) -> None:
-        self._undo = ExitStack()
         self._taps: list[int] = []
         self._written: dict[str, int] = {}
 
-    def __enter__(self) -> "KernelStations":
-        with ExitStack() as undo:
-            # On one CPU work is begun in the order in which it was queued.
-            undo.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
-            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-            self._space = Namespace.anonymous()
-            undo.callback(self._space.close)
-            for name in (*map(station_name, range(COUNT)), _MARKER):
-                self._taps.append(open_tap(self._space, name))
-                undo.callback(os.close, self._taps[-1])
-            self._orders = Orders(self._space)
-            undo.callback(self._orders.close)
-            with self._space:
-                self._prepare(undo)
-            self._undo = undo.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._undo.close()
+    def _enter(self, undo: ExitStack) -> None:
+        # On one CPU work is begun in the order in which it was queued.
+        undo.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        self._space = Namespace.anonymous()
+        undo.callback(self._space.close)
+        for name in (*map(station_name, range(COUNT)), _MARKER):
+            self._taps.append(open_tap(self._space, name))
+            undo.callback(os.close, self._taps[-1])
+        self._orders = Orders(self._space)
+        undo.callback(self._orders.close)
+        with self._space:
+            self._prepare(undo)
 
     def _prepare(self, undo: ExitStack) -> None:
         lines = ["link set lo up"]

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from hopback.frames.mac import Mac, format_mac
 from hopback.lab.netns.namespace import Namespace
+from tests.kernel.opened import Opened
 from tests.kernel.rig import checked
 from tests.kernel.segment import Segment
 from tests.kernel.tap import open_tap
@@ -50,29 +51,22 @@ def host_name(role: str) -> str:
     return f"director-{role}" if len(role) == 1 else role
 
 
-class Directors:
+class Directors(Opened):
     """The three hosts, up and silent, with their addresses, until ``frames_max`` have passed."""
 
     def __init__(self, frames_max: int) -> None:
         self._frames_max = frames_max
-        self._undo = ExitStack()
 
-    def __enter__(self) -> "Directors":
-        with ExitStack() as undo:
-            self._spaces = {role: Namespace.anonymous() for role in HOSTS}
-            taps = {role: open_tap(space, NIC) for role, space in self._spaces.items()}
-            for role, space in self._spaces.items():
-                undo.callback(space.close)
-                undo.callback(os.close, taps[role])
-                self._address(role)
-            self.segment = Segment(taps, self._frames_max)
-            self.segment.settle()
-            self.segment.take()
-            self._undo = undo.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._undo.close()
+    def _enter(self, undo: ExitStack) -> None:
+        self._spaces = {role: Namespace.anonymous() for role in HOSTS}
+        taps = {role: open_tap(space, NIC) for role, space in self._spaces.items()}
+        for role, space in self._spaces.items():
+            undo.callback(space.close)
+            undo.callback(os.close, taps[role])
+            self._address(role)
+        self.segment = Segment(taps, self._frames_max)
+        self.segment.settle()
+        self.segment.take()
 
     @contextmanager
     def inside(self, role: str) -> Iterator[None]:

@@ -54,10 +54,6 @@ class FilterBridge(KernelBridge):
         super().__init__([PortConfig()] * count)
         self._brouting = brouting
 
-    def __enter__(self) -> "FilterBridge":
-        super().__enter__()
-        return self
-
     def filter(self, rules: Sequence[Rule]) -> None:
         """These rules instead of those before."""
         chains = (

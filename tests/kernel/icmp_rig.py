@@ -14,6 +14,7 @@ from pathlib import Path
 
 from hopback.frames.mac import Mac, format_mac
 from hopback.lab.netns.namespace import Namespace
+from tests.kernel.opened import Opened
 from tests.kernel.refusal import refusal
 from tests.kernel.rig import checked
 from tests.kernel.tap import drain, open_tap
@@ -63,26 +64,19 @@ COMMANDS = (
 )
 
 
-class Teller:
+class Teller(Opened):
     """One namespace, set up."""
 
     def __init__(self, setup: Setup) -> None:
-        self._undo = ExitStack()
         self._setup = setup
 
-    def __enter__(self) -> "Teller":
-        with ExitStack() as undo:
-            self._space = Namespace.anonymous()
-            undo.callback(self._space.close)
-            self._taps = {name: open_tap(self._space, name) for name in DEVICES}
-            for tap in self._taps.values():
-                undo.callback(os.close, tap)
-            self._build()
-            self._undo = undo.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._undo.close()
+    def _enter(self, undo: ExitStack) -> None:
+        self._space = Namespace.anonymous()
+        undo.callback(self._space.close)
+        self._taps = {name: open_tap(self._space, name) for name in DEVICES}
+        for tap in self._taps.values():
+            undo.callback(os.close, tap)
+        self._build()
 
     def play(self, frames: Sequence[tuple[str, bytes]]) -> list[dict[str, tuple[bytes, ...]]]:
         """For each frame, by the tap it comes in by, what left by each."""

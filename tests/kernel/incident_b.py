@@ -12,12 +12,13 @@ lives out there, and sends it the reply by the uplink.
 """
 
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Literal
 
 from hopback.frames.mac import BROADCAST, format_mac, mac_to_bytes, parse_mac, tap_twin
 from hopback.lab.netns.observer import Observer
+from tests.kernel.opened import Opened
 from tests.kernel.rig import Rig, wait_until
 
 Upstream = Literal["silent", "reflector", "two-link-loop"]
@@ -34,7 +35,7 @@ _DHCP_SERVER_PORT = 67
 _SHAPER = "tbf rate 4mbit burst 4kb limit 20kb"
 
 
-class IncidentB:
+class IncidentB(Opened):
     """Incident B; ``server`` says where dnsmasq runs, ``upstream`` what lies beyond the uplink."""
 
     def __init__(self, upstream: Upstream = "reflector", server: Server = "host") -> None:
@@ -42,22 +43,9 @@ class IncidentB:
         self._server = server
         self._rig = Rig(seconds_max=60)
 
-    def __enter__(self) -> "IncidentB":
-        self._rig.__enter__()
-        try:
-            self._build()
-        except BaseException:
-            self._rig.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._rig.__exit__(kind, error, trace)
+    def _enter(self, undo: ExitStack) -> None:
+        undo.enter_context(self._rig)
+        self._build()
 
     @property
     def rig(self) -> Rig:

@@ -22,6 +22,7 @@ from typing import NamedTuple
 from hopback.frames.mac import Mac, format_mac
 from hopback.lab.netns.namespace import Namespace
 from tests.kernel.ipvs_orders import DaemonState, Director, Service
+from tests.kernel.opened import Opened
 from tests.kernel.refusal import refusal
 from tests.kernel.rig import checked, wait_until
 from tests.kernel.tap import drain, open_tap
@@ -122,38 +123,31 @@ class Outcome(NamedTuple):
     taken: tuple[bytes, ...]
 
 
-class IpvsRig:
+class IpvsRig(Opened):
     """The director, from ``__enter__`` to ``__exit__``; ``daemon``: its synchronisation thread."""
 
     def __init__(self, daemon: DaemonState | None = None) -> None:
         self._daemon = daemon
-        self._undo = ExitStack()
         self._settings: dict[str, int] = {}
 
-    def __enter__(self) -> "IpvsRig":
-        with ExitStack() as undo:
-            self._space = Namespace.anonymous()
-            undo.callback(self._space.close)
-            self._taps = {name: open_tap(self._space, name) for name in TAPS}
-            for tap in self._taps.values():
-                undo.callback(os.close, tap)
-            _keep(self._taps.values())
-            self._build()
-            self._director = Director(self._space)
-            undo.callback(self._director.close)
-            if self._daemon:
-                self._director.start(self._daemon, TAPS[0])
-            self._raw = [
-                self._hearing(undo, family, protocol)
-                for family in (socket.AF_INET, socket.AF_INET6)
-                for protocol in (socket.IPPROTO_UDP, socket.IPPROTO_TCP)
-            ]
-            self._silence()
-            self._undo = undo.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._undo.close()
+    def _enter(self, undo: ExitStack) -> None:
+        self._space = Namespace.anonymous()
+        undo.callback(self._space.close)
+        self._taps = {name: open_tap(self._space, name) for name in TAPS}
+        for tap in self._taps.values():
+            undo.callback(os.close, tap)
+        _keep(self._taps.values())
+        self._build()
+        self._director = Director(self._space)
+        undo.callback(self._director.close)
+        if self._daemon:
+            self._director.start(self._daemon, TAPS[0])
+        self._raw = [
+            self._hearing(undo, family, protocol)
+            for family in (socket.AF_INET, socket.AF_INET6)
+            for protocol in (socket.IPPROTO_UDP, socket.IPPROTO_TCP)
+        ]
+        self._silence()
 
     def set(self, setup: Setup) -> None:
         """The services and settings of a case, instead of those before."""

@@ -10,7 +10,6 @@ import struct
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from types import TracebackType
 
 from hopback.frames.mac import Mac, format_mac, parse_mac
 from hopback.lab.netns.namespace import Namespace
@@ -18,6 +17,7 @@ from hopback.lab.netns.observer import Observer, Seen
 from hopback.sources.live.netlink import Netlink, attributes, pack_attribute
 from tests.kernel.bridge_rig import TEST_ETHERTYPE
 from tests.kernel.netlink import RTM_NEWLINK, Order, Orders
+from tests.kernel.opened import Opened
 from tests.kernel.rig import CommandFailed, checked
 from tests.kernel.tap import drain, open_tap
 
@@ -55,7 +55,7 @@ class Heard:
     local: Mapping[str, tuple[Seen, ...]]
 
 
-class KernelMacvlans:
+class KernelMacvlans(Opened):
     """A tap with macvlans on it, all of which hear every group; gone when left.
 
     CommandFailed when the kernel refuses a setting, or does not know how to do without the queue.
@@ -63,36 +63,24 @@ class KernelMacvlans:
 
     def __init__(self, children: Sequence[ChildConfig]) -> None:
         self._children = list(children)
-        self._undo = ExitStack()
 
-    def __enter__(self) -> "KernelMacvlans":
-        with ExitStack() as undo:
-            self._space = Namespace.anonymous()
-            undo.callback(self._space.close)
-            self._tap = open_tap(self._space, LOWER)
-            undo.callback(os.close, self._tap)
-            self._build()
-            self._orders = Orders(self._space)
-            undo.callback(self._orders.close)
-            self._do_without_queue()
-            self._observers = {
-                name: Observer(self._space, name, outgoing=False, protocol=TEST_ETHERTYPE)
-                for name in (LOWER, *map(child_name, range(len(self._children))))
-            }
-            for observer in self._observers.values():
-                undo.callback(observer.close)
-                with suppress(OSError):  # told once that its device is down, an observer is silent
-                    observer.take()
-            self._undo = undo.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._undo.close()
+    def _enter(self, undo: ExitStack) -> None:
+        self._space = Namespace.anonymous()
+        undo.callback(self._space.close)
+        self._tap = open_tap(self._space, LOWER)
+        undo.callback(os.close, self._tap)
+        self._build()
+        self._orders = Orders(self._space)
+        undo.callback(self._orders.close)
+        self._do_without_queue()
+        self._observers = {
+            name: Observer(self._space, name, outgoing=False, protocol=TEST_ETHERTYPE)
+            for name in (LOWER, *map(child_name, range(len(self._children))))
+        }
+        for observer in self._observers.values():
+            undo.callback(observer.close)
+            with suppress(OSError):  # told once that its device is down, an observer is silent
+                observer.take()
 
     def configure(self, children: Sequence[ChildConfig]) -> None:
         """Other modes for the same children; passthru is for life (macvlan_changelink)."""

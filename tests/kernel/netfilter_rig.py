@@ -4,6 +4,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import cache, lru_cache
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -58,15 +59,14 @@ class FilteredBridge(KernelBridge):
     def __init__(self, count: int) -> None:
         super().__init__([PortConfig()] * count)
 
-    def __enter__(self) -> "FilteredBridge":
-        super().__enter__()
+    def _enter(self, undo: ExitStack) -> None:
+        super()._enter(undo)
         with self._space:
             for switch in Path("/proc/sys/net/bridge").glob("bridge-nf-call-*"):
                 switch.write_text("0")
         if has_library():
             self.nft = Nftables(self._space)
-            self._undo.callback(self.nft.close)
-        return self
+            undo.callback(self.nft.close)
 
     def ebtables(self, script: str) -> None:
         """Other tables of ebtables (legacy) instead of all of its."""
@@ -80,17 +80,16 @@ class FilteredRouter(Router):
     What it takes for itself is seen by raw sockets.
     """
 
-    def __enter__(self) -> "FilteredRouter":
-        super().__enter__()
-        self._listeners = {key: self._listener(*key) for key in _LOCAL}
+    def _enter(self, undo: ExitStack) -> None:
+        super()._enter(undo)
+        self._listeners = {key: self._listener(undo, *key) for key in _LOCAL}
         self._nft = Nftables(self._space)
-        self._undo.callback(self._nft.close)
+        undo.callback(self._nft.close)
         with self._space:
             self._tracking = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
-        self._undo.callback(self._tracking.close)
+        undo.callback(self._tracking.close)
         self._set: Setup | None = None
         self._rules = ()  # its own rules keep out of all this
-        return self
 
     def load(self, ruleset: str, setup: Setup) -> None:
         """Another ruleset and other settings, and no connections."""
@@ -126,10 +125,12 @@ class FilteredRouter(Router):
         ]
         return left + got
 
-    def _listener(self, family: socket.AddressFamily, protocol: int) -> socket.socket:
+    def _listener(
+        self, undo: ExitStack, family: socket.AddressFamily, protocol: int
+    ) -> socket.socket:
         with self._space:
             made = socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol)
-        self._undo.callback(made.close)
+        undo.callback(made.close)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         return made

@@ -4,6 +4,7 @@ import fcntl
 import json
 import struct
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from hopback.frames.mac import Mac, mac_from_bytes
@@ -43,15 +44,14 @@ class PortBridge(KernelBridge):
         self._promisc = promisc
         self._full: Sequence[FullPort] = [FullPort()] * count
 
-    def __enter__(self) -> "PortBridge":
-        super().__enter__()
+    def _enter(self, undo: ExitStack) -> None:
+        super()._enter(undo)
         # A bridge whose MTU nobody changed takes the least of its ports', and sends no more.
         promisc = "on" if self._promisc else "off"
         self._batch("ip", [f"link set {BRIDGE} mtu {2 * MTU} promisc {promisc}"])
         if self._cut:
             fcntl.ioctl(self._taps[0], _TUNSETCARRIER, struct.pack("=i", 0))
             wait_until(self._is_cut, "the first port without a carrier")
-        return self
 
     def fill(
         self,

@@ -5,11 +5,12 @@ client ---- a ---- b ---- c ---- a: ``a`` sends the pool to ``b``; the others se
 
 import socket
 from collections.abc import Sequence
-from types import TracebackType
+from contextlib import ExitStack
 
 from hopback.frames.codec import decode
 from hopback.frames.ipv4 import Ipv4
 from hopback.lab.netns.observer import Observer
+from tests.kernel.opened import Opened
 from tests.kernel.rig import Rig, wait_until
 
 POOL, TARGET, USED = "198.51.100.0/24", "198.51.100.30", "198.51.100.5"
@@ -31,29 +32,16 @@ _ROUTES = {
 _SETTINGS = ("ip_forward=1", "conf.all.rp_filter=0", "conf.default.rp_filter=0")
 
 
-class Ring:
+class Ring(Opened):
     """The ring; a packet is bounded by its TTL."""
 
     def __init__(self) -> None:
         self.rig = Rig(seconds_max=60)
         self._observers: list[Observer] = []
 
-    def __enter__(self) -> "Ring":
-        self.rig.__enter__()
-        try:
-            self._build()
-        except BaseException:
-            self.rig.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.rig.__exit__(kind, error, trace)
+    def _enter(self, undo: ExitStack) -> None:
+        undo.enter_context(self.rig)
+        self._build()
 
     @property
     def names(self) -> tuple[str, ...]:

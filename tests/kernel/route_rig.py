@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 from typing import Literal, get_args
 
 from hopback.frames.mac import format_mac
 from hopback.lab.netns.namespace import Namespace
+from tests.kernel.opened import Opened
 from tests.kernel.refusal import refusal
 from tests.kernel.rig import checked
 from tests.kernel.route_spec import (
@@ -56,31 +56,19 @@ def _kind(setup: Setup) -> Kind:
     return "local" if local else "plain"
 
 
-class RouteRig:
+class RouteRig(Opened):
     """The namespaces."""
 
     def __init__(self) -> None:
-        self._undo = ExitStack()
         self._spaces: dict[Kind, _Space] = {}
         self._now: Kind = "ruled"
 
-    def __enter__(self) -> "RouteRig":
-        with ExitStack() as undo:
-            self._spaces = {
-                kind: undo.enter_context(_Space(vrf=kind == "vrf"))
-                for kind in get_args(Kind)
-                if kind != "vrf" or has_vrf()
-            }
-            self._undo = undo.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._undo.close()
+    def _enter(self, undo: ExitStack) -> None:
+        self._spaces = {
+            kind: undo.enter_context(_Space(vrf=kind == "vrf"))
+            for kind in get_args(Kind)
+            if kind != "vrf" or has_vrf()
+        }
 
     def set(self, setup: Setup) -> None:
         """The tables, rules and settings of a case, instead of those before."""
@@ -100,31 +88,19 @@ class RouteRig:
         return self._spaces[self._now].shown(*argv)
 
 
-class _Space:
+class _Space(Opened):
     def __init__(self, *, vrf: bool) -> None:
         self._vrf = vrf
-        self._undo = ExitStack()
         self._settings: dict[str, int] = {}
 
-    def __enter__(self) -> "_Space":
-        with ExitStack() as undo:
-            self._space = Namespace.anonymous()
-            undo.callback(self._space.close)
-            self._taps = {name: open_tap(self._space, name, carrier=name != CUT) for name in TAPS}
-            for tap in self._taps.values():
-                undo.callback(os.close, tap)
-            self._build()
-            self._raw = [self._hearing(undo, family) for family in (4, 6)]
-            self._undo = undo.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._undo.close()
+    def _enter(self, undo: ExitStack) -> None:
+        self._space = Namespace.anonymous()
+        undo.callback(self._space.close)
+        self._taps = {name: open_tap(self._space, name, carrier=name != CUT) for name in TAPS}
+        for tap in self._taps.values():
+            undo.callback(os.close, tap)
+        self._build()
+        self._raw = [self._hearing(undo, family) for family in (4, 6)]
 
     def set(self, setup: Setup) -> None:
         with self._space:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Address
 from pathlib import Path
-from types import TracebackType
 from typing import Literal
 
 from hopback.frames.mac import Mac, format_mac, parse_mac
 from hopback.lab.netns.namespace import Namespace
+from tests.kernel.opened import Opened
 from tests.kernel.refusal import refusal
 from tests.kernel.rig import checked, wait_until
 from tests.kernel.tap import drain, open_tap
@@ -109,33 +109,21 @@ class Setup:
     rules: tuple[IpRule, ...] = ()
 
 
-class Router:
+class Router(Opened):
     """The namespace. IPv6 is on where it has an address."""
 
     def __init__(self) -> None:
-        self._undo = ExitStack()
         self._rules: tuple[IpRule, ...] | None = None
 
-    def __enter__(self) -> "Router":
-        with ExitStack() as undo:
-            self._space = Namespace.anonymous()
-            undo.callback(self._space.close)
-            self._taps = {name: open_tap(self._space, name) for name in TAPS}
-            for tap in self._taps.values():
-                undo.callback(os.close, tap)
-            self._build()
-            self._raw = [self._hearing(undo, family) for family in ("ip", "ip6")]
-            self._own = self._hearing(undo, "ip", socket.IPPROTO_RAW)
-            self._undo = undo.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._undo.close()
+    def _enter(self, undo: ExitStack) -> None:
+        self._space = Namespace.anonymous()
+        undo.callback(self._space.close)
+        self._taps = {name: open_tap(self._space, name) for name in TAPS}
+        for tap in self._taps.values():
+            undo.callback(os.close, tap)
+        self._build()
+        self._raw = [self._hearing(undo, family) for family in ("ip", "ip6")]
+        self._own = self._hearing(undo, "ip", socket.IPPROTO_RAW)
 
     def set(self, setup: Setup) -> None:
         """The settings and rules of a case, instead of those before."""

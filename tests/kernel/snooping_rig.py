@@ -4,6 +4,7 @@ import json
 import struct
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
@@ -54,8 +55,8 @@ class SnoopingBridge(KernelBridge):
         self._queriers = queriers
         self._members: Sequence[GroupMember] = ()
 
-    def __enter__(self) -> "SnoopingBridge":
-        super().__enter__()
+    def _enter(self, undo: ExitStack) -> None:
+        super()._enter(undo)
         self._without_netfilter()
         four, six = self._queriers
         # An own querier serves IPv4 alone, since the bridge has no IPv6 address to ask from. It
@@ -74,7 +75,6 @@ class SnoopingBridge(KernelBridge):
         self._batch("ip", [f"{of_bridge} mcast_querier {four:d}"])
         time.sleep(0.1)  # a querier counts only after the response time it gave
         self.play([])
-        return self
 
     def _without_netfilter(self) -> None:
         """Else it drops damaged packets before the bridge has seen them (br_validate_ipv4)."""

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Sequence
+from contextlib import ExitStack
 from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
@@ -42,8 +43,8 @@ class SuppressBridge(KernelBridge):
         super().__init__([PortConfig()] * count)
         self._known: Sequence[Known] = ()
 
-    def __enter__(self) -> "SuppressBridge":
-        super().__enter__()
+    def _enter(self, undo: ExitStack) -> None:
+        super()._enter(undo)
         with self._space:
             Path(f"/proc/sys/net/ipv4/conf/{BRIDGE}/arp_ignore").write_text(_ARP_IGNORE_ALL)
             for switch in Path("/proc/sys/net/bridge").glob("bridge-nf-call-*"):
@@ -56,7 +57,6 @@ class SuppressBridge(KernelBridge):
         self._batch("ip", lines)
         with self._space:
             Path(f"/proc/sys/net/ipv6/conf/{BRIDGE}/disable_ipv6").write_text("0")
-        return self
 
     def suppress(
         self,

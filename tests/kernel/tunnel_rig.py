@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from select import select
-from types import TracebackType
 
 from hopback.frames.mac import Mac, format_mac
 from hopback.lab.netns.namespace import Namespace
 from hopback.snapshot.rows import TunnelKind
+from tests.kernel.opened import Opened
 from tests.kernel.refusal import device_refusal
 from tests.kernel.rig import checked, wait_until
 from tests.kernel.tap import drain, open_tap
@@ -117,32 +117,20 @@ class TunnelConfig:
         return f"{head} state UNKNOWN mode DEFAULT\n    link/none\n    {kind} {keys}\n"
 
 
-class KernelTunnels:
+class KernelTunnels(Opened):
     """The namespace."""
 
     def __init__(self) -> None:
-        self._undo = ExitStack()
         self._there: tuple[TunnelConfig, ...] = ()
 
-    def __enter__(self) -> "KernelTunnels":
-        with ExitStack() as undo:
-            self._space = Namespace.anonymous()
-            undo.callback(self._space.close)
-            self._taps = {name: open_tap(self._space, name) for name in TAPS}
-            for tap in self._taps.values():
-                undo.callback(os.close, tap)
-            self._build()
-            self._heard = [self._hearing(undo, family) for family in (4, 6)]
-            self._undo = undo.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._undo.close()
+    def _enter(self, undo: ExitStack) -> None:
+        self._space = Namespace.anonymous()
+        undo.callback(self._space.close)
+        self._taps = {name: open_tap(self._space, name) for name in TAPS}
+        for tap in self._taps.values():
+            undo.callback(os.close, tap)
+        self._build()
+        self._heard = [self._hearing(undo, family) for family in (4, 6)]
 
     def set(self, tunnels: tuple[TunnelConfig, ...]) -> None:
         """These tunnels with their routes, instead of those before."""

@@ -10,12 +10,12 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from types import TracebackType
 
 from hopback.frames.mac import BROADCAST, Mac, format_mac, mac_to_bytes
 from hopback.lab.netns.namespace import Namespace
 from hopback.lab.netns.observer import Observer, Seen
 from tests.kernel import netlink
+from tests.kernel.opened import Opened
 from tests.kernel.rig import checked, wait_until
 
 ENDS = ("lv0", "lv1")
@@ -34,32 +34,18 @@ class EndConfig:
     mtu: int = MTU
 
 
-class KernelVeth:
+class KernelVeth(Opened):
     """A pair in a namespace that is gone when left. Both ends hear whatever arrives."""
 
-    def __init__(self) -> None:
-        self._undo = ExitStack()
-
-    def __enter__(self) -> "KernelVeth":
-        with ExitStack() as undo:
-            self._space = Namespace.anonymous()
-            undo.callback(self._space.close)
-            self._build()
-            self._orders = netlink.Orders(self._space)
-            undo.callback(self._orders.close)
-            self._observers = [Observer(self._space, name, outgoing=False) for name in ENDS]
-            for observer in self._observers:
-                undo.callback(observer.close)
-            self._undo = undo.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._undo.close()
+    def _enter(self, undo: ExitStack) -> None:
+        self._space = Namespace.anonymous()
+        undo.callback(self._space.close)
+        self._build()
+        self._orders = netlink.Orders(self._space)
+        undo.callback(self._orders.close)
+        self._observers = [Observer(self._space, name, outgoing=False) for name in ENDS]
+        for observer in self._observers:
+            undo.callback(observer.close)
 
     def configure(self, ends: Sequence[EndConfig]) -> None:
         """Other MTUs."""

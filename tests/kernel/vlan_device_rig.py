@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import NamedTuple
 
 from hopback.frames.mac import Mac, format_mac
@@ -40,15 +41,12 @@ class VlanDeviceBridge(KernelBridge):
     def __init__(self) -> None:
         super().__init__([PortConfig()] * len(PORTS))
 
-    def __enter__(self) -> "VlanDeviceBridge":
-        super().__enter__()
-        with self._undo.pop_all() as undo:
-            self._batch("ip", [line for device in DEVICES for line in _made(device)])
-            self._observers = {
-                device.name: self._observer(undo, device.name, ETH_P_ALL) for device in DEVICES
-            }
-            self._undo = undo.pop_all()
-        return self
+    def _enter(self, undo: ExitStack) -> None:
+        super()._enter(undo)
+        self._batch("ip", [line for device in DEVICES for line in _made(device)])
+        self._observers = {
+            device.name: self._observer(undo, device.name, ETH_P_ALL) for device in DEVICES
+        }
 
     def hear(self, frames: Sequence[tuple[str, bytes]]) -> Heard:
         """Frames, each in by a port, or sent by the host by any other device; no table before."""

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from types import TracebackType
 
 from hopback.frames.mac import BROADCAST, Mac, format_mac, mac_to_bytes
 from hopback.lab.netns.namespace import OWN, Namespace
@@ -34,6 +33,7 @@ from tests.kernel.netlink import (
     Order,
     Orders,
 )
+from tests.kernel.opened import Opened
 from tests.kernel.rig import CommandFailed, wait_until
 
 HOSTS = ("a", "b")
@@ -90,32 +90,18 @@ class Reached:
     table: tuple[Fdb, ...]
 
 
-class KernelVxlans:
+class KernelVxlans(Opened):
     """Two namespaces with a device of each VNI; all gone when left."""
 
-    def __init__(self) -> None:
-        self._undo = ExitStack()
-
-    def __enter__(self) -> "KernelVxlans":
-        with ExitStack() as undo:
-            # On one CPU what was sent before a marker is received before it, too.
-            undo.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
-            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-            self._spaces = {host: Namespace.anonymous() for host in HOSTS}
-            for space in self._spaces.values():
-                undo.callback(space.close)
-            self._build()
-            self._open(undo)
-            self._undo = undo.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._undo.close()
+    def _enter(self, undo: ExitStack) -> None:
+        # On one CPU what was sent before a marker is received before it, too.
+        undo.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        self._spaces = {host: Namespace.anonymous() for host in HOSTS}
+        for space in self._spaces.values():
+            undo.callback(space.close)
+        self._build()
+        self._open(undo)
 
     def configure(self, entries: Sequence[EntryConfig]) -> None:
         """Forget what the tables have and give them these entries."""

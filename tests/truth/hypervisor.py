@@ -13,10 +13,11 @@ sees three stations behind one port, and only hairpin lets them reach each other
 
 import shlex
 from collections.abc import Mapping
-from types import TracebackType
+from contextlib import ExitStack
 
 from hopback.frames.build import link_local
 from hopback.frames.mac import format_mac, parse_mac, tap_twin
+from tests.kernel.opened import Opened
 from tests.kernel.rig import Rig, checked
 
 HOST, VM, OTHER, EXT = (parse_mac(f"52:54:00:00:00:{n}") for n in ("01", "11", "12", "99"))
@@ -44,7 +45,7 @@ table ip nat {{
 """
 
 
-class Hypervisor:
+class Hypervisor(Opened):
     """All is up but the guest's NIC: what the guest does begins when it is plugged in."""
 
     def __init__(self, *, hairpin: bool = True, siblings: bool = False) -> None:
@@ -53,22 +54,9 @@ class Hypervisor:
         self._floats = False
         self._siblings = siblings
 
-    def __enter__(self) -> "Hypervisor":
-        self.rig.__enter__()
-        try:
-            self._build()
-        except BaseException:
-            self.rig.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.rig.__exit__(kind, error, trace)
+    def _enter(self, undo: ExitStack) -> None:
+        undo.enter_context(self.rig)
+        self._build()
 
     @property
     def netns(self) -> str:
