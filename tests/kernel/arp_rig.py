@@ -82,15 +82,12 @@ class KernelArpHost(Opened):
     """Its taps have ``ADDRESSES``, ``ROUTES`` and ``PROXIED`` entries; gone when left."""
 
     def __init__(self) -> None:
-        self._taps: dict[str, int] = {}
         self._written: dict[str, int] = {}
 
     def _enter(self, undo: ExitStack) -> None:
         self._space = Namespace.anonymous()
         undo.callback(self._space.close)
-        for name in TAPS:
-            self._taps[name] = open_tap(self._space, name)
-            undo.callback(os.close, self._taps[name])
+        self._taps = {name: open_tap(undo, self._space, name) for name in TAPS}
         with self._space:
             checked(["ip", "-batch", "-"], "\n".join(_lines()))
             for name in TAPS:

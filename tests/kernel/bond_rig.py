@@ -65,15 +65,14 @@ class KernelBond(Opened):
 
     def __init__(self, config: BondConfig) -> None:
         self._config = config
-        self._taps: list[int] = []
 
     def _enter(self, undo: ExitStack) -> None:
         self._space = Namespace.anonymous()
         undo.callback(self._space.close)
-        for index, leg in enumerate(self._legs()):
-            carrier = index not in self._config.down
-            self._taps.append(open_tap(self._space, leg, carrier=carrier))
-            undo.callback(os.close, self._taps[-1])
+        self._taps = [
+            open_tap(undo, self._space, leg, carrier=index not in self._config.down)
+            for index, leg in enumerate(self._legs())
+        ]
         self._run("ip", "-batch", "-", script="\n".join(self._orders()))
         wait_until(self._settled, f"the legs of {self._config}")
         named = (BOND, f"{BOND}.{BOND_VID}", f"l0.{LEG_VID}")

@@ -147,15 +147,14 @@ class KernelBridge(Opened):
         self._wanted = settings
         self._settings = DEFAULT
         self._mac = mac
-        self._taps: list[int] = []
 
     def _enter(self, undo: ExitStack) -> None:
         # The namespace has no name and no process: with the last descriptor it is gone.
         self._space = Namespace.anonymous()
         undo.callback(self._space.close)
-        for index in range(len(self._ports)):
-            self._taps.append(open_tap(self._space, f"lp{index}"))
-            undo.callback(os.close, self._taps[-1])
+        self._taps = [
+            open_tap(undo, self._space, f"lp{index}") for index in range(len(self._ports))
+        ]
         self._build()
         self._orders = netlink.Orders(self._space)
         undo.callback(self._orders.close)

@@ -74,7 +74,6 @@ class KernelStations(Opened):
     """``COUNT`` taps and a marker; all gone when left."""
 
     def __init__(self) -> None:
-        self._taps: list[int] = []
         self._written: dict[str, int] = {}
 
     def _enter(self, undo: ExitStack) -> None:
@@ -83,9 +82,7 @@ class KernelStations(Opened):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         self._space = Namespace.anonymous()
         undo.callback(self._space.close)
-        for name in (*map(station_name, range(COUNT)), _MARKER):
-            self._taps.append(open_tap(self._space, name))
-            undo.callback(os.close, self._taps[-1])
+        self._taps = [open_tap(undo, self._space, name) for name in self._names()]
         self._orders = Orders(self._space)
         undo.callback(self._orders.close)
         with self._space:

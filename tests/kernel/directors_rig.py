@@ -10,10 +10,9 @@ the segment between them is ours: ``segment`` notes every frame and cuts a storm
 with IPVS, which is that of user-mode Linux, where all of it ends with the machine.
 """
 
-import os
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from hopback.frames.mac import Mac, format_mac
@@ -58,11 +57,9 @@ class Directors(Opened):
         self._frames_max = frames_max
 
     def _enter(self, undo: ExitStack) -> None:
-        self._spaces = {role: Namespace.anonymous() for role in HOSTS}
-        taps = {role: open_tap(space, NIC) for role, space in self._spaces.items()}
-        for role, space in self._spaces.items():
-            undo.callback(space.close)
-            undo.callback(os.close, taps[role])
+        self._spaces = {role: undo.enter_context(closing(Namespace.anonymous())) for role in HOSTS}
+        taps = {role: open_tap(undo, space, NIC) for role, space in self._spaces.items()}
+        for role in HOSTS:
             self._address(role)
         self.segment = Segment(taps, self._frames_max)
         self.segment.settle()

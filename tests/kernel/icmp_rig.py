@@ -73,9 +73,7 @@ class Teller(Opened):
     def _enter(self, undo: ExitStack) -> None:
         self._space = Namespace.anonymous()
         undo.callback(self._space.close)
-        self._taps = {name: open_tap(self._space, name) for name in DEVICES}
-        for tap in self._taps.values():
-            undo.callback(os.close, tap)
+        self._taps = {name: open_tap(undo, self._space, name) for name in DEVICES}
         self._build()
 
     def play(self, frames: Sequence[tuple[str, bytes]]) -> list[dict[str, tuple[bytes, ...]]]:

@@ -133,9 +133,7 @@ class IpvsRig(Opened):
     def _enter(self, undo: ExitStack) -> None:
         self._space = Namespace.anonymous()
         undo.callback(self._space.close)
-        self._taps = {name: open_tap(self._space, name) for name in TAPS}
-        for tap in self._taps.values():
-            undo.callback(os.close, tap)
+        self._taps = {name: open_tap(undo, self._space, name) for name in TAPS}
         _keep(self._taps.values())
         self._build()
         self._director = Director(self._space)

@@ -67,18 +67,16 @@ class KernelMacvlans(Opened):
     def _enter(self, undo: ExitStack) -> None:
         self._space = Namespace.anonymous()
         undo.callback(self._space.close)
-        self._tap = open_tap(self._space, LOWER)
-        undo.callback(os.close, self._tap)
+        self._tap = open_tap(undo, self._space, LOWER)
         self._build()
         self._orders = Orders(self._space)
         undo.callback(self._orders.close)
         self._do_without_queue()
         self._observers = {
-            name: Observer(self._space, name, outgoing=False, protocol=TEST_ETHERTYPE)
+            name: self._observer(undo, name)
             for name in (LOWER, *map(child_name, range(len(self._children))))
         }
         for observer in self._observers.values():
-            undo.callback(observer.close)
             with suppress(OSError):  # told once that its device is down, an observer is silent
                 observer.take()
 
@@ -103,6 +101,11 @@ class KernelMacvlans(Opened):
                 self._observers[child_name(child)].send(frame)
         local = {name: _own(name, observer) for name, observer in self._observers.items()}
         return Heard(drain(self._tap), {name: seen for name, seen in local.items() if seen})
+
+    def _observer(self, undo: ExitStack, name: str) -> Observer:
+        observer = Observer(self._space, name, outgoing=False, protocol=TEST_ETHERTYPE)
+        undo.callback(observer.close)
+        return observer
 
     def _do_without_queue(self) -> None:
         self._orders.give([_settings(self._index[0], _IFLA_MACVLAN_BC_CUTOFF, "=i", -1)])

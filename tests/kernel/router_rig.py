@@ -118,9 +118,7 @@ class Router(Opened):
     def _enter(self, undo: ExitStack) -> None:
         self._space = Namespace.anonymous()
         undo.callback(self._space.close)
-        self._taps = {name: open_tap(self._space, name) for name in TAPS}
-        for tap in self._taps.values():
-            undo.callback(os.close, tap)
+        self._taps = {name: open_tap(undo, self._space, name) for name in TAPS}
         self._build()
         self._raw = [self._hearing(undo, family) for family in ("ip", "ip6")]
         self._own = self._hearing(undo, "ip", socket.IPPROTO_RAW)

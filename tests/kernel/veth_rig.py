@@ -8,7 +8,7 @@ import errno
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
 from hopback.frames.mac import BROADCAST, Mac, format_mac, mac_to_bytes
@@ -43,9 +43,10 @@ class KernelVeth(Opened):
         self._build()
         self._orders = netlink.Orders(self._space)
         undo.callback(self._orders.close)
-        self._observers = [Observer(self._space, name, outgoing=False) for name in ENDS]
-        for observer in self._observers:
-            undo.callback(observer.close)
+        self._observers = [
+            undo.enter_context(closing(Observer(self._space, name, outgoing=False)))
+            for name in ENDS
+        ]
 
     def configure(self, ends: Sequence[EndConfig]) -> None:
         """Other MTUs."""

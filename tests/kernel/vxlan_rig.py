@@ -9,7 +9,7 @@ import socket
 import struct
 import subprocess
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
@@ -97,9 +97,7 @@ class KernelVxlans(Opened):
         # On one CPU what was sent before a marker is received before it, too.
         undo.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-        self._spaces = {host: Namespace.anonymous() for host in HOSTS}
-        for space in self._spaces.values():
-            undo.callback(space.close)
+        self._spaces = {host: undo.enter_context(closing(Namespace.anonymous())) for host in HOSTS}
         self._build()
         self._open(undo)
 
