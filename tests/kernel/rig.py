@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from hopback.lab.netns.namespace import Namespace
+from tests.kernel.opened import Opened
 
 GUARD = Path(__file__).with_name("guard.py")
 
@@ -32,7 +32,7 @@ class CommandFailed(Exception):
     """A command of the rig failed; the message holds all that it said."""
 
 
-class Rig:
+class Rig(Opened):
     """Makes namespaces and runs programs in them; on exit all of it is gone, also after kill -9.
 
     Namespaces are known by their role ("host", "guest"); their real names are random. Nothing
@@ -42,28 +42,18 @@ class Rig:
     def __init__(self, seconds_max: float = 60.0) -> None:
         self._seconds_max = seconds_max
         self._prefix = f"hopback-{secrets.token_hex(4)}-"
-        self._undo = ExitStack()
         self._spaces: dict[str, Namespace] = {}
 
-    def __enter__(self) -> "Rig":
+    def _enter(self, undo: ExitStack) -> None:
         # A session of its own: an interrupt at the terminal must reach the tests, not the guard.
         guard = subprocess.Popen(
             [sys.executable, str(GUARD), str(self._seconds_max), self._prefix],
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
-        self._undo.callback(guard.wait, timeout=30)
+        undo.callback(guard.wait, timeout=30)
         assert guard.stdin is not None
-        self._undo.callback(guard.stdin.close)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._undo.close()
+        undo.callback(guard.stdin.close)
 
     @property
     def names(self) -> dict[str, str]:
