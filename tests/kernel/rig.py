@@ -51,9 +51,7 @@ class Rig(Opened):
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
-        undo.callback(guard.wait, timeout=30)
-        assert guard.stdin is not None
-        undo.callback(guard.stdin.close)
+        undo.callback(guard.communicate, timeout=30)  # ends its input, and waits
 
     @property
     def names(self) -> dict[str, str]:
