@@ -98,6 +98,39 @@ def test_backup_only_where_a_backup_s_thread_runs(thread: str, proved: bool) -> 
         assert "no synchronisation thread" in str(fix.rejected_because)
 
 
+PROC = [  # as ``cat /proc/net/ip_vs`` prints b's table: in ticks, of a length that it does not tell
+    "IP Virtual Server version 1.2.1 (size=4096)",
+    "Prot LocalAddress:Port Scheduler Flags",
+    "  -> RemoteAddress:Port Forward Weight ActiveConn InActConn",
+    "UDP  0A000064:1388 rr persistent 75000 FFFFFF00",
+    "  -> 0A00000B:1388      Route   1      0          0",
+]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_the_undo_keeps_what_any_listing_said_of_the_service(told: bool) -> None:
+    saved = save(
+        "b",
+        f"-A {UDP} -s rr -p 300 -M 255.255.255.0",
+        f"-a {UDP} -r {OWN['a']}:5000 -g -w 1 -x 9",
+    )
+    by_kernel = listing("cat /proc/net/ip_vs", PROC, "b")
+    fix = fixes(text(service("a", OWN["b"]), saved * told + by_kernel))["clear_service"]
+    time, most = (" 300", " -x 9") if told else ("", "")
+    assert fix.undo == (
+        f"ipvsadm -A {UDP} -s rr -p{time} -M 255.255.255.0",
+        f"ipvsadm -a {UDP} -r {OWN['a']}:5000 -g -w 1{most}",
+    )
+    assert ("360 seconds" in str(fix.limits)) != told
+
+
+def test_the_undo_keeps_the_flags_of_the_scheduler() -> None:
+    words = f"-A {UDP} -s sh -b sh-port,sh-fallback -o"
+    saved = save("b", words, f"-a {UDP} -r {OWN['a']}:5000 -g -w 1")
+    fix = fixes(text(service("a", OWN["b"]), saved))["clear_service"]
+    assert fix.undo[0] == f"ipvsadm {words}"
+
+
 @pytest.mark.parametrize(("release", "offered"), [(NEW, False), (OLD, True), ("", True)])
 def test_a_limit_for_kernels_that_have_none(release: str, offered: bool) -> None:
     fix = fixes(BOTH + release).get("ttl_limit")

@@ -1,6 +1,6 @@
 """What the rows of all hosts tell of IPVS: services, their servers, and whose addresses those are.
 
-The kernel's table is taken before keepalived's configuration, and the later of two listings.
+The kernel's table is taken before keepalived's configuration.
 """
 
 from collections import defaultdict
@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_interface
 from typing import NamedTuple
 
+from hopback.network.directing import Key, key_of, server_key_of, together
 from hopback.network.facts import DevId, Ref
 from hopback.network.identifiers import canonical
 from hopback.network.model import Network
-from hopback.snapshot.rows import IpvsCount, IpvsMethod, IpvsServer, IpvsService
+from hopback.snapshot.model import Snapshot
+from hopback.snapshot.rows import IpvsMethod, IpvsServer, IpvsService
 
-Key = tuple[str, int, str, int, int]
-"""Protocol, family, address, port and mark: what a packet is compared with."""
+_At = tuple[str, Key]
 
 
 class Server(NamedTuple):
@@ -69,11 +70,6 @@ def titled(key: Key) -> str:
     )
 
 
-def key_of(row: IpvsService | IpvsServer | IpvsCount) -> Key:
-    """What identifies the service that a row is about, within its namespace."""
-    return row.protocol, row.family, canonical(row.address), row.port, row.mark
-
-
 def services_of(network: Network) -> tuple[Service, ...]:
     """All services of all hosts."""
     return tuple(_services(network))
@@ -81,24 +77,32 @@ def services_of(network: Network) -> tuple[Service, ...]:
 
 def _services(network: Network) -> Iterator[Service]:
     for host, snapshot in network.snapshots.items():
-        services: dict[tuple[str, Key], IpvsService] = {}
-        for row in snapshot.ipvs_services.rows:
-            at = row.netns, key_of(row)
-            if at not in services or not row.configured or services[at].configured:
-                services[at] = row
-        servers: dict[tuple[str, Key], dict[tuple[str, int], IpvsServer]] = defaultdict(dict)
-        for server in snapshot.ipvs_servers.rows:
-            at = server.netns, key_of(server)
-            if at not in services or server.configured != services[at].configured or server.sorry:
-                continue
-            servers[at][canonical(server.server), server.server_port] = server
-        for (netns, key), row in services.items():
-            found = (
-                Server(address, server, Ref(host, server.cite))
-                for (address, _), server in servers[netns, key].items()
-            )
-            ref = Ref(host, row.cite)
-            yield Service(DevId(host, netns, ""), key, row, ref, tuple(found))
+        rows = snapshot.ipvs_services.rows
+        entered = {_at(row) for row in rows if not row.configured}
+        services = together((r for r in rows if not (r.configured and _at(r) in entered)), _at)
+        servers: dict[_At, list[Server]] = defaultdict(list)
+        for server in together(_serving(snapshot, services), _server_at).values():
+            found = Server(canonical(server.server), server, Ref(host, server.cite))
+            servers[_at(server)].append(found)
+        for at, row in services.items():
+            where, ref = DevId(host, row.netns, ""), Ref(host, row.cite)
+            yield Service(where, key_of(row), row, ref, tuple(servers[at]))
+
+
+def _serving(snapshot: Snapshot, services: Mapping[_At, IpvsService]) -> Iterator[IpvsServer]:
+    """The servers that stand where their service does, in the kernel or in a configuration."""
+    for row in snapshot.ipvs_servers.rows:
+        service = services.get(_at(row))
+        if service is not None and row.configured == service.configured and not row.sorry:
+            yield row
+
+
+def _at(row: IpvsService | IpvsServer) -> _At:
+    return row.netns, key_of(row)
+
+
+def _server_at(row: IpvsServer) -> tuple[str, tuple[Key, str, int]]:
+    return row.netns, server_key_of(row)
 
 
 def holders_of(network: Network) -> Mapping[str, tuple[Holder, ...]]:

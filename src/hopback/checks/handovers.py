@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from hopback.checks.directors import (
     Holder,
-    Key,
     Server,
     Service,
     Subnet,
@@ -21,6 +20,7 @@ from hopback.checks.directors import (
 )
 from hopback.checks.marks import Marking, markings_of, spared_by
 from hopback.frames.mac import format_mac
+from hopback.network.directing import Key
 from hopback.network.facts import DevId, Ref, merge_refs
 from hopback.network.identifiers import canonical
 from hopback.network.model import Network

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from hopback.checks.case import Case, evidence_of, path_steps
 from hopback.checks.clients import asked_of
-from hopback.checks.directors import Key, Service
+from hopback.checks.directors import Service
 from hopback.checks.handovers import Handover, rings
 from hopback.checks.marks import Marking
 from hopback.checks.ring_evidence import Sign, capture, happened, signs
@@ -37,6 +37,7 @@ from hopback.datapath.rules import RULES
 from hopback.engines.trace import End, Trace
 from hopback.findings import Confidence, Evidence, Finding, Ladder, Step
 from hopback.frames.describe import describe
+from hopback.network.directing import Key
 from hopback.network.facts import DevId, Ref, merge_refs
 
 NAME = "ipvs-loop"

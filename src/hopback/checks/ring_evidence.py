@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from hopback.checks.directors import key_of
 from hopback.checks.handovers import Handover
+from hopback.network.directing import key_of
 from hopback.network.facts import Ref
 from hopback.network.identifiers import canonical
 from hopback.network.model import Network

@@ -10,7 +10,14 @@ from collections.abc import Iterator
 from hopback.checks.ring_words import named
 from hopback.findings import Fix, Persistence
 from hopback.frames.mac import format_mac
-from hopback.remedies.ipvs_ring import Directed, add_service, inside, service_words, without
+from hopback.remedies.ipvs_ring import (
+    Directed,
+    add_service,
+    forgotten,
+    inside,
+    service_words,
+    without,
+)
 from hopback.snapshot.model import Snapshot
 from hopback.snapshot.patch import Edit
 
@@ -44,6 +51,7 @@ def _limits(ring: Directed) -> str:
     return (
         f"a host that no longer answers: shut {port} from a third machine, and what goes round ends"
         " with the link. keepalived enters the service again when it starts or reloads."
+        f"{forgotten(ring.back.service)}"
     )
 
 

@@ -12,6 +12,7 @@ from hopback.checks.ring_roles import RoleCases
 from hopback.checks.ring_trace import Cycle, follow, ring_of
 from hopback.checks.ring_words import named
 from hopback.frames.mac import Mac
+from hopback.network.directing import key_of
 from hopback.network.facts import DevId
 from hopback.network.identifiers import canonical
 from hopback.network.model import Network
@@ -90,10 +91,29 @@ def add_service(service: Service) -> Iterator[str]:
     words = f"-A {service_words(row)} -s {row.scheduler or 'wlc'}"
     if row.persistent:
         words += f" -p {row.persistent}"
+    elif is_of_unknown_time(row):
+        words += " -p"
     if row.netmask not in (None, "255.255.255.255", "128"):
         words += f" -M {row.netmask}"
+    of_scheduler = ",".join(flag for flag in row.flags if "-" in flag)
+    words += f" -b {of_scheduler}" if of_scheduler else ""
     yield words + (" -o" if "ops" in row.flags else "")
     yield from (add_server(server.row) for server in service.servers)
+
+
+def is_of_unknown_time(row: IpvsService) -> bool:
+    """Whether clients keep their server for a time that no listing tells (/proc/net/ip_vs)."""
+    return row.persistent is None and "persistent" in row.flags
+
+
+def forgotten(service: Service) -> str:
+    """What a service that is entered anew may have had otherwise, as a sentence; "" for nothing."""
+    if not is_of_unknown_time(service.row):
+        return ""
+    return (
+        " For how long clients keep their server no listing told: without a number after -p ipvsadm"
+        " enters its own 360 seconds. `ipvsadm -Sn` shows what it is now."
+    )
 
 
 def add_server(row: IpvsServer) -> str:
@@ -101,7 +121,10 @@ def add_server(row: IpvsServer) -> str:
     weight = 1 if row.weight is None else row.weight
     tunnel = f" --tun-type {row.tunnel}" if row.method == "tunnel" and row.tunnel else ""
     port = f" --tun-port {row.tunnel_port}" if tunnel and row.tunnel_port else ""
-    return f"-a {server_words(row)} {_METHODS.get(row.method, '-g')} -w {weight}{tunnel}{port}"
+    most = f" -x {row.upper}" if row.upper else ""
+    return (
+        f"-a {server_words(row)} {_METHODS.get(row.method, '-g')} -w {weight}{most}{tunnel}{port}"
+    )
 
 
 def server_words(row: IpvsServer) -> str:
@@ -143,8 +166,7 @@ def _rows(snapshot: Snapshot) -> Iterator[_Row]:
 
 
 def _is_of(row: _Row, service: Service) -> bool:
-    key = (row.protocol, row.family, canonical(row.address), row.port, row.mark)
-    return row.netns == service.where.netns and key == service.key
+    return row.netns == service.where.netns and key_of(row) == service.key
 
 
 def sysctl(snapshot: Snapshot, netns: str, key: str, value: int) -> Iterator[Edit]:

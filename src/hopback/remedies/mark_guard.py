@@ -14,7 +14,14 @@ from hopback.checks.directors import Service
 from hopback.checks.ring_words import named
 from hopback.findings import Fix, FixFile
 from hopback.frames.mac import format_mac
-from hopback.remedies.ipvs_ring import Directed, add_service, inside, service_words, without
+from hopback.remedies.ipvs_ring import (
+    Directed,
+    add_service,
+    forgotten,
+    inside,
+    service_words,
+    without,
+)
 from hopback.snapshot.model import Snapshot
 from hopback.snapshot.patch import Add, Edit
 from hopback.snapshot.rows import Field, FilterChain, FilterRule, Mangle, Match
@@ -47,7 +54,7 @@ def plan(ring: Directed) -> Fix | None:
             f"{tool} -D {service_words(by_mark.row)}",
             f"{nft} delete table {_family(ring)} {_table(ring)}",
         ),
-        limits="A director that gets another network card needs another rule.",
+        limits="A director that gets another network card needs another rule." + forgotten(service),
         blast_radius=f"{service.title} on {named(ring.where.host)}",
         files=(file,),
     )

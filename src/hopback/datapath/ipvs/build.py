@@ -3,12 +3,10 @@
 What keepalived is configured to do stands for the kernel's table only where nobody listed that.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from ipaddress import ip_address, ip_network
 from types import MappingProxyType
 from typing import TypeVar
-
-from msgspec.structs import replace
 
 from hopback.datapath.ipvs.state import (
     PROTOCOLS,
@@ -22,6 +20,7 @@ from hopback.datapath.ipvs.state import (
 )
 from hopback.datapath.kernel import Behaviour, behaviour_of
 from hopback.datapath.skb import Tuple
+from hopback.network.directing import Key, key_of, server_key_of, together
 from hopback.network.facts import DevId, Fact, Ref
 from hopback.network.model import Network
 from hopback.snapshot.model import Snapshot
@@ -30,7 +29,6 @@ from hopback.snapshot.table import Missing, Rows
 
 _SETTING = "net.ipv4.vs."
 _PORT_MAX = 0xFFFF
-_Key = tuple[object, ...]
 _R = TypeVar("_R", IpvsService, IpvsServer)
 
 
@@ -85,17 +83,17 @@ def _services(snapshot: Snapshot, netns: str) -> Iterator[Service | None]:
 
     None is for one that was listed by a name, or with what IPVS does not take.
     """
-    servers: dict[_Key, list[IpvsServer]] = {}
+    servers: dict[Key, list[IpvsServer]] = {}
     table = snapshot.ipvs_servers
-    for server in _said(table, netns, lambda row: (*_service_key(row), *_server_key(row))):
+    for server in together(_said(table, netns), server_key_of).values():
         if not server.sorry:  # keepalived enters it where no other is left
-            servers.setdefault(_service_key(server), []).append(server)
-    rows = {_service_key(r): r for r in _said(snapshot.ipvs_services, netns, _service_key)}
+            servers.setdefault(key_of(server), []).append(server)
+    rows = together(_said(snapshot.ipvs_services, netns), key_of)
     for key, row in rows.items():
         whole = table.complete(netns)
         yield _service(snapshot.host, row, servers.get(key, ()), complete=whole)
     for counted in snapshot.ipvs_counts.rows:
-        if counted.netns == netns and not counted.server and _service_key(counted) not in rows:
+        if counted.netns == netns and not counted.server and key_of(counted) not in rows:
             service = _service(snapshot.host, _only_counted(counted), (), complete=False)
             if service is not None:  # counted by a name, it may be any of those above
                 yield service
@@ -113,36 +111,12 @@ def _only_counted(row: IpvsCount) -> IpvsService:
     )
 
 
-def _service_key(row: IpvsService | IpvsServer | IpvsCount) -> _Key:
-    address = ip_address(row.address) if _is_address(row.address) else row.address
-    return row.protocol, row.family, address, row.port, row.mark
-
-
-def _server_key(row: IpvsServer) -> _Key:
-    return row.server, row.server_port
-
-
-def _said(table: Rows[_R] | Missing, netns: str, key: Callable[[_R], _Key]) -> Iterable[_R]:
-    """The rows that count, each thing once: a later listing is newer, and may say less."""
+def _said(table: Rows[_R] | Missing, netns: str) -> list[_R]:
+    """The rows that count: a plan does not where the table was listed."""
     rows = [row for row in table.rows if row.netns == netns]
     plans = {row.cite.source for row in rows if row.configured}
     listed = any(e.netns == netns and e.source not in plans for e in table.extents)
-    found: dict[_Key, _R] = {}
-    for row in rows:
-        if row.configured and listed:
-            continue
-        before = found.get(key(row))
-        found[key(row)] = row if before is None else _completed(row, before)
-    return found.values()
-
-
-def _completed(row: _R, before: _R) -> _R:
-    missing = {
-        name: value
-        for name in row.__struct_fields__
-        if getattr(row, name) is None and (value := getattr(before, name)) is not None
-    }
-    return replace(row, **missing)
+    return [row for row in rows if not (row.configured and listed)]
 
 
 def _service(
