@@ -19,7 +19,7 @@ TEXT = (ROOT / "ARCHITECTURE.md").read_text()
 PACKAGE = ROOT / "src" / "hopback"
 PLACES = (
     *(ROOT / name for name in ("", "tests/sources/parse", "tests/sources/live", "tests/kernel")),
-    *(PACKAGE / name for name in ("", "sources/parse", "datapath/bridge", "checks")),
+    *(PACKAGE / name for name in ("", "sources/parse", "datapath/bridge", "checks", "remedies")),
     ROOT / "tests" / "docs",
 )
 
@@ -75,6 +75,12 @@ def test_every_parser_is_tested_and_damaged() -> None:
 
 def test_every_check_is_listed() -> None:
     assert {n.replace("_", "-") for n in defining("NAME", "checks")} == set(CHECKS)
+
+
+def test_every_remedy_is_on_a_page() -> None:
+    pages = (path.read_text() for path in (PACKAGE / "docs").glob("*.md"))
+    words = {word for text in pages for word in re.findall(r"\w+", text)}
+    assert set(defining("NAME", "remedies")) <= words
 
 
 def test_every_row_type_has_a_table() -> None:
