@@ -5,6 +5,7 @@ import inspect
 import io
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -32,6 +33,7 @@ MAKE_DOCS = "out of date: run `make docs`"
 _LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 _KEY = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
 _RULE = re.compile(r"^\| `([\w-]+)` \|", re.MULTILINE)
+_CHECKS = frozenset(m.__name__ for m in CHECKS.values() if isinstance(m, ModuleType))
 _SHOWN = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -53,9 +55,17 @@ def details_keys(tree: ast.AST) -> Iterator[str]:
                 yield str(key.value)
 
 
-def source_of(check: str) -> ast.AST:
+def sources_of(check: str) -> Iterator[ast.AST]:
+    """The module of a check, and what it imports of the package that is no check itself."""
     module = CHECKS.get(check)
-    return ast.parse(inspect.getsource(module) if isinstance(module, ModuleType) else "")
+    if not isinstance(module, ModuleType):
+        return
+    todo = [module.__name__]
+    for name in todo:
+        tree = ast.parse(inspect.getsource(import_module(name)))
+        yield tree
+        found = (n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module)
+        todo += [m for m in found if m.startswith("hopback.checks.") and m not in (*todo, *_CHECKS)]
 
 
 def test_every_check_has_a_page_and_every_page_a_check() -> None:
@@ -76,7 +86,8 @@ def test_page_has_its_parts(check: str) -> None:
 
 @pytest.mark.parametrize("check", POLICY)
 def test_page_lists_the_details(check: str) -> None:
-    assert set(_KEY.findall(section(page(check), "Details"))) == set(details_keys(source_of(check)))
+    made = {key for tree in sources_of(check) for key in details_keys(tree)}
+    assert set(_KEY.findall(section(page(check), "Details"))) == made
 
 
 @pytest.mark.parametrize("check", POLICY)
