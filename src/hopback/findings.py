@@ -4,7 +4,7 @@ A finding cites the rows that decide it and nothing else: change a cited row and
 changes, change another and it does not.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from msgspec import Struct, field
 
@@ -15,6 +15,8 @@ Group = Literal["comes-back", "symptom", "other-fault", "benign"]
 Severity = Literal["error", "warning", "info"]
 Ladder = Literal["predicted", "simulated", "reproduced", "reported", "observed"]
 Confidence = Literal["certain", "likely", "possible"]
+CONFIDENCES: tuple[Confidence, ...] = get_args(Confidence)
+"""The surest first."""
 
 
 class Evidence(Struct, frozen=True):

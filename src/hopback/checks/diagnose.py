@@ -8,7 +8,7 @@ from hopback.checks.open_ends import gaps_of, unfollowed_services, unrouted_tunn
 from hopback.checks.registry import run
 from hopback.checks.ring_trace import followed_whole
 from hopback.checks.round_signs import is_reached, traces
-from hopback.findings import Finding, Gap, Group, Report, Verdict
+from hopback.findings import CONFIDENCES, Finding, Gap, Group, Report, Verdict
 from hopback.network.build import build
 from hopback.network.model import Network
 from hopback.snapshot.model import Snapshot
@@ -16,7 +16,6 @@ from hopback.snapshot.table import Problem
 
 _GROUPS = ("comes-back", "symptom", "other-fault", "benign")
 _SETTLING: tuple[Group, ...] = ("other-fault", "benign")
-_CONFIDENCE = ("certain", "likely", "possible")
 _SEVERITY = ("error", "warning", "info")
 _QUICK_PORTS, _QUICK_ENTRIES = 64, 2_000
 
@@ -72,7 +71,7 @@ def _rank(finding: Finding) -> tuple[int, int, int]:
     return (
         _SEVERITY.index(finding.severity) // 2,
         _GROUPS.index(finding.group),
-        _CONFIDENCE.index(finding.confidence),
+        CONFIDENCES.index(finding.confidence),
     )
 
 

@@ -15,7 +15,7 @@ from hopback.datapath.model import Model
 from hopback.datapath.rules import RULES
 from hopback.engines.rounds import rounds
 from hopback.engines.trace import End, Hop, Trace
-from hopback.findings import Confidence
+from hopback.findings import CONFIDENCES, Confidence
 from hopback.network.facts import DevId, Ref, merge_refs
 
 _OLD = "4.9"
@@ -105,7 +105,7 @@ def _follow(case: Case, service: Service) -> Followed:
 
 
 def _doubt(cycle: Cycle) -> int:
-    return ("certain", "likely", "possible").index(cycle.confidence)
+    return CONFIDENCES.index(cycle.confidence)
 
 
 def _cycles(service: Service, ends: Sequence[tuple[Trace, End]]) -> Iterator[Cycle]:

@@ -13,13 +13,12 @@ from hopback.checks.ring_routes import Ring, rings
 from hopback.checks.ring_words import named
 from hopback.checks.round_signs import Round, is_in, rounds
 from hopback.datapath.rules import RULES
-from hopback.findings import Evidence, Finding
+from hopback.findings import CONFIDENCES, Evidence, Finding
 from hopback.network.facts import Ref
 from hopback.snapshot.rows import RouteAnswer
 
 NAME = "routing-loop"
 
-_CONFIDENCE = ("certain", "likely", "possible")
 _DIRECTORS = "two IPVS directors that forward the packet to each other (ipvs-loop)"
 _ANSWERS_FOR_OTHERS = "a tunnel or a translation that answers for what lies behind it"
 _ALTERNATIVES = {
@@ -110,7 +109,7 @@ def _told(ring: Ring) -> str:
 
 
 def _rank(found: Round) -> tuple[int, bool]:
-    return _CONFIDENCE.index(found.confidence), found.evidence != "observed"
+    return CONFIDENCES.index(found.confidence), found.evidence != "observed"
 
 
 def _seen(case: Case, host: str, found: Round) -> Finding:
