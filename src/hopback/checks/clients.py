@@ -21,7 +21,9 @@ from hopback.network.model import Device
 
 Ip = IPv4Address | IPv6Address
 
-_CLIENT = Mac(0x0000_5E00_5305)  # documentation range, RFC 7042
+CLIENT = Mac(0x0000_5E00_5305)
+"""Of the documentation range, RFC 7042."""
+
 _CLIENT_PORT = 40_000
 _ANY_PORT = 80
 _TTL = 64
@@ -117,7 +119,7 @@ def _frame(mac: int, client: Ip, asked: Asked) -> Frame:
     number = tcp.PROTOCOL if asked.protocol == "tcp" else udp.PROTOCOL
     if isinstance(client, IPv4Address) and isinstance(asked.address, IPv4Address):
         packet: Ipv4 | Ipv6 = Ipv4(client, asked.address, number, segment, ttl=_TTL)
-        return Frame(Mac(mac), _CLIENT, (), ethernet.IPV4, packet)
+        return Frame(Mac(mac), CLIENT, (), ethernet.IPV4, packet)
     assert isinstance(client, IPv6Address) and isinstance(asked.address, IPv6Address)  # noqa: S101,PT018
     packet = Ipv6(client, asked.address, number, segment, hop_limit=_TTL)
-    return Frame(Mac(mac), _CLIENT, (), ethernet.IPV6, packet)
+    return Frame(Mac(mac), CLIENT, (), ethernet.IPV6, packet)

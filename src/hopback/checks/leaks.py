@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 from typing import Literal, NamedTuple
 
 from hopback.checks.case import Case
-from hopback.checks.clients import arriving, stranger
+from hopback.checks.clients import CLIENT, arriving, stranger
 from hopback.checks.real_servers import RealServer
 from hopback.checks.ring_words import named
 from hopback.datapath.effects import Drop, Send
@@ -23,8 +23,6 @@ from hopback.network.identifiers import canonical
 from hopback.snapshot.rows import Address
 
 Kind = Literal["answers", "announces", "not-accepted"]
-
-_CLIENT = Mac(0x0000_5E00_5305)  # documentation range, RFC 7042
 
 
 class Leak(NamedTuple):
@@ -92,7 +90,7 @@ def _of_arp(
 
 def _answers(case: Case, station: ArpInterface, address: IPv4Address, client: IPv4Address) -> bool:
     """Whether a client that asks hears the real server; arptables may keep the question from it."""
-    question = arp_request(_CLIENT, client, address)
+    question = arp_request(CLIENT, client, address)
     filters = case.model.netfilter.get(station.dev[:2])
     if filters is not None:
         seen = Seen("arp", "input", question, indev=station.dev.name, packet_type="broadcast")
