@@ -38,8 +38,7 @@ class Cycle(NamedTuple):
     @property
     def hops(self) -> tuple[Hop, ...]:
         """Those of the ring alone."""
-        places = [hop.place.dev for hop in self.way]
-        return self.way[places.index(self.end.dev) :] if self.end.dev in places else self.way
+        return self.journey.ring(self.end)
 
     @property
     def refs(self) -> tuple[Ref, ...]:
