@@ -6,6 +6,7 @@ from shlex import quote
 from hopback.checks.address_advice import for_addresses
 from hopback.checks.director_advice import for_directors, for_masters, for_real_servers
 from hopback.checks.round_advice import for_rounds
+from hopback.checks.words import joined
 from hopback.findings import Finding, Gap, NextStep, Verdict
 from hopback.network.facts import DevId
 from hopback.network.model import Network
@@ -156,7 +157,7 @@ def _legs(network: Network, finding: Finding, netns: str) -> Iterator[NextStep]:
 
 def _flapping(finding: Finding) -> Iterator[NextStep]:
     """A switch names two ports; what hangs on them tells a loop from a bond without a LAG."""
-    ports = " and ".join(sorted(finding.details["ports"]))
+    ports = joined(sorted(finding.details["ports"]))
     yield NextStep(
         "the switch",
         f"show what is connected to {ports}, and the LAG and spanning-tree state of both",

@@ -11,6 +11,7 @@ from ipaddress import IPv4Address
 
 from hopback.checks.case import Case, path_steps
 from hopback.checks.own_source import tells_of_a_return
+from hopback.checks.words import joined
 from hopback.datapath.effects import Place
 from hopback.datapath.rules import RULES
 from hopback.engines.trace import Trace, trace
@@ -128,7 +129,7 @@ def _rings(case: Case, in_cycle: set[DevId]) -> Iterator[Finding]:
             host=bridge.host,
             subject=bridge.name,
             summary=(
-                f"{bridge.name} hears its own address on {' and '.join(ports)}:"
+                f"{bridge.name} hears its own address on {joined(ports)}:"
                 " the networks behind them are joined somewhere else, and that is a ring."
             ),
             because=tuple(e for f in found for e in f.because),

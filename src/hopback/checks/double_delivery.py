@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from hopback.checks.case import Case, path_steps
 from hopback.checks.ping_targets import is_one
+from hopback.checks.words import joined
 from hopback.datapath.effects import Place
 from hopback.datapath.rules import RULES
 from hopback.engines.trace import End, Trace, trace
@@ -90,7 +91,7 @@ def _finding(case: Case, bridge: DevId, journey: Trace, twice: list[End]) -> Fin
         summary=(
             f"What {bridge.name} floods reaches {who.name}"
             f"{f' of {who.host}' if who.host != bridge.host else ''} {len(twice)} times"
-            + (f", by {' and '.join(apart)}." if apart else " by the same devices.")
+            + (f", by {joined(apart)}." if apart else " by the same devices.")
         ),
         because=case.evidence("copies", refs),
         path=path_steps(

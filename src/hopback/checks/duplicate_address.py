@@ -15,6 +15,7 @@ from hopback.checks.case import Case
 from hopback.checks.claims import Claim, claims
 from hopback.checks.dad import Failure, failures
 from hopback.checks.shared_macs import is_shared
+from hopback.checks.words import joined, named
 from hopback.findings import Confidence, Finding
 from hopback.frames.mac import Mac, format_mac
 from hopback.network.facts import DevId, Ref, merge_refs
@@ -99,7 +100,7 @@ def _is_private(case: Case, device: DevId) -> bool:
 
 
 def _named(device: DevId) -> str:
-    where = device.host or "the host"
+    where = named(device.host)
     return (
         f"{device.name} of {device.netns} on {where}"
         if device.netns
@@ -234,7 +235,7 @@ def _finding(
         confidence=confidence,
         host=first[0].host,
         subject=address,
-        summary=f"{address} is used twice: {' and '.join(holders[:3])}.",
+        summary=f"{address} is used twice: {joined(holders[:3])}.",
         because=case.evidence("one-address", first),
         details={"holders": holders, "macs": [format_mac(u.mac) for u in uses if u.mac]},
         explains=("dad-failed",),

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from hopback.checks.case import Case
 from hopback.checks.shared_macs import is_shared
+from hopback.checks.words import joined, named
 from hopback.findings import Finding
 from hopback.frames.mac import Mac, format_mac
 from hopback.network.facts import Ref, merge_refs
@@ -47,7 +48,7 @@ def check(case: Case) -> Iterator[Finding]:
     machines: dict[Mac, dict[str, Holder]] = defaultdict(dict)
     for mac, device in _machines(case):
         if device.mac is not None:
-            name = f"{device.id.name} of {device.id.host or 'the host'}"
+            name = f"{device.id.name} of {named(device.id.host)}"
             holder = Holder(device.id.host, name, device.mac.refs)
             machines[mac].setdefault(device.id.host, holder)
     for mac, hosts in machines.items():
@@ -81,7 +82,7 @@ def _finding(case: Case, mac: Mac, found: list[Holder]) -> Finding:
         confidence="certain",
         host=found[0].host,
         subject=format_mac(mac),
-        summary=f"{format_mac(mac)} is used twice: {' and '.join(names[:3])}.",
+        summary=f"{format_mac(mac)} is used twice: {joined(names[:3])}.",
         because=case.evidence("one-mac", merge_refs(*(h.refs for h in found))),
         details={"holders": names},
         explains=("fdb-misplaced", "mac-move", "own-source", "dad-failed"),

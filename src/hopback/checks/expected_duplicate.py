@@ -11,6 +11,7 @@ from hopback.checks.case import Case
 from hopback.checks.moves import moves
 from hopback.checks.ping_targets import is_many
 from hopback.checks.shared_macs import is_virtual_router
+from hopback.checks.words import joined
 from hopback.findings import Finding
 from hopback.frames.mac import format_mac
 from hopback.network.facts import DevId, Ref, merge_refs
@@ -34,7 +35,7 @@ def check(case: Case) -> Iterator[Finding]:
         if is_virtual_router(move.mac):
             text = (
                 f"{format_mac(move.mac)} is a virtual router's address: it moves between"
-                f" {' and '.join(move.ports)} with the master's role."
+                f" {joined(move.ports)} with the master's role."
             )
             subject = move.bridge._replace(name=format_mac(move.mac))
             yield _finding(case, subject, "virtual-router", text, merge_refs(move.refs))

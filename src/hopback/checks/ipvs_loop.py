@@ -17,16 +17,8 @@ from hopback.checks.ring_evidence import Sign, happened, signs
 from hopback.checks.ring_guards import foreign_addresses, own_addresses
 from hopback.checks.ring_roles import InRole, RoleCases
 from hopback.checks.ring_trace import Cycle, Followed, Lasting, follow, lasting, ring_of
-from hopback.checks.ring_words import (
-    about,
-    chain_of,
-    fate,
-    hosts_of,
-    joined,
-    methods_of,
-    named,
-    while_masters,
-)
+from hopback.checks.ring_words import about, chain_of, fate, hosts_of, methods_of, while_masters
+from hopback.checks.words import joined, named
 from hopback.datapath.rules import RULES
 from hopback.findings import Confidence, Evidence, Finding, Ladder, Step
 from hopback.frames.describe import describe

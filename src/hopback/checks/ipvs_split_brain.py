@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 
 from hopback.checks.case import Case
 from hopback.checks.mastership import Both, shared_masters
-from hopback.checks.ring_words import joined
+from hopback.checks.words import joined
 from hopback.datapath.effects import Place
 from hopback.datapath.rules import RULES
 from hopback.engines.trace import trace

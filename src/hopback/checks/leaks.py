@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from hopback.checks.case import Case
 from hopback.checks.clients import CLIENT, arriving, stranger
 from hopback.checks.real_servers import RealServer
-from hopback.checks.ring_words import named
+from hopback.checks.words import named
 from hopback.datapath.effects import Drop, Send
 from hopback.datapath.nd.arp import ArpInterface, asks_as, receive
 from hopback.datapath.nd.tables import arp_interface_of
@@ -17,7 +17,6 @@ from hopback.engines.roles import is_wire, seats_of
 from hopback.engines.trace import Trace
 from hopback.findings import Confidence
 from hopback.frames.build import arp_request
-from hopback.frames.mac import Mac
 from hopback.network.facts import Ref, merge_refs
 from hopback.network.identifiers import canonical
 from hopback.snapshot.rows import Address

@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Literal, NamedTuple
 
 from hopback.checks.case import Case
+from hopback.checks.words import named
 from hopback.engines.roles import is_wire
 from hopback.network.facts import DevId, Ref
 from hopback.network.identifiers import canonical
@@ -109,7 +110,7 @@ def _by_log(host: str, snapshot: Snapshot) -> Iterator[Both]:
         dated = first.at is not None and final.at is not None
         if len(rows) >= _HEARD and (not dated or span >= _LONG - _SECOND):
             address, router_id = _instance(snapshot, name)
-            masters = (host or "this host", first.heard or "another one")
+            masters = (named(host), first.heard or "another one")
             refs = tuple(Ref(host, row.cite) for row in (*rows[:2], final))
             yield Both("log", address or name, router_id, masters, refs, now=last[name] is final)
 
@@ -142,7 +143,7 @@ def _by_logs(network: Network) -> Iterator[Both]:
         for one, other in combinations(sorted(found, key=lambda term: term.since), 2):
             if one.host != other.host and _overlap(one, other):
                 address, router_id = _instance(network.snapshots[one.host], name)
-                masters = (one.host or "this host", other.host or "this host")
+                masters = (named(one.host), named(other.host))
                 now = one.until is None and other.until is None
                 refs = (*one.refs, *other.refs)
                 yield Both("log", address or name, router_id, masters, refs, now=now)

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from hopback.checks.case import Case
 from hopback.checks.directors import Server, Service
 from hopback.checks.return_path import returns
-from hopback.checks.ring_words import joined, named
+from hopback.checks.words import joined, named
 from hopback.findings import Confidence
 from hopback.network.facts import Ref
 from hopback.network.identifiers import canonical

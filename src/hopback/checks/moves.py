@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from hopback.checks.case import Case
+from hopback.checks.words import joined
 from hopback.frames.mac import Mac, format_mac
 from hopback.network.facts import DevId, Ref
 from hopback.network.lookups import looked_up
@@ -51,7 +52,7 @@ def moves(case: Case) -> Iterator[Move]:
 def _move(bridge: DevId, mac: Mac, turns: Sequence[_Place]) -> Move:
     ports = tuple(dict.fromkeys(t.port for t in turns))
     what = f"{bridge.name} learns {format_mac(mac)}"
-    summary = f"{what} on {_and(ports)} in turn and does not settle."
+    summary = f"{what} on {joined(ports)} in turn and does not settle."
     return Move(bridge, mac, ports, tuple(t.ref for t in turns), summary, "bridge")
 
 
@@ -118,11 +119,7 @@ def _flapping(snapshot: Snapshot) -> Iterator[Move]:
         shown = (first,) if first else (rows[0], back) if back else ()
         if shown:
             ports = (shown[0].before, shown[0].after)
-            summary = f"A switch sees {format_mac(mac)} on {_and(ports)} in turn."
+            summary = f"A switch sees {format_mac(mac)} on {joined(ports)} in turn."
             refs = tuple(Ref(snapshot.host, r.cite) for r in shown)
             nowhere = DevId(snapshot.host, shown[0].netns, "")
             yield Move(nowhere, mac, ports, refs, summary, "switch")
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -9,7 +9,7 @@ from hopback.checks.marks import Marking
 from hopback.checks.ring_cut import guarded
 from hopback.checks.ring_evidence import Sign, capture
 from hopback.checks.ring_guards import guards, halves, useless_guards
-from hopback.checks.ring_words import named
+from hopback.checks.words import named
 from hopback.findings import Finding
 from hopback.network.directing import Key
 from hopback.network.facts import DevId, Ref, merge_refs

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from hopback.checks.case import Case
 from hopback.checks.ring_trace import MAX_FOLLOWED, unfollowed
-from hopback.checks.ring_words import named
 from hopback.checks.round_signs import is_in, is_limited, is_reached, traces
 from hopback.checks.tunnel_chain import unrouted
 from hopback.checks.unclear import unclear_of
+from hopback.checks.words import named
 from hopback.engines.roles import MAX_SEATS, seats_of
 from hopback.findings import Finding, Gap
 from hopback.network.facts import DevId

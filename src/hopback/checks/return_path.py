@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network, ip_address
 from hopback.checks.case import Case
 from hopback.checks.clients import Ip
 from hopback.checks.directors import Server, Service
-from hopback.checks.ring_words import named
+from hopback.checks.words import named
 from hopback.findings import Confidence
 from hopback.network.facts import DevId, Ref
 from hopback.snapshot.rows import Nat, Route

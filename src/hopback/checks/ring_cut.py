@@ -6,7 +6,8 @@ from hopback.checks.case import Case
 from hopback.checks.directors import Service
 from hopback.checks.handovers import Handover
 from hopback.checks.ring_trace import Followed, space
-from hopback.checks.ring_words import about, hosts_of, named
+from hopback.checks.ring_words import about, hosts_of
+from hopback.checks.words import joined, named
 from hopback.datapath.rules import RULES
 from hopback.findings import Finding
 from hopback.network.facts import Ref, merge_refs
@@ -36,7 +37,7 @@ def guarded(
     """The other directors were not shown, and frames of as many ``senders`` get no mark."""
     here = named(service.where.host)
     summary = (
-        f"What {here} gets from {' and '.join(sorted(senders))} it does not mark for"
+        f"What {here} gets from {joined(sorted(senders))} it does not mark for"
         f" {service.title}: a packet that another director sent on is not scheduled again."
     )
     return _no_loop(case, service, [here], summary, (service.ref, *rules))

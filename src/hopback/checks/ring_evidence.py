@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from hopback.checks.handovers import Handover
+from hopback.checks.words import named
 from hopback.network.directing import key_of
 from hopback.network.facts import Ref
 from hopback.network.identifiers import canonical
@@ -96,9 +97,7 @@ def _counted(network: Network, ring: Sequence[Handover]) -> Iterator[Sign]:
         if not rows or rows[-1].packets_in < _MANY * max(rows[-1].connections, 1):
             return
         refs.append(Ref(host, rows[-1].cite))
-        numbers.append(
-            f"{host or 'the host'} {rows[-1].packets_in} packets in {rows[-1].connections}"
-        )
+        numbers.append(f"{named(host)} {rows[-1].packets_in} packets in {rows[-1].connections}")
     yield Sign(
         "counters", f"counted towards each other: {'; '.join(numbers)} connections", tuple(refs)
     )
@@ -134,10 +133,10 @@ def _strained(network: Network, ring: Sequence[Handover]) -> Iterator[Sign]:
         snapshot = network.snapshots[host]
         for counter in snapshot.counters.rows:
             if counter.name in _EXPIRED and counter.value > 0:
-                text = f"{host or 'the host'}: TTLs ran out ({counter.name} {counter.value})"
+                text = f"{named(host)}: TTLs ran out ({counter.name} {counter.value})"
                 yield Sign("time-exceeded", text, (Ref(host, counter.cite),))
         for share in snapshot.cpu_shares.rows:
             if "soft" in share.kind and share.percent >= _BUSY_PERCENT:
-                where = f"processor {share.cpu} of {host or 'the host'}"
+                where = f"processor {share.cpu} of {named(host)}"
                 text = f"{share.percent:g} % of {where} is softirq"
                 yield Sign("softirq", text, (Ref(host, share.cite),))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from hopback.checks.directors import Service
 from hopback.checks.handovers import Directors, Handover
 from hopback.checks.marks import Marking, spared_by
-from hopback.checks.ring_words import named
+from hopback.checks.words import named
 from hopback.network.facts import Ref
 from hopback.network.identifiers import canonical
 from hopback.network.model import Network

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 from typing import NamedTuple
 
 from hopback.checks.case import Case
-from hopback.checks.ring_words import named
+from hopback.checks.words import named, placed
 from hopback.datapath.ip.fib import Prefix
 from hopback.datapath.ip.settings import of_both
 from hopback.engines.circles import Circle
@@ -27,9 +27,7 @@ class Turn(NamedTuple):
     @property
     def title(self) -> str:
         """The host, and the namespace unless it is the host's own."""
-        return (
-            f"{named(self.dev.host)}/{self.dev.netns}" if self.dev.netns else named(self.dev.host)
-        )
+        return placed(self.dev)
 
     def is_for(self, prefixes: Sequence[Prefix]) -> bool:
         """Whether the route is for just one of the prefixes."""

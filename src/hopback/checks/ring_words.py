@@ -4,21 +4,11 @@ from collections.abc import Sequence
 
 from hopback.checks.handovers import Handover
 from hopback.checks.ring_evidence import Sign
+from hopback.checks.words import joined, named
 from hopback.findings import Finding
 from hopback.snapshot.rows import IpvsMethod
 
 METHODS: dict[IpvsMethod, str] = {"route": "DR", "tunnel": "TUN", "masq": "NAT"}
-
-
-def named(host: str) -> str:
-    """A host without a name is the one that everything given is about."""
-    return host or "the host"
-
-
-def joined(names: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    *most, last = dict.fromkeys(names)
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def hosts_of(ring: Sequence[Handover]) -> list[str]:

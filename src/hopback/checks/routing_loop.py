@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from hopback.checks.case import Case, path_steps
 from hopback.checks.ring_routes import Ring, rings
-from hopback.checks.ring_words import named
 from hopback.checks.round_signs import Round, is_in, rounds
+from hopback.checks.words import named
 from hopback.datapath.rules import RULES
 from hopback.findings import CONFIDENCES, Evidence, Finding
 from hopback.network.facts import Ref

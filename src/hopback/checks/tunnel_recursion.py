@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from hopback.checks.case import Case, path_steps
 from hopback.checks.tunnel_chain import Link, chains
 from hopback.checks.tunnel_rounds import Round, rounds
+from hopback.checks.words import joined, named, placed
 from hopback.datapath.rules import RULES
 from hopback.findings import Finding
 from hopback.frames.describe import describe
@@ -116,7 +117,7 @@ def _summary(case: Case, ring: tuple[Link, ...], kind: str) -> str:
     (dev, remote, _, _), name = ring[0].outer, ring[0].outer.dev.name
     if kind == "own-remote":
         return (
-            f"The remote of {name}, {remote}, is an address of {dev.host or 'this host'} itself:"
+            f"The remote of {name}, {remote}, is an address of {named(dev.host)} itself:"
             " Linux drops all that leaves by it."
         )
     if kind == "own-route":
@@ -146,7 +147,7 @@ def _logged(case: Case, devices: Sequence[DevId]) -> tuple[Ref, ...]:
 def _round_finding(case: Case, found: Round) -> Finding:
     start = found.way[0].place.dev
     logged = _logged(case, sorted(found.devices))
-    over = [host for host in found.hosts if host != start.host]
+    over = [placed(hop.place.dev) for hop in found.way if hop.place.dev[:2] != start[:2]]
     until = {"ttl": "until its TTL runs out", "size": "until it is too big"}.get(found.ends or "")
     return Finding(
         check=NAME,
@@ -157,8 +158,8 @@ def _round_finding(case: Case, found: Round) -> Finding:
         host=start.host,
         subject=start.name,
         summary=(
-            f"What {start.name} of {start.host or 'this host'} sends to {found.remote} goes to"
-            f" {' and '.join(over)} and comes back into {start.name}, wrapped once more each time"
+            f"What {start.name} of {named(start.host)} sends to {found.remote} goes to"
+            f" {joined(over)} and comes back into {start.name}, wrapped once more each time"
             + (f", {until}." if until else ".")
         ),
         because=(
@@ -191,7 +192,7 @@ def _logged_finding(case: Case, dev: DevId, rows: Sequence[TunnelLoop]) -> Findi
     kinds = {row.kind for row in rows}
     sure = kinds != {"dead-loop"}
     remotes = list(dict.fromkeys(row.remote for row in rows if row.remote))
-    to = f" to {' and '.join(remotes)}" if remotes else ""
+    to = f" to {joined(remotes)}" if remotes else ""
     return Finding(
         check=NAME,
         group="comes-back",

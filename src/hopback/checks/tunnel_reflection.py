@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from hopback.checks.case import Case, path_steps
+from hopback.checks.words import joined, named, placed
 from hopback.datapath.effects import Cross, Place
 from hopback.datapath.rules import RULES
 from hopback.datapath.vxlan import transmit
@@ -113,7 +114,7 @@ def _own_finding(case: Case, state: VxlanState, set_up: list[_Own], learned: lis
 
 
 def _summary(id_: DevId, kind: str, own: _Own) -> str:
-    itself = f"{id_.host or 'this host'} itself"
+    itself = f"{named(id_.host)} itself"
     if kind == "flood-list":
         return (
             f"The flood list of {id_.name} names {own.address}, an address of {itself}:"
@@ -148,7 +149,8 @@ def _bridge(case: Case, id_: DevId) -> DevId:
 
 def _ring_finding(case: Case, id_: DevId, way: tuple[Hop, ...], journey: Trace) -> Finding:
     back = way[-1].place.dev
-    hosts = dict.fromkeys(hop.place.dev.host for hop in way)
+    over = [placed(hop.place.dev) for hop in way if hop.place.dev[:2] != id_[:2]]
+    goes = f"goes to {joined(over)} and " if over else ""
     endless = journey.end("cycle") is not None
     explained = _explained(case, {hop.place.dev for hop in way})
     again = f"by {back.name}" if back != id_ else "by it"
@@ -161,9 +163,8 @@ def _ring_finding(case: Case, id_: DevId, way: tuple[Hop, ...], journey: Trace) 
         host=id_.host,
         subject=id_.name,
         summary=(
-            f"What {id_.host or 'this host'} floods by {id_.name} goes to"
-            f" {' and '.join(host for host in hosts if host != id_.host)} and comes in again"
-            f" {again}" + (", round and round for ever." if endless else ".")
+            f"What {named(id_.host)} floods by {id_.name} {goes}comes in again {again}"
+            + (", round and round for ever." if endless else ".")
         ),
         because=(
             *case.evidence("vxlan_xmit", merge_refs(*(h.why.refs for h in way if h.why))),

@@ -13,7 +13,7 @@ from hopback.checks.case import Case
 from hopback.checks.ipvs_arp_leak import NAME as CHECK
 from hopback.checks.leaks import leak_of
 from hopback.checks.real_servers import RealServer, taking_virtual
-from hopback.checks.ring_words import named
+from hopback.checks.words import named
 from hopback.findings import Finding, Fix, Persistence, Report
 from hopback.network.build import build
 from hopback.network.facts import DevId

@@ -5,7 +5,7 @@ thread of a backup runs (ip_vs.h:sysctl_backup_only). Without one it does nothin
 masters neither.
 """
 
-from hopback.checks.ring_words import named
+from hopback.checks.words import named
 from hopback.findings import Fix, Persistence
 from hopback.remedies.ipvs_ring import Directed, inside, sysctl
 from hopback.snapshot.model import Snapshot

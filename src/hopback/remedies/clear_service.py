@@ -7,7 +7,7 @@ while the server is gone (net/netfilter/ipvs/ip_vs_core.c:ip_vs_in_hook, IP_VS_D
 
 from collections.abc import Iterator
 
-from hopback.checks.ring_words import named
+from hopback.checks.words import named
 from hopback.findings import Fix, Persistence
 from hopback.frames.mac import format_mac
 from hopback.remedies.ipvs_ring import (

@@ -7,7 +7,7 @@ A backup without the virtual address routes what the master hands it back to the
 from collections.abc import Iterator
 
 from hopback.checks.directors import subnets_of
-from hopback.checks.ring_words import named
+from hopback.checks.words import joined, named
 from hopback.findings import Fix, Persistence
 from hopback.network.facts import DevId
 from hopback.remedies.ipvs_ring import Directed, inside, sysctl
@@ -82,5 +82,5 @@ def needed(ring: Directed) -> str | None:
         return f"{there} masquerades for other servers, and forwards their answers"
     subnets = subnets_of(ring.network, where, ring.back.service.key[1])
     if len({subnet.network for subnet in subnets.values()}) > 1:
-        return f"{there} routes between {' and '.join(subnets)}"
+        return f"{there} routes between {joined(subnets)}"
     return None

@@ -10,7 +10,7 @@ from hopback.checks.directors import Server, Service
 from hopback.checks.handovers import Handover
 from hopback.checks.ring_roles import RoleCases
 from hopback.checks.ring_trace import Cycle, follow, ring_of
-from hopback.checks.ring_words import named
+from hopback.checks.words import joined, named
 from hopback.frames.mac import Mac
 from hopback.network.directing import key_of
 from hopback.network.facts import DevId
@@ -44,7 +44,7 @@ class Directed(NamedTuple):
     @property
     def names(self) -> str:
         """The directors, for people."""
-        return " and ".join(dict.fromkeys(named(h.service.where.host) for h in self.ring))
+        return joined(named(h.service.where.host) for h in self.ring)
 
     def peers(self) -> tuple[Mac, ...]:
         """The MACs of the directors that send to the one that hands back."""

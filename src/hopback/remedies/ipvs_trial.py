@@ -15,7 +15,8 @@ from hopback.checks.case import Case
 from hopback.checks.directors import Service
 from hopback.checks.ring_roles import RoleCases
 from hopback.checks.ring_trace import follow
-from hopback.checks.ring_words import named, while_masters
+from hopback.checks.ring_words import while_masters
+from hopback.checks.words import named
 from hopback.datapath.rules import RULES
 from hopback.findings import Fix
 from hopback.remedies.ipvs_ring import Directed

@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from hopback.checks.directors import Service
-from hopback.checks.ring_words import named
+from hopback.checks.words import named
 from hopback.findings import Fix, FixFile
 from hopback.frames.mac import format_mac
 from hopback.remedies.ipvs_ring import (

@@ -7,7 +7,7 @@ transmission: the packet goes on up the stack (ip_vs_xmit.c:__ip_vs_get_out_rt, 
 from msgspec.structs import replace
 
 from hopback.checks.directors import Server
-from hopback.checks.ring_words import named
+from hopback.checks.words import named
 from hopback.findings import Fix
 from hopback.network.identifiers import canonical
 from hopback.remedies.ipvs_ring import (

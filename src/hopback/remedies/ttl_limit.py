@@ -7,7 +7,7 @@ target: this is offered unproved.
 
 from collections.abc import Iterator
 
-from hopback.checks.ring_words import named
+from hopback.checks.words import named
 from hopback.findings import Fix
 from hopback.frames.mac import format_mac
 from hopback.remedies.ipvs_ring import Directed, inside

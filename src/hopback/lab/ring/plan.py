@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from hopback.checks.case import Case
 from hopback.checks.ring_trace import Cycle
-from hopback.checks.ring_words import named
+from hopback.checks.words import named
 from hopback.datapath.effects import Tell
 from hopback.datapath.kernel import behaviour_of
 from hopback.engines.rounds import rounds
