@@ -19,6 +19,7 @@ from hopback.checks.directors import (
     subnets_of,
 )
 from hopback.checks.marks import Marking, markings_of, spared_by
+from hopback.engines.roles import Seat, seats_of
 from hopback.frames.mac import format_mac
 from hopback.network.directing import Key
 from hopback.network.facts import DevId, Ref, merge_refs
@@ -83,6 +84,11 @@ class Directors:
     def joined(self) -> tuple[Service, ...]:
         """The services that send to a given host."""
         return tuple(s for s in self.services if any(h.to for h in self.handovers(s)))
+
+    @cached_property
+    def seats(self) -> tuple[Seat, ...]:
+        """Who may be master of what."""
+        return seats_of(self.network)
 
     def subnets(self, where: DevId, version: int) -> Mapping[str, Subnet]:
         """The subnets of a namespace by device."""

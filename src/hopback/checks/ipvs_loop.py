@@ -74,7 +74,7 @@ def _recorded(case: Case, roles: RoleCases, cycle: Cycle) -> tuple[Ring, Finding
     fewer = roles.first(cycle.service) if masters else None
     if fewer is not None and len(fewer.roles.hosts) < len(masters):
         masters = ()
-    seats = [seat.ref for seat in roles.seats if seat.master] if masters else []
+    seats = [seat.ref for seat in case.directors.seats if seat.master] if masters else []
     finding = _finding(
         case,
         ring,

@@ -13,7 +13,7 @@ from hopback.datapath.nd.arp import ArpInterface, asks_as, receive
 from hopback.datapath.nd.tables import arp_interface_of
 from hopback.datapath.netfilter.packet import Seen
 from hopback.datapath.rules import RULES
-from hopback.engines.roles import is_wire, seats_of
+from hopback.engines.roles import is_wire
 from hopback.engines.trace import Trace
 from hopback.findings import Confidence
 from hopback.frames.build import arp_request
@@ -40,9 +40,8 @@ class Leak(NamedTuple):
 def leak_of(case: Case, real: RealServer) -> Leak | None:
     """What draws clients to the real server; None also where it is master, and has to answer."""
     held = list(_held(case, real))
-    as_master = {
-        seat.dev._replace(name=row.dev) for seat in seats_of(case.network) for row in seat.held
-    }
+    seats = case.directors.seats
+    as_master = {seat.dev._replace(name=row.dev) for seat in seats for row in seat.held}
     if not held or any(real.where._replace(name=row.dev) in as_master for row, _ in held):
         return None
     if isinstance(real.asked.address, IPv4Address):

@@ -11,7 +11,7 @@ from hopback.checks.round_signs import is_in, is_limited, is_reached, traces
 from hopback.checks.tunnel_chain import unrouted
 from hopback.checks.unclear import unclear_of
 from hopback.checks.words import named
-from hopback.engines.roles import MAX_SEATS, seats_of
+from hopback.engines.roles import MAX_SEATS
 from hopback.findings import Finding, Gap
 from hopback.network.facts import DevId
 from hopback.network.model import BridgeView, Network
@@ -65,7 +65,7 @@ def unfollowed_services(case: Case) -> Iterator[Gap]:
     if len(joined) > MAX_FOLLOWED:
         reason = f"of {len(joined)} services that send to given hosts {MAX_FOLLOWED} were followed"
         yield Gap(joined[0].where.host, "ipvs_services", reason)
-    if joined and len(seats_of(case.network)) > MAX_SEATS:
+    if joined and len(case.directors.seats) > MAX_SEATS:
         reason = "there are more instances of VRRP than combinations of roles were tried"
         yield Gap(joined[0].where.host, "vrrp_instances", reason)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hopback.checks.case import Case
 from hopback.checks.directors import Service
 from hopback.checks.ring_trace import Cycle, follow
-from hopback.engines.roles import Roles, Seat, role_worlds, seats_of
+from hopback.engines.roles import Roles, role_worlds
 from hopback.network.build import build
 
 
@@ -25,15 +25,11 @@ class RoleCases:
     def __init__(self, case: Case) -> None:
         self._case = case
 
-    @cached_property
-    def seats(self) -> tuple[Seat, ...]:
-        """Who may be master of what."""
-        return seats_of(self._case.network)
-
     @property
     def recorded(self) -> tuple[str, ...]:
         """The hosts that were master when the tables were read."""
-        return tuple(dict.fromkeys(seat.dev.host for seat in self.seats if seat.master))
+        seats = self._case.directors.seats
+        return tuple(dict.fromkeys(seat.dev.host for seat in seats if seat.master))
 
     @cached_property
     def _others(self) -> Sequence[tuple[Roles, Case]]:
