@@ -137,6 +137,7 @@ def test_it_circulates_between_two_hosts(ttl: str, ends: str) -> None:
     finding = only(report(pair(OUT, BACK, ttl)), NAME)
     assert (finding.details["kind"], finding.details["ends"]) == ("circulates", ends)
     assert (finding.evidence, finding.details["hosts"]) == ("simulated", ["left", "right"])
+    assert "of left sends to 198.51.100.9 goes to right and comes back into t0" in finding.summary
     assert [(s.host, s.device, s.direction) for s in finding.path] == [
         ("left", "t0", "out"),
         ("left", "eth0", "out"),
