@@ -1,5 +1,7 @@
 """ipvs-loop: a client's packet followed through directors all of whose tables were given."""
 
+import pytest
+
 from hopback.findings import Report
 from tests.build import checks, listing, only, report
 
@@ -121,3 +123,66 @@ def test_a_mark_that_spares_nobody_who_matters() -> None:
 def test_masquerading_ends_at_the_server() -> None:
     nat = "".join(tables(h) + services(h, NEXT[h], "-m") for h in "ab")
     assert "ipvs-loop" not in checks(report(nat))
+
+
+def several(host: str, *lines: str) -> str:
+    return listing("ipvsadm -Sn", lines, host) + listing("ipvsadm -L --daemon", [""], host)
+
+
+@pytest.mark.parametrize("order", ["abc", "cba", "bac"])
+def test_a_director_that_only_sends_into_a_ring_is_none_of_it(order: str) -> None:
+    to = {"a": "b", "b": "c", "c": "b"}
+    found = only(report("".join(tables(h) + services(h, to[h]) for h in order)), "ipvs-loop")
+    assert set(found.details["directors"]) == {"b", "c"}
+
+
+def test_a_server_of_no_weight_is_passed_over() -> None:
+    service = f"-u {VIP}:5000"
+    spare = f"-a {service} -r 192.0.2.{OWN['c']}:5000 -g -w 0"
+    used = f"-a {service} -r 192.0.2.{OWN['b']}:5000 -g -w 1"
+    first = tables("a") + several("a", f"-A {service} -s rr", spare, used)
+    ring = first + "".join(tables(h) + services(h, to) for h, to in ("bc", "ca"))
+    found = only(report(ring), "ipvs-loop")
+    assert found.details["directors"] == ["a", "b", "c"]
+    assert found.details["servers"] == [f"192.0.2.{OWN[h]}" for h in "bca"]
+
+
+def test_a_mark_takes_what_another_service_names() -> None:
+    """Who follows the packets of the one comes to a ring of the other."""
+    parts = []
+    for host, peer in NEXT.items():
+        named = [f"-A -u {VIP}:5000 -s rr", f"-a -u {VIP}:5000 -r 192.0.2.{OWN['c']}:5000 -g -w 1"]
+        marked = ["-A -f 1 -s rr", f"-a -f 1 -r 192.0.2.{OWN[peer]}:0 -g -w 1"]
+        rule = f"-A PREROUTING -d {VIP}/32 -p udp -m udp --dport 5000 -j MARK --set-xmark 0x1/0x1"
+        rules = listing("iptables -t mangle -S PREROUTING", ["-P PREROUTING ACCEPT", rule], host)
+        parts.append(tables(host) + several(host, *named, *marked) + rules)
+    assert only(report("".join(parts) + tables("c")), "ipvs-loop").subject == "mark 1"
+
+
+FAR = "198.51.100.20"
+
+
+def sent_back(way: str) -> Report:
+    """b routes to a what a sends by it to a server elsewhere; c is a server that is here."""
+    routers = {}
+    for host, other, near in (("a", "b", True), ("b", "a", False)):
+        routed = f"192.0.2.0/24 dev eth0 scope link\n198.51.100.0/24 via 192.0.2.{OWN[other]}"
+        text = tables(host, vip=near, settings=("net.ipv4.ip_forward = 1",))
+        known = [f"192.0.2.{OWN[other]} dev eth0 lladdr {mac(other)} REACHABLE"]
+        known += [] if near else [f"{VIP} dev eth0 lladdr {mac(other)} REACHABLE"]
+        text = text.replace("192.0.2.0/24 dev eth0 scope link", f"{routed} dev eth0")
+        routers[host] = text + listing("ip neigh show", known, host)
+    servers = (f"-a -u {VIP}:5000 -r {s}:5000 {way} -w 1" for s in (FAR, f"192.0.2.{OWN['c']}"))
+    director = several("a", f"-A -u {VIP}:5000 -s rr", *servers)
+    return report(routers["a"] + director + routers["b"] + tables("c"))
+
+
+def test_a_router_on_the_way_to_a_server_sends_back() -> None:
+    found = only(sent_back("-g"), "ipvs-loop")
+    assert (found.details["directors"], found.details["servers"]) == (["a"], [FAR])
+    assert "a sends packets to b (DR), which returns them" in found.summary
+
+
+@pytest.mark.parametrize("way", ["-m", "-i"])
+def test_what_goes_round_between_routers_after_ipvs_is_none_of_its(way: str) -> None:
+    assert checks(sent_back(way)) & {"ipvs-loop", "routing-loop"} == {"routing-loop"}

@@ -71,6 +71,15 @@ class Directors:
         return {where: tuple(services) for where, services in found.items()}
 
     @cached_property
+    def _by_server(self) -> Mapping[Ref, Sequence[Service]]:
+        """One row may be a server of several services: those of a group of keepalived's."""
+        found: dict[Ref, list[Service]] = defaultdict(list)
+        for service in self.services:
+            for server in service.servers:
+                found[server.ref].append(service)
+        return found
+
+    @cached_property
     def _local(self) -> Mapping[str, tuple[DevId, tuple[Ref, ...]]]:
         """The servers that a table calls local."""
         return {
@@ -164,6 +173,15 @@ class Directors:
                 yield Handover(service, server, None)
             else:
                 yield self._handover(service, server, *found)
+
+    def sent_by(self, refs: Sequence[Ref]) -> Handover | None:
+        """The hand-over that a packet took for which IPVS gives these rows."""
+        for ref in refs:
+            services = sorted(self._by_server.get(ref, ()), key=lambda s: s.ref not in refs)
+            for handover in self.handovers(services[0]) if services else ():
+                if handover.server.ref == ref:
+                    return handover
+        return None
 
     def _handover(
         self, service: Service, server: Server, to: DevId, owner: tuple[Ref, ...]

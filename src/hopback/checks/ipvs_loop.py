@@ -16,7 +16,7 @@ from hopback.checks.ring_cut import Ring, cut, ended, left_unmarked
 from hopback.checks.ring_evidence import Sign, happened, signs
 from hopback.checks.ring_guards import foreign_addresses, own_addresses
 from hopback.checks.ring_roles import InRole, RoleCases
-from hopback.checks.ring_trace import Cycle, Followed, Lasting, follow, lasting, ring_of
+from hopback.checks.ring_trace import Cycle, Followed, Lasting, follow, lasting
 from hopback.checks.ring_words import about, chain_of, fate, hosts_of, methods_of, while_masters
 from hopback.checks.words import joined, named
 from hopback.datapath.rules import RULES
@@ -39,8 +39,10 @@ def check(case: Case) -> Iterator[Finding]:
         if service.id in told:
             continue
         for ring, finding in _of(case, roles, service, ringed.get(service.id, ())):
-            told.update(h.service.id for h in ring)
-            yield finding
+            members = {h.service.id for h in ring}
+            if not members <= told:
+                yield finding
+            told |= members
     yield from one_sided(case, told)
 
 
@@ -69,7 +71,7 @@ def _all_known(case: Case, ring: Ring) -> bool:
 
 def _recorded(case: Case, roles: RoleCases, cycle: Cycle) -> tuple[Ring, Finding]:
     """It goes round as the tables were read; perhaps because of the roles they show."""
-    ring = ring_of(case, cycle)
+    ring = cycle.ring
     masters = roles.recorded if len(roles.recorded) > 1 else ()
     fewer = roles.first(cycle.service) if masters else None
     if fewer is not None and len(fewer.roles.hosts) < len(masters):
@@ -91,7 +93,7 @@ def _recorded(case: Case, roles: RoleCases, cycle: Cycle) -> tuple[Ring, Finding
 
 def _elsewhere(case: Case, other: InRole) -> tuple[Ring, Finding]:
     """It goes round in roles that were not recorded; what was seen may tell that they were so."""
-    ring = ring_of(other.case, other.cycle)
+    ring = other.cycle.ring
     seen = signs(case.network, ring)
     masters = other.roles.hosts
     was = " That was so." if happened(seen) else " That is not so now."

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from hopback.checks.case import Case
 from hopback.checks.clients import journeys
 from hopback.checks.directors import Service
-from hopback.checks.handovers import Handover
+from hopback.checks.handovers import Directors, Handover
 from hopback.datapath.ipvs.choose import is_choice
 from hopback.datapath.kernel import behaviour_of
 from hopback.datapath.model import Model
@@ -16,6 +16,7 @@ from hopback.datapath.rules import RULES
 from hopback.engines.rounds import rounds
 from hopback.engines.trace import End, Hop, Trace
 from hopback.findings import CONFIDENCES, Confidence
+from hopback.network.directing import Key
 from hopback.network.facts import DevId, Ref, merge_refs
 
 _OLD = "4.9"
@@ -28,12 +29,16 @@ MAX_FOLLOWED = 200
 
 
 class Cycle(NamedTuple):
-    """A client's packet for ``service`` that is where it was: ``way`` from its first hop on."""
+    """A client's packet for ``service`` that is where it was: ``way`` from its first hop on.
+
+    ``ring`` are the hand-overs between there and there; the service's own need not be among them.
+    """
 
     service: Service
     journey: Trace
     end: End
     way: tuple[Hop, ...]
+    ring: tuple[Handover, ...]
 
     @property
     def hops(self) -> tuple[Hop, ...]:
@@ -98,7 +103,7 @@ def followed_whole(case: Case) -> bool:
 def _follow(case: Case, service: Service) -> Followed:
     traces = tuple(journeys(case, case.directors, service))
     ends = tuple((journey, end) for journey in traces for end in journey.ends)
-    cycles = sorted(_cycles(service, ends), key=_doubt)
+    cycles = sorted(_cycles(case.directors, service, ends), key=_doubt)
     whole = bool(ends) and not any(end.fate in _UNFOLLOWED for _, end in ends)
     return Followed(cycles[0] if cycles else None, ends, whole)
 
@@ -107,31 +112,32 @@ def _doubt(cycle: Cycle) -> int:
     return CONFIDENCES.index(cycle.confidence)
 
 
-def _cycles(service: Service, ends: Sequence[tuple[Trace, End]]) -> Iterator[Cycle]:
+def _cycles(
+    directors: Directors, service: Service, ends: Sequence[tuple[Trace, End]]
+) -> Iterator[Cycle]:
     for journey, end in ends:
-        if end.fate == "cycle":
-            cycle = Cycle(service, journey, end, journey.path(end.hop))
-            sent = (hop.why.rule for hop in (*cycle.hops, *cycle.hops[:1]) if hop.why)
-            if any(RULES[rule].area == "ipvs" for rule in (*sent, end.why.rule)):
-                yield cycle
+        ring = _ring(directors, journey, end) if end.fate == "cycle" else ()
+        if ring:
+            yield Cycle(service, journey, end, journey.path(end.hop), ring)
 
 
-def ring_of(case: Case, cycle: Cycle) -> tuple[Handover, ...]:
-    """The hand-overs that a cycle consists of, from its service on."""
-    ring: list[Handover] = []
-    service: Service | None = cycle.service
-    places = list(dict.fromkeys(space(hop.place.dev) for hop in cycle.way))
-    while service is not None and service.where in places and len(ring) < len(places):
-        places_after = {p for p in places if p != service.where}
-        found = (h for h in case.directors.handovers(service) if h.to in places_after)
-        handover = next(found, None)
-        if handover is None:
-            break
-        ring.append(handover)
-        service = handover.taken
-        if service is not None and service.id == cycle.service.id:
-            break
-    return tuple(ring)
+def _ring(directors: Directors, journey: Trace, end: End) -> tuple[Handover, ...]:
+    """The hand-overs that a cycle consists of; none if IPVS has no part in it.
+
+    What first brought the packet there is no part of the ring: ``end`` tells what does again.
+    """
+    first, *others = journey.ring(end)
+    sent = [(first.place.dev, end.why), *((hop.place.dev, hop.why) for hop in others if hop.why)]
+    routed = next((space(dev) for dev, why in sent if why.rule == "ip-forward"), None)
+    on_way = {space(dev) for dev, _ in sent}
+    ring: dict[tuple[DevId, Key], Handover] = {}
+    for _, why in sent:
+        found = directors.sent_by(why.refs) if RULES[why.rule].area == "ipvs" else None
+        if found is not None:
+            if found.to not in on_way:  # a router on the way to a server elsewhere sends it back
+                found = Handover(found.service, found.server, routed)
+            ring.setdefault(found.service.id, found)
+    return tuple(ring.values())
 
 
 def space(dev: DevId) -> DevId:

@@ -9,7 +9,7 @@ from hopback.checks.case import Case
 from hopback.checks.directors import Server, Service
 from hopback.checks.handovers import Handover
 from hopback.checks.ring_roles import RoleCases
-from hopback.checks.ring_trace import Cycle, follow, ring_of
+from hopback.checks.ring_trace import Cycle, follow
 from hopback.checks.words import joined, named
 from hopback.frames.mac import Mac
 from hopback.network.directing import key_of
@@ -61,10 +61,11 @@ def directed(
     roles = RoleCases(case)
     followed = follow(case, service)
     cycle = followed.cycle if followed else None
-    ring = ring_of(case, cycle) if cycle else ()
-    if not ring and followed is not None and (other := roles.first(service)) is not None:
-        ring, cycle = ring_of(other.case, other.cycle), other.cycle
-    if not ring:
+    if cycle is None and followed is not None and (other := roles.first(service)) is not None:
+        cycle = other.cycle
+    if cycle is not None:
+        ring = cycle.ring
+    else:
         ring = next((r for r in rings if any(h.service.id == service.id for h in r)), ())
     if not ring:
         return None
