@@ -153,18 +153,36 @@ def test_everything_is_gone_after_its_keeper_was_killed(place: Path) -> None:
     caller.assert_all_gone()
 
 
-def test_nothing_begins_for_who_was_interrupted_before_it_knew_of_the_keeper(place: Path) -> None:
+def keeper(place: Path, *kernel: str) -> "subprocess.Popen[bytes]":
+    """A keeper of something that stands for the kernel, in the folder ``place``/hopback-uml-x."""
     folder = place / "hopback-uml-x"
     folder.mkdir()
-    keeper = [sys.executable, "-S", "-m", "hopback.lab.uml.keeper", str(folder), "9", "1", "2"]
-    done = subprocess.run(
-        [*keeper, "--", "touch", str(place / "begun")],
-        env={"PYTHONPATH": str(ROOT / "src")},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
+    words = [sys.executable, "-S", "-m", "hopback.lab.uml.keeper", str(folder), "60", "1", "2"]
+    return subprocess.Popen(
+        [*words, "--", *kernel],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_nothing_begins_for_who_was_interrupted_before_it_knew_of_the_keeper(place: Path) -> None:
+    with keeper(place, "touch", str(place / "begun")) as process:
+        assert process.communicate() == (b"", b"")
+    assert process.returncode == 0
+    assert list(place.iterdir()) == []
+
+
+def test_a_kernel_that_stays_when_all_is_over_is_ended(place: Path) -> None:
+    folder = place / "hopback-uml-x"
+    with keeper(place, "sh", "-c", f"touch {folder}/over; exec sleep 1000") as process:
+        assert process.stdin is not None
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        wait_until((folder / "ended").exists, "the kernel ended", seconds=30)
+        assert (folder / "ended").read_text() == "halt"
+        assert process.communicate() == (b"", b"")
     assert list(place.iterdir()) == []
 
 

@@ -37,7 +37,7 @@ class Lab(NamedTuple):
 SETUP = """
 sysctl -qw net.ipv6.conf.default.accept_dad=0
 ip link set lo up
-ip link add br0 type bridge forward_delay 200 ageing_time 12300 mcast_snooping 1
+ip link add br0 type bridge forward_delay 200 ageing_time 12345600 mcast_snooping 1
 ip link add p0 type veth peer name e0 netns {guest}
 ip link add p1 type veth peer name q1
 sysctl -qw net.ipv6.conf.q1.disable_ipv6=1

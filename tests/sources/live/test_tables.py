@@ -88,7 +88,7 @@ def test_bridge(lab: Lab, snapshot: Snapshot) -> None:
     (row,) = of(snapshot, Bridge, lab.host)
     assert row.bridge_id == f"8000.{said['address'].replace(':', '')}"
     assert row.forward_delay == data["forward_delay"] * CENTISECOND == 200 * CENTISECOND
-    assert row.ageing_time == data["ageing_time"] * CENTISECOND == 12300 * CENTISECOND
+    assert row.ageing_time == data["ageing_time"] * CENTISECOND == 12345600 * CENTISECOND
     assert row.stp is bool(data["stp_state"])
     assert row.group_fwd_mask == int(str(data["group_fwd_mask"]), 0)
     assert row.mcast_snooping is bool(data["mcast_snooping"]) is True

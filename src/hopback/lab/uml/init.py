@@ -2,8 +2,9 @@
 
 usage (as the kernel's init): python -m hopback.lab.uml.init FOLDER
 
-FOLDER/job.json says what to do, FOLDER/given is its input; FOLDER/code gets the exit code. The
-job's output and errors leave by the two serial lines. It speaks into pipes, not into the lines
+FOLDER/job.json says what to do, FOLDER/given is its input; FOLDER/code gets the exit code, or
+FOLDER/failed the reason for which there is none, and FOLDER/over appears after all. The job's
+output and errors leave by the two serial lines. It speaks into pipes, not into the lines
 themselves, lest it think itself at a terminal.
 
 Only the standard library is imported: every import is paid for at every boot.
@@ -153,4 +154,6 @@ if __name__ == "__main__":
     except Exception:
         # The kernel would panic if its first process ended; this is on the console, at least.
         traceback.print_exc()
+    with suppress(OSError):  # where the folder could not be mounted
+        Path(sys.argv[1], "over").touch()
     _libc.reboot(_POWER_OFF)

@@ -5,10 +5,10 @@ usage: python -m hopback.lab.uml.keeper FOLDER SECONDS OUT ERR -- LINUX [OPTION 
 User-mode Linux is a handful of processes: the kernel, its helpers, and one for each address space
 inside. When the kernel is killed the others stay behind, and what they ran inside may run on
 outside. So they get a process namespace, where that is allowed: it ends with the kernel. And they
-keep to one process group: the keeper ends that whole group when the kernel halts, when SECONDS have
-passed, and when the keeper's standard input ends, because the caller closed it or died. Only then
-is FOLDER removed. Nothing is begun before the first byte of that input: without one the caller was
-interrupted before it knew of its keeper.
+keep to one process group: the keeper ends that whole group when the kernel halts or FOLDER/over is
+there, when SECONDS have passed, and when the keeper's standard input ends, because the caller
+closed it or died. Only then is FOLDER removed. Nothing is begun before the first byte of that
+input: without one the caller was interrupted before it knew of its keeper.
 
 OUT and ERR are the descriptors that carry the serial lines; they end when all is over, and
 FOLDER/ended then says why: "halt", "time" or "gone", the caller.
@@ -23,11 +23,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _CLONE_NEWPID, _CLONE_NEWUSER = 0x2000_0000, 0x1000_0000
+_GLANCE_SECONDS = 0.05
 _libc = ctypes.CDLL(None)
 
 
@@ -53,10 +55,17 @@ def _die_with_keeper() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _await(kernel: "subprocess.Popen[bytes]", seconds: float) -> str:
+def _await(kernel: "subprocess.Popen[bytes]", over: Path, seconds: float) -> str:
     halted = os.pidfd_open(kernel.pid)
-    ready, _, _ = select.select([halted, 0], [], [], seconds)
-    return "halt" if halted in ready else "gone" if ready else "time"
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        ready, _, _ = select.select([halted, 0], [], [], min(left, _GLANCE_SECONDS))
+        # Now and then 6.1 says that it halted, and stays.
+        if halted in ready or over.exists():
+            return "halt"
+        if ready:
+            return "gone"
+    return "time"
 
 
 def _end_all(group: int) -> None:
@@ -86,7 +95,7 @@ def main(folder: Path, seconds: float, lines: Sequence[int], argv: Sequence[str]
             start_new_session=True,
             preexec_fn=_die_with_keeper,
         )
-    ended = _await(kernel, seconds)
+    ended = _await(kernel, folder / "over", seconds)
     _end_all(kernel.pid)
     (folder / "ended").write_text(ended)
     for line in lines:
