@@ -58,6 +58,14 @@ def test_both_have_it_on_lo() -> None:
     assert found.details["masters"] == []
 
 
+def test_what_was_listed_is_not_asked_for() -> None:
+    asked = [step.command for step in pair().next]
+    assert asked
+    assert not any("backup_only" in command for command in asked)
+    thread = listing("ipvsadm -L --daemon", ["backup sync daemon (mcast=eth0, syncid=51)"], "b")
+    assert any("backup_only" in step.command for step in pair(b=thread).next)
+
+
 def test_old_kernels() -> None:
     old = [tables(h, release="3.10.0") + services(h, NEXT[h]) for h in "ab"]
     found = only(report("".join(old)), "ipvs-loop")

@@ -46,11 +46,12 @@ def for_directors(finding: Finding) -> Iterator[NextStep]:
         for host in details["directors"]:
             yield NextStep(host, "ipvsadm -Sn", "tells whom it sends to, and with which weight")
     for host in [peer] if peer is not None else details["directors"]:
-        yield NextStep(
-            host,
-            "sysctl net.ipv4.vs.backup_only; ipvsadm -L --daemon",
-            "with a backup's thread and 1 it schedules nothing while it is backup",
-        )
+        if finding.confidence != "certain":  # else both were listed, and the packet goes round
+            yield NextStep(
+                host,
+                "sysctl net.ipv4.vs.backup_only; ipvsadm -L --daemon",
+                "with a backup's thread and 1 it schedules nothing while it is backup",
+            )
         yield NextStep(
             host,
             "iptables -t mangle -S PREROUTING",
