@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from hopback.frames.mac import Mac, format_mac
 from hopback.lab.netns.namespace import Namespace
+from tests.kernel.hearing import hear, heard
 from tests.kernel.ipvs_orders import DaemonState, Director, Service
 from tests.kernel.opened import Opened
 from tests.kernel.refusal import refusal
@@ -140,11 +141,12 @@ class IpvsRig(Opened):
         undo.callback(self._director.close)
         if self._daemon:
             self._director.start(self._daemon, TAPS[0])
-        self._raw = [
-            self._hearing(undo, family, protocol)
-            for family in (socket.AF_INET, socket.AF_INET6)
-            for protocol in (socket.IPPROTO_UDP, socket.IPPROTO_TCP)
-        ]
+        with self._space:
+            self._raw = [
+                hear(undo, family, protocol)
+                for family in (socket.AF_INET, socket.AF_INET6)
+                for protocol in (socket.IPPROTO_UDP, socket.IPPROTO_TCP)
+            ]
         self._silence()
 
     def set(self, setup: Setup) -> None:
@@ -174,7 +176,7 @@ class IpvsRig(Opened):
         for name, frame in frames:
             os.write(self._taps[name], frame)
             left = [(out, sent) for out, tap in self._taps.items() for sent in drain(tap)]
-            outcomes.append(Outcome(tuple(left), tuple(self._taken())))
+            outcomes.append(Outcome(tuple(left), tuple(heard(self._raw))))
         return outcomes
 
     def leave(self, setup: Setup) -> None:
@@ -190,23 +192,7 @@ class IpvsRig(Opened):
         """Forget what the host has said by itself."""
         for tap in self._taps.values():
             drain(tap)
-        list(self._taken())
-
-    def _taken(self) -> Iterator[bytes]:
-        for raw in self._raw:
-            while True:
-                try:
-                    data = raw.recv(1 << 16)
-                except BlockingIOError:
-                    break
-                yield data[(data[0] & 15) * 4 :] if raw.family == socket.AF_INET else data
-
-    def _hearing(self, undo: ExitStack, family: int, protocol: int) -> socket.socket:
-        with self._space:
-            raw = socket.socket(family, socket.SOCK_RAW, protocol)
-        undo.callback(raw.close)
-        raw.setblocking(False)
-        return raw
+        list(heard(self._raw))
 
     def _build(self) -> None:
         lines = [f"link set {n} address {format_mac(MACS[n])} addrgenmode none" for n in TAPS]

@@ -12,6 +12,7 @@ from pathlib import Path
 from hopback.lab.netns.namespace import Namespace
 from hopback.sources.live.netlink import NETLINK_NETFILTER
 from tests.kernel.bridge_rig import KernelBridge, PortConfig
+from tests.kernel.hearing import hear
 from tests.kernel.nftables import Nftables, has_library
 from tests.kernel.rig import checked
 from tests.kernel.router_rig import Router, Setup
@@ -44,13 +45,6 @@ EBTABLES = {
 
 _ARP = b"\x08\x06"
 _FLUSH = struct.pack("=IHHIIBBH", 20, 1 << 8 | 2, 1 | 4, 0, 0, 0, 0, 0)  # IPCTNL_MSG_CT_DELETE
-
-
-_LOCAL = tuple(
-    (family, protocol)
-    for family, protocols in ((socket.AF_INET, (1, 6, 17)), (socket.AF_INET6, (6, 17, 58)))
-    for protocol in protocols
-)
 
 
 class FilteredBridge(KernelBridge):
@@ -125,12 +119,9 @@ class FilteredRouter(Router):
         ]
         return left + got
 
-    def _listener(
-        self, undo: ExitStack, family: socket.AddressFamily, protocol: int
-    ) -> socket.socket:
+    def _listener(self, undo: ExitStack, family: int, protocol: int) -> socket.socket:
         with self._space:
-            made = socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol)
-        undo.callback(made.close)
+            made = hear(undo, family, protocol)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         return made

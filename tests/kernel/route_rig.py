@@ -17,6 +17,7 @@ from typing import Literal, get_args
 
 from hopback.frames.mac import format_mac
 from hopback.lab.netns.namespace import Namespace
+from tests.kernel.hearing import hear, heard
 from tests.kernel.opened import Opened
 from tests.kernel.refusal import refusal
 from tests.kernel.rig import checked
@@ -98,7 +99,8 @@ class _Space(Opened):
         undo.callback(self._space.close)
         self._taps = {name: open_tap(undo, self._space, name, carrier=name != CUT) for name in TAPS}
         self._build()
-        self._raw = [self._hearing(undo, family) for family in (4, 6)]
+        with self._space:
+            self._raw = [hear(undo, family) for family in (socket.AF_INET, socket.AF_INET6)]
 
     def set(self, setup: Setup) -> None:
         with self._space:
@@ -134,28 +136,11 @@ class _Space(Opened):
 
     def delivered(self) -> list[bytes]:
         time.sleep(_TURN)
-        found: list[bytes] = []
-        for raw in self._raw:
-            while True:
-                try:
-                    data = raw.recv(1 << 16)
-                except BlockingIOError:
-                    break
-                found.append(data[20:] if raw.family == socket.AF_INET else data)
-        return found
+        return list(heard(self._raw))
 
     def shown(self, *argv: str) -> str:
         with self._space:
             return checked([*argv])
-
-    def _hearing(self, undo: ExitStack, family: int) -> socket.socket:
-        version = socket.AF_INET if family == 4 else socket.AF_INET6
-        with self._space:
-            raw = socket.socket(version, socket.SOCK_RAW, socket.IPPROTO_UDP)
-        undo.callback(raw.close)
-        raw.setblocking(False)
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
-        return raw
 
     def _build(self) -> None:
         lines = [f"link set {n} address {format_mac(MACS[n])} addrgenmode none" for n in TAPS]

@@ -16,6 +16,7 @@ from typing import Literal
 
 from hopback.frames.mac import Mac, format_mac, parse_mac
 from hopback.lab.netns.namespace import Namespace
+from tests.kernel.hearing import hear, heard
 from tests.kernel.opened import Opened
 from tests.kernel.refusal import refusal
 from tests.kernel.rig import checked, wait_until
@@ -120,8 +121,9 @@ class Router(Opened):
         undo.callback(self._space.close)
         self._taps = {name: open_tap(undo, self._space, name) for name in TAPS}
         self._build()
-        self._raw = [self._hearing(undo, family) for family in ("ip", "ip6")]
-        self._own = self._hearing(undo, "ip", socket.IPPROTO_RAW)
+        with self._space:
+            self._raw = [hear(undo, family) for family in (socket.AF_INET, socket.AF_INET6)]
+            self._own = hear(undo, socket.AF_INET, socket.IPPROTO_RAW)
 
     def set(self, setup: Setup) -> None:
         """The settings and rules of a case, instead of those before."""
@@ -154,15 +156,7 @@ class Router(Opened):
 
     def delivered(self) -> list[bytes]:
         """The UDP datagrams that the host took for its own since it was last asked."""
-        found: list[bytes] = []
-        for raw in self._raw:
-            while True:
-                try:
-                    data = raw.recv(1 << 16)
-                except BlockingIOError:
-                    break
-                found.append(data[20:] if raw.family == socket.AF_INET else data)
-        return found
+        return list(heard(self._raw))
 
     def shown(self, *argv: str) -> str:
         """What a command in the namespace prints."""
@@ -189,16 +183,6 @@ class Router(Opened):
         checked(["arptables-legacy", "-F"])
         if any(rule.family == "arp" for rule in rules):
             checked(["arptables-legacy", "-A", "FORWARD", "-j", "DROP"])
-
-    def _hearing(
-        self, undo: ExitStack, family: str, protocol: int = socket.IPPROTO_UDP
-    ) -> socket.socket:
-        version = socket.AF_INET if family == "ip" else socket.AF_INET6
-        with self._space:
-            raw = socket.socket(version, socket.SOCK_RAW, protocol)
-        undo.callback(raw.close)
-        raw.setblocking(False)
-        return raw
 
     def _build(self) -> None:
         bridge = "type bridge stp_state 0 forward_delay 0 mcast_snooping 0 vlan_default_pvid 0"

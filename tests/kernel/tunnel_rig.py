@@ -16,6 +16,7 @@ from select import select
 from hopback.frames.mac import Mac, format_mac
 from hopback.lab.netns.namespace import Namespace
 from hopback.snapshot.rows import TunnelKind
+from tests.kernel.hearing import hear, heard
 from tests.kernel.opened import Opened
 from tests.kernel.refusal import device_refusal
 from tests.kernel.rig import checked, wait_until
@@ -128,7 +129,8 @@ class KernelTunnels(Opened):
         undo.callback(self._space.close)
         self._taps = {name: open_tap(undo, self._space, name) for name in TAPS}
         self._build()
-        self._heard = [self._hearing(undo, family) for family in (4, 6)]
+        with self._space:
+            self._raw = [hear(undo, family) for family in (socket.AF_INET, socket.AF_INET6)]
 
     def set(self, tunnels: tuple[TunnelConfig, ...]) -> None:
         """These tunnels with their routes, instead of those before."""
@@ -153,21 +155,7 @@ class KernelTunnels(Opened):
 
     def delivered(self) -> Iterator[bytes]:
         """The UDP datagrams that the host took for its own since it was last asked."""
-        for raw in self._heard:
-            while True:
-                try:
-                    data = raw.recv(1 << 16)
-                except BlockingIOError:
-                    break
-                yield data[20:] if raw.family == socket.AF_INET else data
-
-    def _hearing(self, undo: ExitStack, family: int) -> socket.socket:
-        version = socket.AF_INET if family == 4 else socket.AF_INET6
-        with self._space:
-            raw = socket.socket(version, socket.SOCK_RAW, socket.IPPROTO_UDP)
-        undo.callback(raw.close)
-        raw.setblocking(False)
-        return raw
+        return heard(self._raw)
 
     def _run(self, lines: Sequence[str]) -> None:
         with self._space:

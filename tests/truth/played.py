@@ -7,8 +7,8 @@ One JSON document for each scene on standard output.
 
 import socket
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
+from contextlib import ExitStack
 
 import msgspec
 
@@ -19,6 +19,7 @@ from hopback.frames.ipv4 import Ipv4
 from hopback.frames.ipv6 import Ipv6
 from hopback.frames.mac import format_mac, is_group
 from tests.kernel.directors_rig import NIC, VIP, VIP6, Directors, address, address6, host_name, mac
+from tests.kernel.hearing import hear, heard
 from tests.truth.directing import HOPS, PEERS, PORT, SCENES, Outcome, Scene, told
 
 FRAMES_MAX = 400
@@ -54,7 +55,8 @@ class Played(msgspec.Struct, frozen=True):
 
 def play(scene: Scene) -> Played:
     """Set both directors up, list, and let the client send its packet."""
-    with Directors(FRAMES_MAX) as directors, _hearing(directors) as heard:
+    with Directors(FRAMES_MAX) as directors, ExitStack() as undo:
+        sockets = {role: _hearing(undo, directors, role) for role in PEERS}
         for role in PEERS:
             _set_up(directors, role, scene)
         paste = "".join(_listed(directors, role, scene) for role in PEERS)
@@ -65,7 +67,7 @@ def play(scene: Scene) -> Played:
         directors.segment.take()
         directors.segment.send("client", encode(scene.packet))
         directors.segment.settle()
-        taken = [role for role, raw in heard if _has_heard(raw)]
+        taken = [role for role in PEERS if any(heard(sockets[role]))]
         wire = [decode(each.frame) for each in directors.segment.take()]
         endless = directors.segment.cut
     return Played(scene.name, _outcome(wire, "".join(taken), endless), paste)
@@ -111,26 +113,14 @@ def _listed(directors: Directors, role: str, scene: Scene) -> str:
     return "".join(f"{host_name(role)}# {words}\n{output}\n" for words, output in listed)
 
 
-@contextmanager
-def _hearing(directors: Directors) -> Iterator[list[tuple[str, socket.socket]]]:
-    """Sockets that get a copy of whatever the directors take for their own."""
-    with ExitStack() as undo:
-        heard = []
-        for role in PEERS:
-            with directors.inside(role):
-                for family in (socket.AF_INET, socket.AF_INET6):
-                    for protocol in (socket.IPPROTO_UDP, socket.IPPROTO_TCP):
-                        raw = undo.enter_context(socket.socket(family, socket.SOCK_RAW, protocol))
-                        raw.setblocking(False)
-                        heard.append((role, raw))
-        yield heard
-
-
-def _has_heard(raw: socket.socket) -> bool:
-    try:
-        return bool(raw.recv(1 << 16))
-    except BlockingIOError:
-        return False
+def _hearing(undo: ExitStack, directors: Directors, role: str) -> list[socket.socket]:
+    """Sockets that get a copy of whatever the director takes for its own."""
+    with directors.inside(role):
+        return [
+            hear(undo, family, protocol)
+            for family in (socket.AF_INET, socket.AF_INET6)
+            for protocol in (socket.IPPROTO_UDP, socket.IPPROTO_TCP)
+        ]
 
 
 def _outcome(wire: Iterable[Frame], taken: str, endless: bool) -> Outcome:
