@@ -1,16 +1,12 @@
 """The bridge of taps with packet filters in front of it, given as nft and ebtables take them."""
 
-import subprocess
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
 from hopback.frames.mac import Mac, format_mac
-from hopback.lab.netns.namespace import Namespace
 from tests.kernel.bridge_rig import KernelBridge, PortConfig
-from tests.kernel.refusal import refusal
+from tests.kernel.refusal import command_refusal
 
 BridgeHook = Literal["brouting", "prerouting", "input", "forward", "output", "postrouting"]
 CHAINS: tuple[BridgeHook, ...] = ("prerouting", "input", "forward", "output", "postrouting")
@@ -71,18 +67,8 @@ class FilterBridge(KernelBridge):
                     self._run("ebtables-legacy", *rule.ebtables)
 
 
-@cache
 def filter_refusal(*, brouting: bool) -> str | None:
     """Why this machine cannot filter bridged frames; None if it can."""
-    missing = refusal()
-    if missing is not None:
-        return missing
-    trial = ["nft", "add", "table", "bridge", "t"]
     if brouting:
-        trial = ["ebtables-legacy", "-t", "broute", "-L"]
-    with closing(Namespace.anonymous()) as space, space:
-        try:
-            done = subprocess.run(trial, capture_output=True, text=True, check=False)
-        except FileNotFoundError:
-            return f"needs {trial[0]}"
-        return f"{' '.join(trial)}: {done.stderr.strip()}" if done.returncode else None
+        return command_refusal("ebtables-legacy", "-t", "broute", "-L")
+    return command_refusal("nft", "add", "table", "bridge", "t")

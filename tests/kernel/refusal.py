@@ -29,14 +29,22 @@ def refusal() -> str | None:
             _complaint("ip", "netns", "delete", probe)
 
 
-@functools.cache
 def device_refusal(*kind: str) -> str | None:
     """Why this machine cannot make a device of this ``ip link`` type; None if it can."""
+    return command_refusal("ip", "link", "add", "probe0", "type", *kind)
+
+
+@functools.cache
+def command_refusal(*argv: str) -> str | None:
+    """Why this machine cannot run a command in a namespace of its own; None if it can."""
     missing = refusal()
     if missing is not None:
         return missing
     with closing(Namespace.anonymous()) as space, space:
-        return _complaint("ip", "link", "add", "probe0", "type", *kind)
+        try:
+            return _complaint(*argv)
+        except FileNotFoundError:
+            return f"needs {argv[0]}"
 
 
 def _complaint(*argv: str) -> str | None:

@@ -10,8 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, suppress
-from functools import cache
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -19,7 +18,7 @@ from hopback.frames.mac import format_mac
 from hopback.lab.netns.namespace import Namespace
 from tests.kernel.hearing import hear, heard
 from tests.kernel.opened import Opened
-from tests.kernel.refusal import refusal
+from tests.kernel.refusal import command_refusal, device_refusal
 from tests.kernel.rig import checked
 from tests.kernel.route_spec import (
     ADDRESSES,
@@ -230,31 +229,16 @@ def _added(route: RouteSpec) -> str:
     return f"{route.words} {route.told} {hops}"
 
 
-@cache
 def has_vrf() -> bool:
     """Whether this kernel has VRFs."""
-    if refusal() is not None:
-        return False
-    return _works("ip", "link", "add", VRF, "type", "vrf", "table", VRF_TABLE) is None
+    return device_refusal("vrf", "table", VRF_TABLE) is None
 
 
-@cache
 def gives_marks() -> bool:
     """Whether received packets get marks: nft has to work here."""
-    return refusal() is None and _works("nft", "add", "table", "ip", "t") is None
+    return command_refusal("nft", "add", "table", "ip", "t") is None
 
 
-def _works(*argv: str) -> str | None:
-    """Why a command fails in a namespace of its own; None if it does not."""
-    with closing(Namespace.anonymous()) as space, space:
-        try:
-            done = subprocess.run(argv, capture_output=True, text=True, check=False)
-        except FileNotFoundError:
-            return f"needs {argv[0]}"
-        return f"{' '.join(argv)}: {done.stderr.strip()}" if done.returncode else None
-
-
-@cache
 def route_refusal() -> str | None:
     """Why this machine cannot route by rules in a namespace; None if it can."""
-    return refusal() or _works("ip", "rule", "add", "lookup", "9")
+    return command_refusal("ip", "rule", "add", "lookup", "9")

@@ -5,7 +5,6 @@ Everybody it may have to find is a permanent neighbour, so that nothing waits fo
 
 import os
 import socket
-import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from hopback.frames.mac import Mac, format_mac, parse_mac
 from hopback.lab.netns.namespace import Namespace
 from tests.kernel.hearing import hear, heard
 from tests.kernel.opened import Opened
-from tests.kernel.refusal import refusal
+from tests.kernel.refusal import command_refusal, refusal
 from tests.kernel.rig import checked, wait_until
 from tests.kernel.tap import drain, open_tap
 
@@ -239,11 +238,5 @@ def router_refusal() -> str | None:
     with closing(Namespace.anonymous()) as space, space:
         if not Path("/proc/sys/net/bridge/bridge-nf-call-iptables").exists():
             return "needs br_netfilter, which this kernel has not loaded"
-        for trial in (["nft", "add", "table", "ip", "t"], ["arptables-legacy", "-L"]):
-            try:
-                done = subprocess.run(trial, capture_output=True, text=True, check=False)
-            except FileNotFoundError:
-                return f"needs {trial[0]}"
-            if done.returncode:
-                return f"{' '.join(trial)}: {done.stderr.strip()}"
-    return None
+    nft = command_refusal("nft", "add", "table", "ip", "t")
+    return nft or command_refusal("arptables-legacy", "-L")
