@@ -1,5 +1,7 @@
 """mtu-drop: a bridge drops a station's largest frames, and tells nobody."""
 
+import pytest
+
 from tests.build import (
     BRIDGE,
     GUEST0,
@@ -41,6 +43,11 @@ def test_four_bytes_are_spare() -> None:
     assert not of(report(pod(1500, 1504)), NAME)
     assert of(report(pod(1500, 1505)), NAME)
     assert not of(report(pod(9000, 1500)), NAME)
+
+
+@pytest.mark.parametrize(("own", "lost"), [(-1, False), (10**15, True)])
+def test_no_packet_is_as_large_as_a_damaged_listing_says(own: int, lost: bool) -> None:
+    assert bool(of(report(pod(1500, own)), NAME)) == lost
 
 
 def test_what_a_guest_may_send_is_not_known_from_its_tap() -> None:

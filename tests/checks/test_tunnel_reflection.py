@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from hopback.checks.diagnose import diagnose
 from hopback.sources.open import open_source
 from tests.build import BRIDGE, TUN, checks, cited, link, links, listing, of, only, report
@@ -148,3 +150,11 @@ def test_recorded_on_a_host_whose_guest_has_sent_one_broadcast() -> None:
     assert finding.details["entries"] == [ZEROS, "52:54:00:12:34:56"]
     assert finding.explains == ("fdb-misplaced",)
     assert checks(given) == {NAME, "fdb-misplaced"}
+
+
+@pytest.mark.parametrize("blanked", ["dst 10.0.0.2", "local 10.0.0.1"])
+def test_where_addresses_are_blanked_the_way_there_is_not_looked_up(blanked: str) -> None:
+    text = (FIXTURES / "vxlan-own-endpoint" / "paste.txt").read_text()
+    assert blanked in text
+    given = report(text.replace(blanked, f"{blanked.split()[0]} x.x.x.x"))
+    assert of(given, NAME)

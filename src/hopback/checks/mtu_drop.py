@@ -19,13 +19,14 @@ from hopback.network.facts import Fact, merge_refs
 NAME = "mtu-drop"
 
 _TEST_ETHERTYPE = 0x88B5  # IEEE 802 local experimental
+_LARGEST = 0xFFFF  # that a packet of IPv4 can be, whatever a damaged listing says
 
 
 def check(case: Case) -> Iterator[Finding]:
     """One finding for each station and way out too small for what it may send."""
     for passage in passages(case):
         for mtu, seen in _mtus(case, passage):
-            body = Raw(bytes(mtu.value))
+            body = Raw(bytes(min(max(mtu.value, 0), _LARGEST)))
             frame = Frame(BROADCAST, passage.station.mac, (), _TEST_ETHERTYPE, body)
             end = passage.lost_leaving(frame)
             if end is not None and end.why.rule == "too-big":

@@ -139,10 +139,11 @@ def _sealed(device: TunnelState) -> Iterator[Outer]:
 
 def _flooded(vxlan: VxlanState) -> Iterator[Outer]:
     """Each remote that an entry names, once."""
-    named: dict[str, tuple[Ref, ...]] = {}
+    named: dict[Ip, tuple[Ref, ...]] = {}
     for entry in vxlan.fdb.values():
         for remote in entry.remotes:
-            if remote.dst is not None and not remote.is_group:
-                named[remote.dst] = merge_refs(named.get(remote.dst, ()), remote.refs)
-    for dst, refs in named.items():
-        yield Outer(vxlan.id, dst, vxlan_key(vxlan, ip_address(dst)), refs)
+            if remote.address is not None:
+                known = named.get(remote.address, ())
+                named[remote.address] = merge_refs(known, remote.refs)
+    for address, refs in named.items():
+        yield Outer(vxlan.id, str(address), vxlan_key(vxlan, address), refs)

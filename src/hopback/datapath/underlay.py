@@ -4,7 +4,6 @@ Whether they get through is not modelled, but for a route that leads into a tunn
 """
 
 from collections.abc import Callable
-from ipaddress import ip_address
 from typing import Protocol
 
 from hopback.datapath.effects import Blind, Drop, Why
@@ -40,9 +39,9 @@ def refusal(
     layer: IpLayer, devices: Devices, state: VxlanState, remote: Remote
 ) -> Drop | Blind | None:
     """``Leads`` by the routes of ``layer``."""
-    if remote.dst is None or remote.is_group:
+    if remote.address is None:
         return None
-    way = lookup(layer.host, layer.world, key_to(state, ip_address(remote.dst)))
+    way = lookup(layer.host, layer.world, key_to(state, remote.address))
     if not isinstance(way, Way) or way.kind != "out":
         return None
     out = layer.host.id._replace(name=way.dev)
@@ -58,7 +57,7 @@ def key_to(state: VxlanState, remote: Ip) -> Key:
     """What the outer packet is routed by."""
     return Key(
         target=remote,
-        source=ip_address(state.local) if state.local else None,
+        source=state.source,
         oif=state.lower,
         protocol=udp.PROTOCOL,
         target_port=state.port,

@@ -1,12 +1,13 @@
 """What the VXLAN stage looks at: the devices with their tables, and whose addresses are whose."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from types import MappingProxyType
 from typing import NamedTuple
 
 from msgspec import Struct
 
+from hopback.datapath.skb import Ip
 from hopback.frames.mac import ZERO, Mac
 from hopback.network.facts import DevId, Ref, Told, latest, merge_refs
 from hopback.network.identifiers import canonical
@@ -33,6 +34,11 @@ class Remote(Struct, frozen=True):
     dst: str | None
     vni: int | None = None
     refs: Refs = ()
+
+    @property
+    def address(self) -> Ip | None:
+        """Whom it is routed to; None for a group, and where a listing shows no address."""
+        return None if self.is_group else _ip(self.dst)
 
     @property
     def is_group(self) -> bool:
@@ -69,6 +75,11 @@ class VxlanState(Struct, frozen=True):
     underlay: Underlay | None = None
     blind: tuple[str, Refs] | None = None
     refs: Refs = ()
+
+    @property
+    def source(self) -> Ip | None:
+        """``local``, if it is an address."""
+        return _ip(self.local)
 
 
 class Vxlans(Struct, frozen=True):
@@ -222,7 +233,7 @@ def _owners(
     return {address: MappingProxyType(owners) for address, owners in found.items()}
 
 
-def _ip(address: str | None) -> IPv4Address | IPv6Address | None:
+def _ip(address: str | None) -> Ip | None:
     try:
         return ip_address(address or "")
     except ValueError:

@@ -2,6 +2,8 @@
 
 from ipaddress import ip_address
 
+import pytest
+
 from hopback.datapath.effects import Ask, Blind, Drop, Place, Send
 from hopback.datapath.ip.host import Host
 from hopback.datapath.ip.key import Key
@@ -128,3 +130,11 @@ def test_a_vrfs_devices_are_routed_by_its_table() -> None:
 
 def _eth0_off() -> str:
     return listing("sysctl net.ipv4.conf.eth0.rp_filter", ["net.ipv4.conf.eth0.rp_filter = 0"])
+
+
+@pytest.mark.parametrize("source", ["2001:db8::5", "eth0"])
+def test_a_route_whose_source_none_of_its_packets_has_is_not_evaluated(source: str) -> None:
+    odd = f"203.0.113.0/24 via 192.0.2.9 dev eth0 src {source}"
+    found = to_far(WHOLE + listing("ip route show", [odd]))
+    assert isinstance(found, Blind)
+    assert found.what == f"a src {source} route"

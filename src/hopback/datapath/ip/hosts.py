@@ -17,6 +17,7 @@ from hopback.datapath.ip.policy import USUAL, WITH_VRFS, Policy, policy_of
 from hopback.datapath.kernel import behaviour_of
 from hopback.datapath.skb import Ip
 from hopback.network.facts import DevId, Fact, Ref
+from hopback.network.identifiers import family as family_of
 from hopback.network.model import Network
 from hopback.snapshot.model import Snapshot
 from hopback.snapshot.rows import FilterChain
@@ -112,26 +113,33 @@ def _tables(
 
 def _route(row: RouteRow, ref: Ref) -> Route:
     everything = row.destination == "default"
-    tos = _tos(row.tos)
+    odd = _odd(row)
     hops = tuple(
         Hop(hop.dev or "", _ip(hop.via), hop.weight, hop.dead, hop.linkdown) for hop in row.hops
     )
     return Route(
         to=_EVERYTHING[row.family] if everything else ip_network(row.destination, strict=False),
-        kind=row.kind if tos is not None else f"TOS {row.tos}",
+        kind=odd or row.kind,
         hops=hops if hops or row.kind in LEADING_NOWHERE else (Hop(""),),
         metric=row.metric or 0,
         table=row.table,
-        tos=tos or 0,
+        tos=_tos(row.tos) or 0,
         origin=ip_network(row.origin, strict=False) if row.origin else None,
         preference=_PREFERENCES.get(row.preference or "", 1),
-        source=_ip(row.source),
+        source=None if odd else _ip(row.source),
         refs=(ref,),
     )
 
 
 def _ip(text: str | None) -> Ip | None:
     return ip_address(text) if text else None
+
+
+def _odd(row: RouteRow) -> str:
+    """What is not understood of a route: a TOS by a name, a source that none of its packets has."""
+    if _tos(row.tos) is None:
+        return f"TOS {row.tos}"
+    return f"src {row.source}" if row.source and family_of(row.source) != row.family else ""
 
 
 def _tos(text: str | None) -> int | None:
