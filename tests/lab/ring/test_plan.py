@@ -8,6 +8,7 @@ from hopback.lab.ring.plan import FIXED, RECORDED, RingDesign
 from hopback.lab.steps import Facility, Refused, Step
 from hopback.network.build import build
 from tests.build import listing, pasted
+from tests.checks.test_ipvs_loop_followed import FAR, sent_back
 from tests.datapath.ipvs.given import MACS, OWN, VIP, host
 from tests.remedies.test_balanced import BOTH, NEW, OLD, UDP, service
 
@@ -83,6 +84,11 @@ def test_kernel_without_ipvs() -> None:
     with pytest.raises(Refused, match="use --in uml") as refused:
         made(found(BOTH + NEW), None, capable=("ipv6",))
     assert refused.value.denied
+
+
+def test_a_server_behind_a_router() -> None:
+    with pytest.raises(Refused, match=f"{FAR} is behind a router"):
+        design(sent_back("-g"))
 
 
 def test_tables_alone_are_not_rebuilt() -> None:

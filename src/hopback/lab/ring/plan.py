@@ -73,6 +73,9 @@ def ring_design(
         raise Refused(
             "the lab needs IPVS, which the running kernel lacks: use --in uml", denied=True
         )
+    elsewhere = _elsewhere(case, ring)
+    if elsewhere is not None:
+        raise Refused(f"{elsewhere} is behind a router: the lab has one segment, and no routes")
     nics = [hop.place.dev for hop in cycle.way if hop.place.way == "in"]
     hosts = hosts_of(case, nics)
     first = cycle.journey.hops[0].frame
@@ -111,6 +114,15 @@ def ring_design(
         notes=tuple(_notes(case, hosts, old)),
         gaps=tuple(_gaps(hosts)),
     )
+
+
+def _elsewhere(case: Case, ring: Directed) -> str | None:
+    """A server of the ring that whoever sends the packet back is not."""
+    for handover in ring.ring:
+        owner = case.directors.owner(handover.server.address)
+        if owner is None or owner[0] != handover.to:
+            return handover.server.address
+    return None
 
 
 def _takes_hops(case: Case, host: Host) -> bool:
