@@ -268,3 +268,28 @@ def test_a_backup_that_was_not_shown_to_have_the_address() -> None:
     found = only(given, "ipvs-loop")
     assert given.verdict == "undecided"
     assert found.details["unsure"] == ["that b has 192.0.2.100 as an address of its own"]
+
+
+def test_one_of_two_directors_leaves_open_what_the_other_does() -> None:
+    given = report(addresses("a") + dr("a"))
+    assert given.verdict == "undecided"
+    (gap,) = given.gaps
+    assert gap.table == "ipvs_servers"
+    assert gap.reason == "what a sends to 192.0.2.12 comes back if a director is there too"
+    assert given.next[0].command.startswith("ipvsadm -Sn; ip addr show")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        addresses("a") + dr("a", weight=0),
+        addresses("a") + dr("a", way="-m"),
+        BOTH + dr("a"),
+        # what is wrong with its server is known
+        addresses("a")
+        + save("a", "-A -t 192.0.2.100:80 -s rr", "-a -t 192.0.2.100:80 -r 203.0.113.9:80 -g -w 1"),
+    ],
+    ids=["nothing sent", "another address", "given", "explained"],
+)
+def test_servers_that_leave_nothing_open(text: str) -> None:
+    assert "ipvs_servers" not in {gap.table for gap in report(text).gaps}

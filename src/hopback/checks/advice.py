@@ -180,6 +180,7 @@ def _for_gap(gap: Gap) -> Iterator[NextStep]:
         "fdb": "bridge fdb show",
         "ports": "bridge -d link show",
         "links": "ip -d link show",
+        "ipvs_servers": "ipvsadm -Sn; ip addr show   # on the real servers",
         "own_sources": "dmesg | grep 'own address'",
         "addresses": "ip -6 addr show; sysctl net.ipv6.conf.all.enhanced_dad; bridge -d link show",
         "mdb": "bridge -d mdb show",

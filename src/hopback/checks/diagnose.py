@@ -4,7 +4,13 @@ from collections.abc import Sequence
 
 from hopback.checks.advice import next_steps
 from hopback.checks.case import Case
-from hopback.checks.open_ends import gaps_of, unfollowed_services, unrouted_tunnels, untried
+from hopback.checks.open_ends import (
+    gaps_of,
+    unfollowed_services,
+    unrouted_tunnels,
+    unseen_servers,
+    untried,
+)
 from hopback.checks.registry import run
 from hopback.checks.ring_trace import followed_whole
 from hopback.checks.round_signs import is_reached, traces
@@ -35,6 +41,7 @@ def diagnose(
         *untried(case),
         *unfollowed_services(case),
         *unrouted_tunnels(case),
+        *unseen_servers(case, found),
     )
     verdict = _verdict(case, found, gaps)
     proof = None

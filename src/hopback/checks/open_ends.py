@@ -10,7 +10,7 @@ from hopback.checks.ring_trace import MAX_FOLLOWED, unfollowed
 from hopback.checks.round_signs import is_in, is_limited, is_reached, traces
 from hopback.checks.tunnel_chain import unrouted
 from hopback.checks.unclear import unclear_of
-from hopback.checks.words import named
+from hopback.checks.words import joined, named
 from hopback.engines.roles import MAX_SEATS
 from hopback.findings import Finding, Gap
 from hopback.network.facts import DevId
@@ -21,6 +21,7 @@ from hopback.snapshot.table import Missing
 
 _WATCHED = ("fdb", "ports")
 _ROUND = ("routing-loop", "ipvs-loop")
+_AS_IT_CAME = ("route", "tunnel")  # for the virtual address still, which a director balances
 _NOT_GIVEN = "not in what was given"
 
 
@@ -61,13 +62,32 @@ def unfollowed_services(case: Case) -> Iterator[Gap]:
     for service, what in unfollowed(case):
         reason = f"what becomes of packets for {service.title}: {what}"
         yield Gap(service.where.host, "ipvs_services", reason)
-    joined = case.directors.joined
-    if len(joined) > MAX_FOLLOWED:
-        reason = f"of {len(joined)} services that send to given hosts {MAX_FOLLOWED} were followed"
-        yield Gap(joined[0].where.host, "ipvs_services", reason)
-    if joined and len(case.directors.seats) > MAX_SEATS:
+    sending = case.directors.joined
+    if len(sending) > MAX_FOLLOWED:
+        reason = f"of {len(sending)} services that send to given hosts {MAX_FOLLOWED} were followed"
+        yield Gap(sending[0].where.host, "ipvs_services", reason)
+    if sending and len(case.directors.seats) > MAX_SEATS:
         reason = "there are more instances of VRRP than combinations of roles were tried"
-        yield Gap(joined[0].where.host, "vrrp_instances", reason)
+        yield Gap(sending[0].where.host, "vrrp_instances", reason)
+
+
+def unseen_servers(case: Case, findings: tuple[Finding, ...]) -> Iterator[Gap]:
+    """Real servers of which nothing was given, of services that no finding is about."""
+    told = {f.subject for f in findings}
+    unseen: dict[str, list[str]] = {}
+    for service in case.directors.services:
+        if service.title in told:
+            continue
+        addresses = unseen.setdefault(service.where.host, [])
+        for handover in case.directors.handovers(service):
+            weighs = handover.server.row.weight != 0
+            if handover.to is None and weighs and handover.server.method in _AS_IT_CAME:
+                addresses.append(handover.server.address)
+    for host, addresses in unseen.items():
+        if addresses:
+            way = f"what {named(host)} sends to {joined(addresses)}"
+            reason = f"{way} comes back if a director is there too"
+            yield Gap(host, "ipvs_servers", reason)
 
 
 def unrouted_tunnels(case: Case) -> Iterator[Gap]:
