@@ -14,7 +14,7 @@ def test_plan_is_printed_and_nothing_is_done(run: Run) -> None:
     result = run("lab", A, B, "--plan", "--in", "uml", "--assume", "kernel=3.10")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert lines[0] == "The lab of vm61-director-a and vm61-director-b: 4 namespaces, 1 scenes."
+    assert lines[0] == "The lab of vm61-director-a and vm61-director-b: 4 namespaces, one scene."
     words = "-a -u 10.0.0.100:5000 -r 10.0.0.12:5000 -g -w 1"
     assert f"  ip netns exec vm61-director-a ipvsadm {words}" in lines
     assert "  → client sends a packet for UDP 10.0.0.100:5000" in lines
@@ -46,3 +46,9 @@ def test_old_kernels_never_end_it(run: Run) -> None:
     assert lines[0] == "REPRODUCED  UDP 10.0.0.100:5000"
     assert "  the kernel: without end" in lines
     assert "old kernel is not to be had" in result.stdout
+
+
+def test_one_director_makes_no_ring(run: Run) -> None:
+    result = run("lab", A)
+    assert result.exit_code == 2
+    assert "no ring of directors: are the tables of the other one missing?" in result.stderr

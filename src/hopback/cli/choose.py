@@ -35,7 +35,8 @@ def choose_station(network: Network, text: str) -> Station:
 def choose_only(model: Model) -> Station:
     """The station that needs no name: the only one, or the only one its table has out there.
 
-    Raises click.UsageError, listing the candidates, if there is no such station.
+    Raises click.UsageError, listing the candidates, if there is no such station; or saying that
+    the directors given instead make no ring.
     """
     network = model.network
     astray = [s for s in network.stations if _is_astray(model, s)]
@@ -43,6 +44,10 @@ def choose_only(model: Model) -> Station:
         return astray[0]
     if len(network.stations) == 1:
         return network.stations[0]
+    if not network.stations and any(s.ipvs_services.rows for s in network.snapshots.values()):
+        raise click.UsageError(
+            "what was given makes no ring of directors: are the tables of the other one missing?"
+        )
     if not network.stations:
         return choose_station(network, "")
     raise click.UsageError(f"say which guest (--to); there are:\n{_list(network.stations)}")

@@ -38,7 +38,8 @@ def render_ring_plan(design: RingDesign, width: int = 80) -> Page:
     page = Page(width)
     plan = design.plan
     page.say(
-        f"The lab of {design.ring.names}: {len(plan.spaces)} namespaces, {len(plan.scenes)} scenes."
+        f"The lab of {design.ring.names}: {len(plan.spaces)} namespaces,"
+        f" {'two scenes' if design.fix else 'one scene'}."
     )
     page.blank()
     show_steps(page, (*plan.steps, *plan.late))

@@ -8,7 +8,7 @@ from hopback.lab.ring.plan import FIXED, RECORDED, RingDesign
 from hopback.lab.steps import Facility, Refused, Step
 from hopback.network.build import build
 from tests.build import listing, pasted
-from tests.checks.test_ipvs_loop_followed import FAR, sent_back
+from tests.checks.test_ipvs_loop_followed import FAR, marked, sent_back, tables
 from tests.datapath.ipvs.given import MACS, OWN, VIP, host
 from tests.remedies.test_balanced import BOTH, NEW, OLD, UDP, service
 
@@ -89,6 +89,11 @@ def test_kernel_without_ipvs() -> None:
 def test_a_server_behind_a_router() -> None:
     with pytest.raises(Refused, match=f"{FAR} is behind a router"):
         design(sent_back("-g"))
+
+
+def test_marks_are_not_set() -> None:
+    with pytest.raises(Refused, match="goes by marks"):
+        design("".join(tables(h) + marked(h, h) for h in "ab"))
 
 
 def test_tables_alone_are_not_rebuilt() -> None:

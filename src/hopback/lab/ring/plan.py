@@ -73,6 +73,8 @@ def ring_design(
         raise Refused(
             "the lab needs IPVS, which the running kernel lacks: use --in uml", denied=True
         )
+    if any(handover.service.row.protocol == "fwmark" for handover in ring.ring):
+        raise Refused("the ring goes by marks: the lab has no packet filter that would set them")
     elsewhere = _elsewhere(case, ring)
     if elsewhere is not None:
         raise Refused(f"{elsewhere} is behind a router: the lab has one segment, and no routes")
