@@ -53,6 +53,7 @@ _AREAS = {
     "ipvs": "IPVS: what a director does with what is for its virtual services.",
     "tunnel": "Tunnels: packets inside packets, and where the outer ones are routed. Compared with"
     " a kernel that has them, frame for frame.",
+    "vrf": "VRFs that lead out by each other's devices. Tried in a user-mode kernel.",
     "underlay": "Where the outer packets of a VXLAN device go. Tried on the running kernel.",
     "wireguard": "WireGuard: assumed to do what its source says, no kernel was asked.",
     "assumed": "What no table tells: it is assumed, and the output says so.",

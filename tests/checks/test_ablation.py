@@ -31,6 +31,7 @@ SOURCES = (
     "vm61-bond",
     "tunnel-recursion/left tunnel-recursion/right",
     "vm61-director-a vm61-director-b",
+    "vrf-leak/paste.txt",
     "vxlan-own-endpoint/paste.txt",
     "weave-trunk/paste.txt",
 )

@@ -1,5 +1,7 @@
 """routing-loop: IP hops return to a router already passed."""
 
+from pathlib import Path
+
 import pytest
 
 from hopback.findings import Finding, Report
@@ -251,3 +253,59 @@ def test_a_host_of_which_nothing_tells_whether_it_forwards() -> None:
 def test_one_router_alone_claims_nothing() -> None:
     assert not of(report(edge()), NAME)
     assert not of(report(node()), NAME)
+
+
+LEAK = (Path(__file__).parents[1] / "fixtures/vrf-leak/paste.txt").read_text()
+
+
+def test_vrfs_that_leak_to_each_other() -> None:
+    given = report(LEAK)
+    assert given.verdict == "comes-back"
+    found = only(given, "routing-loop")
+    assert (found.subject, found.confidence, found.evidence) == (
+        "203.0.113.0/24",
+        "certain",
+        "reported",
+    )
+    assert found.details["ring"] == ["pe1 (VRF internet)", "pe1 (VRF tenant)"]
+    assert found.details["routes"] == ["203.0.113.0/24", "default"]
+    assert found.details["frames_per_packet"] is None
+    assert found.summary.endswith("Linux drops it on its way out, and logs a dead loop.")
+    assert not of(given, "tunnel-recursion"), "the dead loop is explained"
+
+
+def test_a_dead_loop_of_another_device_is_told_by_itself() -> None:
+    given = report(LEAK.replace("device tenant, fix", "device gre7, fix"))
+    assert only(given, "routing-loop").evidence == "simulated"
+    assert only(given, "tunnel-recursion").subject == "gre7"
+
+
+@pytest.mark.parametrize(
+    ("route", "instead"),
+    [
+        ("203.0.113.0/24 dev tenant table 20 scope link ", ""),
+        ("default dev internet table 10 scope link ", ""),
+        ("203.0.113.64/26 via", "203.0.113.0/24 via"),
+    ],
+    ids=["no leak back", "no way out", "the tenant has it all"],
+)
+def test_leaks_that_make_no_ring(route: str, instead: str) -> None:
+    given = report(LEAK.replace(route, instead).partition("pe1# dmesg")[0])
+    assert not of(given, "routing-loop")
+
+
+def test_a_vrf_that_only_leads_into_the_ring() -> None:
+    """And a leak that is in the table main, which every VRF without a route of its own uses."""
+    text = LEAK.replace(
+        "4: eth1@if2: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue master tenant state",
+        "6: lab: <NOARP,MASTER,UP,LOWER_UP> mtu 65575 qdisc noqueue state UP\n"
+        "    link/ether 22:00:ec:35:2e:e6 brd ff:ff:ff:ff:ff:ff promiscuity 0\n"
+        "    vrf table 30 addrgenmode eui64\n"
+        "4: eth1@if2: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue master lab state",
+    ).replace(
+        "default dev internet table 10 scope link ",
+        "default dev tenant table 30 scope link \ndefault dev internet scope link ",
+    )
+    found = only(report(text), "routing-loop")
+    assert found.details["ring"] == ["pe1 (VRF internet)", "pe1 (VRF tenant)"]
+    assert found.details["routes"] == ["203.0.113.0/24", "default"]

@@ -1,7 +1,14 @@
 """The search over next hops finds every ring, and no prefix that has none."""
 
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -114,3 +121,20 @@ def test_too_many_prefixes_are_told() -> None:
     result = candidates(NOTHING, {(name, ""): host(name, ways) for name, ways in hosts.items()})
     assert result.cut
     assert result.classes == most
+
+
+def test_the_default_route_of_ipv6_is_one_of_ipv6() -> None:
+    everything, own = IPv6Network("::/0"), {"a": "2001:db8::1", "b": "2001:db8::2"}
+    hosts = {
+        (name, ""): Host(
+            DevId(name, "", ""),
+            addresses={IPv6Address(own[name]): Own("eth0", IPv6Interface(f"{own[name]}/64"))},
+            tables={
+                (6, "main"): table_of([Route(everything, hops=(Hop("eth0", IPv6Address(to)),))])
+            },
+        )
+        for name, to in (("a", own["b"]), ("b", own["a"]))
+    }
+    (one,) = candidates(NOTHING, hosts).found
+    assert one.prefix == everything
+    assert next(routes.parts(hosts, [everything]))[0] == everything

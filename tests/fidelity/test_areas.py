@@ -10,9 +10,10 @@ from hopback.datapath.kernel import CURRENT, behaviour_of
 from hopback.datapath.rules import RULES
 from tests.fidelity.areas import areas
 
-NO_FRAMES = ("assumed", "time", "underlay", "wireguard")
-"""What no frame asks a kernel about: time and the underlay are in tests/kernel/test_time.py and
-test_tunnel_routes.py, and no kernel at hand has WireGuard."""
+NO_FRAMES = ("assumed", "time", "underlay", "vrf", "wireguard")
+"""What no frame asks a kernel about: time, the underlay and VRFs within each other are in
+tests/kernel (test_time.py, test_tunnel_routes.py, test_vrf_rings.py), and no kernel at hand has
+WireGuard."""
 
 
 @pytest.mark.skipif(

@@ -64,13 +64,14 @@ class Case:
 
     @cached_property
     def circles(self) -> Circles:
-        """The packets that routers pass round; where one namespace alone has routes, none."""
+        """The packets that routers pass round; where one without VRFs alone has routes, none."""
         routed = {
             (host, extent.netns)
             for host, snapshot in self.network.snapshots.items()
             for extent in snapshot.routes.extents
         }
-        return circles(self.model) if len(routed) > 1 else Circles(())
+        vrfs = any(snapshot.vrfs.rows for snapshot in self.network.snapshots.values())
+        return circles(self.model) if len(routed) > 1 or vrfs else Circles(())
 
     @property
     def wraps(self) -> bool:

@@ -1,6 +1,6 @@
 """Rings that the routing tables make: by which routes of which hosts a packet goes round."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_network
 from typing import NamedTuple
 
@@ -19,15 +19,19 @@ _COUNTED = 32  # rings whose frames are counted: that takes longest
 
 
 class Turn(NamedTuple):
-    """A member of a ring, as the device by which it sends on, and the route that it goes by."""
+    """A member of a ring, as the device by which it sends on, and the route that it goes by.
+
+    ``vrf``: the VRF that has the route, if any.
+    """
 
     dev: DevId
     route: Route
+    vrf: str = ""
 
     @property
     def title(self) -> str:
-        """The host, and the namespace unless it is the host's own."""
-        return placed(self.dev)
+        """The host, the namespace unless it is the host's own, and the VRF."""
+        return f"{placed(self.dev)} (VRF {self.vrf})" if self.vrf else placed(self.dev)
 
     def is_for(self, prefixes: Sequence[Prefix]) -> bool:
         """Whether the route is for just one of the prefixes."""
@@ -38,7 +42,8 @@ class Ring(NamedTuple):
     """Routers that pass on to each other, from the one whose route is the most special.
 
     ``prefixes`` are those for which they do, ``found`` says what becomes of a packet. ``refs`` are
-    the rows that decide, ``unsure`` the answers that it takes where they do not.
+    the rows that decide, ``unsure`` the answers that it takes where they do not. ``nested``: it
+    goes round while it is being sent, by the devices of VRFs that lead into each other.
     """
 
     turns: tuple[Turn, ...]
@@ -48,6 +53,7 @@ class Ring(NamedTuple):
     refs: tuple[Ref, ...]
     confidence: Confidence
     unsure: tuple[str, ...] = ()
+    nested: bool = False
 
     @property
     def sent_back_by(self) -> Turn:
@@ -59,14 +65,16 @@ def rings(case: Case) -> Iterator[Ring]:
     """One for each ring of devices, with all prefixes that the same member sends into it."""
     alike: dict[tuple[DevId, ...], list[tuple[tuple[Turn, ...], Circle]]] = {}
     for circle in case.circles.found:
-        turns = tuple(_turns(case, circle.ring))
+        turns = tuple(_turns(case, circle))
         if turns:
             turns = _from_the_longest(turns)
             alike.setdefault(tuple(turn.dev for turn in turns), []).append((turns, circle))
     for number, found in enumerate(alike.values()):
         circles = [circle for _, circle in found]
         first = circles[0]
-        counted = rounds(case.model, first.journey, first.end) if number < _COUNTED else None
+        nested = first.end.fate != "cycle"
+        count = number < _COUNTED and not nested
+        counted = rounds(case.model, first.journey, first.end) if count else None
         yield Ring(
             turns=found[0][0],
             prefixes=tuple(dict.fromkeys(circle.candidate.prefix for circle in circles)),
@@ -75,6 +83,7 @@ def rings(case: Case) -> Iterator[Ring]:
             refs=merge_refs(*(refs for circle in circles for refs in _refs(case, circle))),
             confidence=_confidence(first),
             unsure=tuple(_unsure(first)),
+            nested=nested,
         )
 
 
@@ -92,13 +101,45 @@ def _unsure(circle: Circle) -> Iterator[str]:
         yield f"{where}: {question.text} {answer}"
 
 
-def _turns(case: Case, ring: Sequence[Hop]) -> Iterator[Turn]:
-    for hop in ring:
-        if hop.why is None or hop.why.rule != "ip-forward":
-            continue
-        for ref in hop.why.refs:
-            rows = case.network.snapshots[ref.host].routes.rows
-            yield from (Turn(hop.place.dev, row) for row in rows if row.cite == ref.cite)
+def _turns(case: Case, circle: Circle) -> Iterator[Turn]:
+    if circle.end.fate != "cycle":
+        yield from _nested_turns(case, circle)
+        return
+    for hop in circle.ring:
+        if hop.why is not None and hop.why.rule == "ip-forward":
+            yield from (_turn(case, hop.place.dev, row) for row in _routes(case, hop.why.refs))
+
+
+def _nested_turns(case: Case, circle: Circle) -> Iterator[Turn]:
+    """Each is the VRF's that the one before leads to; the first routes may only lead into the ring.
+
+    It closes where it is sent to a VRF once more. A route that does so and is the very first one is
+    cited once: then all are of the ring.
+    """
+    dev = circle.journey.hops[circle.end.hop].place.dev
+    host = case.model.hosts[dev[:2]]
+    turns = [
+        Turn(dev._replace(name=hop.dev), row)
+        for row in _routes(case, circle.end.why.refs)
+        for hop in row.hops
+        if hop.dev and host.vrf(hop.dev) == hop.dev
+    ]
+    *earlier, last = turns
+    begun = next((n + 1 for n, turn in enumerate(earlier) if turn.dev == last.dev), 0)
+    for before, turn in zip((last, *turns[begun:]), turns[begun:], strict=False):
+        yield turn._replace(vrf=before.dev.name)
+
+
+def _routes(case: Case, refs: Iterable[Ref]) -> Iterator[Route]:
+    for ref in refs:
+        rows = case.network.snapshots[ref.host].routes.rows
+        yield from (row for row in rows if row.cite == ref.cite)
+
+
+def _turn(case: Case, dev: DevId, row: Route) -> Turn:
+    """A route of a VRF's table is that VRF's."""
+    vrfs = case.model.hosts[dev[:2]].vrfs.values()
+    return Turn(dev, row, next((vrf.dev for vrf in vrfs if vrf.table == row.table), ""))
 
 
 def _from_the_longest(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
@@ -116,6 +157,11 @@ def prefix_of(route: Route) -> Prefix:
 def _refs(case: Case, circle: Circle) -> Iterator[tuple[Ref, ...]]:
     """What sent the packet on, the devices' own addresses, and what lets its source pass."""
     yield circle.origin
+    if circle.end.fate != "cycle":
+        yield _entered(case, circle)
+        yield from _unchecked(case, circle.journey.hops[0].place.dev)
+        yield circle.end.why.refs
+        return
     for hop in circle.ring:
         yield hop.why.refs if hop.why else ()
         if hop.place.way == "out":
@@ -123,6 +169,13 @@ def _refs(case: Case, circle: Circle) -> Iterator[tuple[Ref, ...]]:
             yield device.mac.refs if device.mac else ()
         else:
             yield from _unchecked(case, hop.place.dev)
+
+
+def _entered(case: Case, circle: Circle) -> tuple[Ref, ...]:
+    """An address of the device by which it comes in: there are hosts in its subnet."""
+    dev, version = circle.journey.hops[0].place.dev, circle.candidate.target.version
+    owns = case.model.hosts[dev[:2]].owns
+    return next(o.refs for o in owns if (o.dev, o.at.version) == (dev.name, version))
 
 
 def _unchecked(case: Case, dev: DevId) -> Iterator[tuple[Ref, ...]]:

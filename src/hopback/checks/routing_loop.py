@@ -3,7 +3,9 @@
 Each router takes one from the TTL (net/ipv4/ip_forward.c:ip_forward, net/ipv6/ip6_output.c:
 ip6_forward), so a packet goes round as long as that lasts; who takes the last one sends ICMP time
 exceeded. The usual cause is a prefix that one router sends to another, which has no route of its
-own for it and sends it back by its default route.
+own for it and sends it back by its default route. Between VRFs of one host, whose routes lead out
+by each other's devices, it goes round while it is being sent, until a limit to nested transmissions
+ends it (net/core/dev.c:__dev_queue_xmit).
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +16,7 @@ from hopback.checks.round_signs import Round, is_in, rounds
 from hopback.checks.words import named
 from hopback.datapath.rules import RULES
 from hopback.findings import CONFIDENCES, Evidence, Finding
-from hopback.network.facts import Ref
+from hopback.network.facts import DevId, Ref
 from hopback.snapshot.rows import RouteAnswer
 
 NAME = "routing-loop"
@@ -54,16 +56,18 @@ def _ring(case: Case, ring: Ring, sign: tuple[str, Round] | None) -> Finding:
     """``sign``: what shows that it happened, and on which host."""
     back, seen = ring.sent_back_by, sign[1] if sign else None
     happened = seen is not None and seen.confidence != "possible"
+    logged = tuple(_dead_loops(case, ring)) if ring.nested else ()
     confidence = "likely" if happened and ring.confidence == "possible" else ring.confidence
     because = case.evidence("route-ring", ring.refs)
     if sign is not None:
         because += _evidence(case, *sign)
+    because += case.evidence("dead-loop", logged)
     prefixes = [str(prefix) for prefix in ring.prefixes]
     return Finding(
         check=NAME,
         group="comes-back",
         severity="warning" if confidence == "possible" else "error",
-        evidence=seen.evidence if seen and happened else "simulated",
+        evidence=seen.evidence if seen and happened else "reported" if logged else "simulated",
         confidence=confidence,
         host=back.dev.host,
         subject=prefixes[0],
@@ -94,6 +98,15 @@ def _ring(case: Case, ring: Ring, sign: tuple[str, Round] | None) -> Finding:
     )
 
 
+def _dead_loops(case: Case, ring: Ring) -> Iterator[Ref]:
+    """What the kernel logged of the devices of a ring of VRFs."""
+    devices = {turn.dev for turn in ring.turns}
+    for host, snapshot in case.network.snapshots.items():
+        for row in snapshot.tunnel_loops.rows:
+            if DevId(host, row.netns, row.dev) in devices:
+                yield Ref(host, row.cite)
+
+
 def _told(ring: Ring) -> str:
     first, back = ring.turns[0], ring.sent_back_by
     others = f" and {len(ring.prefixes) - 1} more prefixes" if len(ring.prefixes) > 1 else ""
@@ -102,6 +115,8 @@ def _told(ring: Ring) -> str:
     count = f", {frames} frames for one with TTL 64" if frames else ""
     sends = "sends back" if len(ring.turns) == 2 else "sends on"
     by = "its default route" if back.route.destination == "default" else back.route.destination
+    if ring.nested:
+        count = "; Linux drops it on its way out, and logs a dead loop"
     return (
         f"Packets for {ring.prefixes[0]}{others} go round, {way}: {back.title} {sends} by {by}"
         f" what it has no other route for{count}."

@@ -10,6 +10,7 @@ until its TTL or its room runs out.
 from collections.abc import Iterator, Sequence
 
 from hopback.checks.case import Case, path_steps
+from hopback.checks.ring_routes import rings
 from hopback.checks.tunnel_chain import Link, chains
 from hopback.checks.tunnel_rounds import Round, rounds
 from hopback.checks.words import joined, named, placed
@@ -21,7 +22,10 @@ from hopback.snapshot.rows import TunnelLoop
 
 NAME = "tunnel-recursion"
 
-_OTHER_LOOPS = "other virtual devices (bridges, macvlans) on top of each other"
+_OTHER_LOOPS = (
+    "VRFs whose routes lead into each other (routing-loop), or other virtual devices (bridges,"
+    " macvlans) on top of each other"
+)
 _LOGS = {
     "own-route": "Local routing loop detected!",
     "own-remote": "Routing loop! Remote address found on this node!",
@@ -39,6 +43,7 @@ def check(case: Case) -> Iterator[Finding]:
         for found in rounds(case.model, told):
             told |= found.devices
             yield _round_finding(case, found)
+    told |= {turn.dev for ring in rings(case) if ring.nested for turn in ring.turns}
     for host, snapshot in case.network.snapshots.items():
         logged: dict[DevId, list[TunnelLoop]] = {}
         for row in snapshot.tunnel_loops.rows:

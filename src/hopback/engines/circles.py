@@ -42,8 +42,8 @@ class Circle(NamedTuple):
 
     @property
     def ring(self) -> tuple[Hop, ...]:
-        """The hops that repeat."""
-        return self.journey.ring(self.end)
+        """The hops that repeat; where it goes round within a host, the hop at which it does."""
+        return self.journey.ring(self.end) or (self.journey.hops[self.end.hop],)
 
 
 class Unfollowed(NamedTuple):
@@ -148,8 +148,10 @@ def let_in(model: Model, origin: Origin, target: Ip) -> tuple[Trace, ...]:
 
 
 def cycle_of(journey: Trace) -> End | None:
-    """The end of a ring in which routers alone send the packet on."""
+    """The end of a ring in which routers alone send the packet on, or VRFs of one router."""
     for end in journey.ends:
+        if end.why.rule == "vrf-recursion":
+            return end
         if end.fate == "cycle":
             rules = {hop.why.rule for hop in journey.ring(end) if hop.why}
             if "ip-forward" in rules and not any(rule.startswith("ipvs") for rule in rules):

@@ -25,9 +25,9 @@ MAX_PLACES = 20_000
 class Rounds(Struct, frozen=True):
     """What becomes of a packet that goes round through ``ring``.
 
-    ``frames`` are those that pass from one namespace to another until it is gone, the first
-    included; None where they have no end, or more of one than were followed. ``told`` is what the
-    host says that drops it.
+    ``frames`` are those that pass from one namespace to another, or between the ends of a veth,
+    until it is gone, the first included; None where they have no end, or more of one than were
+    followed. ``told`` is what the host says that drops it.
     """
 
     endless: bool
@@ -130,7 +130,9 @@ class _Graph:
     def _go(self, node: _Node, moved: Send | Cross) -> tuple[int, bool]:
         """The next place, and whether the packet came there by a wire, and anew."""
         same = _version(moved.frame) == _version(node.frame)
-        crosses = moved.dev[:2] != node.place.dev[:2]
+        here = self._model.network.devices.get(node.place.dev)
+        pair = here is not None and here.peer is not None and here.peer.value == moved.dev
+        crosses = moved.dev[:2] != node.place.dev[:2] or pair
         counted = node.counted and same
         there = _Node(_place(moved), moved.frame, moved.skb, counted or crosses)
         return self._arrive(there), crosses and not counted

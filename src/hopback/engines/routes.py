@@ -1,6 +1,7 @@
 """Which prefixes may go round between namespaces: a search over next hops, with no packet yet.
 
-Every member of a ring has a route that leads to another member. So only the prefixes of such routes
+Every member of a ring has a route that leads to another member; VRFs make a namespace a ring by
+itself. So only the prefixes of such routes
 are tried, each by an address that is in no longer prefix of any table; and of all tables of a
 namespace each may be the one that counts. ``circles`` follows what is found.
 """
@@ -8,10 +9,10 @@ namespace each may be the one that counts. ``circles`` follows what is found.
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import NamedTuple
 
-from hopback.datapath.ip.fib import Family, Prefix, Route, Table
+from hopback.datapath.ip.fib import Family, Hop, Prefix, Route, Table
 from hopback.datapath.ip.host import Host
 from hopback.datapath.skb import Ip
 from hopback.network.facts import DevId
@@ -57,7 +58,7 @@ def candidates(network: Network, hosts: Mapping[Space, Host]) -> Candidates:
     owners = _Owners(network, hosts)
     for family in _FAMILIES:
         inward = _inward(hosts, owners, family)
-        if len(inward) < 2:
+        if len(inward) < 2 and not any(hosts[space].vrfs for space in inward):
             continue
         apart, most = _Classes(hosts, family), classes + MAX_LOOKUPS // len(inward)
         for prefix in sorted({p for spaces in inward.values() for t in spaces for p in t.inward}):
@@ -67,7 +68,8 @@ def candidates(network: Network, hosts: Mapping[Space, Host]) -> Candidates:
             for number in members:
                 for ring in _rings({s: set(_next(ts, number)) for s, ts in inward.items()}):
                     target = _address(number, family)
-                    found.setdefault((target, ring), Candidate(ip_network(prefix), target, ring))
+                    whole = _network(*prefix, family)
+                    found.setdefault((target, ring), Candidate(whole, target, ring))
     return Candidates(tuple(found.values()), classes, cut)
 
 
@@ -106,9 +108,11 @@ class _Owners:
         self._by_text = {str(address): spaces for address, spaces in self._by_address.items()}
 
     def of(self, host: Host, route: Route) -> frozenset[Space]:
-        """The other namespaces that the route may lead to."""
+        """The namespaces that the route may lead to; its own, if to another VRF of it."""
         found: set[Space] = set()
+        within = False
         for hop in route.hops:
+            within = within or _leads_to_another_vrf(host, hop)
             if hop.via is None:
                 for remote in self._remotes.get(host.id._replace(name=hop.dev), ()):
                     found |= self._by_text.get(remote, set())
@@ -116,7 +120,15 @@ class _Owners:
             found |= self._by_address.get(hop.via, set())
             known = host.neighbours.get((hop.dev, hop.via))
             found |= self._by_mac.get(known.mac, set()) if known else set()
-        return frozenset(found - {host.id[:2]})
+        own = {host.id[:2]}
+        return frozenset(found | own if within else found - own)
+
+
+def _leads_to_another_vrf(host: Host, hop: Hop) -> bool:
+    """By that VRF's own device, or by a pair of devices one of which is in it."""
+    vrf = host.vrf(hop.dev)
+    own = host.addresses.get(hop.via) if hop.via else None
+    return (vrf != "" and hop.dev == vrf) or (own is not None and host.vrf(own.dev) != vrf)
 
 
 class _Toward(NamedTuple):
@@ -214,7 +226,7 @@ class _Classes:
             member = _gap(begin, -end, self._inside(begin, -end))
             if member is not None:
                 length = self._bits - (-end - begin).bit_length()
-                yield ip_network((begin, length)), member
+                yield _network(begin, length, self._family), member
 
     def _inside(self, first: int, last: int) -> list[tuple[int, int]]:
         begin = bisect_right(self._spans, (first, -last))
@@ -223,6 +235,10 @@ class _Classes:
 
 def _address(number: int, family: Family) -> Ip:
     return IPv4Address(number) if family == 4 else IPv6Address(number)
+
+
+def _network(number: int, length: int, family: Family) -> Prefix:
+    return IPv4Network((number, length)) if family == 4 else IPv6Network((number, length))
 
 
 def _is_unrouted(address: Ip) -> bool:

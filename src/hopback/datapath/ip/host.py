@@ -56,6 +56,11 @@ class Host(Struct, frozen=True):
         """Whether the device has an IPv4 address."""
         return any(own.dev == dev and own.at.version == 4 for own in self.addresses.values())
 
+    def vrf(self, dev: str) -> str:
+        """The VRF that a device belongs to or is; "" for none."""
+        found = self.vrfs.get(dev)
+        return found.dev if found else ""
+
     def table(self, family: Family, name: str) -> Table | None:
         """A routing table; None where nobody listed it.
 

@@ -93,11 +93,16 @@ class IpLayer(Struct, frozen=True):
             return Blind("a packet that is sent on in fragments", mtu.refs)
         return Drop(Why("ip-too-big", merge_refs(way.refs, mtu.refs)))
 
-    def finish(self, sent: Passed, way: Way, why: Why) -> Effect:
-        """ip_output.c:ip_finish_output2: the frame is the neighbour's."""
+    def finish(self, sent: Passed, way: Way, why: Why, within: tuple[str, ...] = ()) -> Effect:
+        """ip_output.c:ip_finish_output2: the frame is the neighbour's.
+
+        ``within``: the VRFs by whose devices it is going out already.
+        """
         vrf = self.host.vrfs.get(way.dev)
         if vrf is not None and vrf.dev == way.dev:
-            return self._through(sent, vrf, why)
+            if vrf.dev in within:  # and so on: the tables are the same each time
+                return Drop(Why("vrf-recursion", why.refs))
+            return self._through(sent, vrf, why, within)
         out = self.host.id._replace(name=way.dev)
         device = self.network.devices.get(out)
         if device and device.kind and device.kind.value in WITHOUT_NEIGHBOURS:
@@ -114,7 +119,7 @@ class IpLayer(Struct, frozen=True):
         skb = replace(sent.skb, physin="", dnatted=False, packet_type=None)
         return Send(out, frame, also(why, found.refs), skb)
 
-    def _through(self, sent: Passed, vrf: VrfOf, why: Why) -> Effect:
+    def _through(self, sent: Passed, vrf: VrfOf, why: Why, within: tuple[str, ...]) -> Effect:
         """Out by a VRF device: routed once more, by its table (vrf_process_v4_outbound)."""
         packet = packet_of(sent.frame)
         if packet is None:
@@ -136,7 +141,7 @@ class IpLayer(Struct, frozen=True):
         why = also(why, passed.refs)
         if way.kind != "out":
             return Deliver(self.host.id._replace(name=vrf.dev), sent.frame, "host", why, sent.skb)
-        return self.finish(sent, way, why)
+        return self.finish(sent, way, why, (*within, vrf.dev))
 
     def unchanged(
         self,

@@ -87,6 +87,12 @@ IP_RULES = {
         "nobody answers for the next hop: dropped, the sender is told",
         "ip",
     ),
+    "vrf-recursion": RuleInfo(
+        "drivers/net/vrf.c:vrf_process_v4_outbound, net/core/dev.c:__dev_queue_xmit",
+        "out by a VRF that it is going out by already: dropped, too many transmissions within each"
+        " other",
+        "vrf",
+    ),
     "icmp-time-exceeded": RuleInfo(
         "net/ipv4/icmp.c:__icmp_send, net/ipv6/icmp.c:icmp6_send",
         "the sender of a packet whose time to live has run out is told so",
