@@ -20,14 +20,23 @@ from hopback.snapshot.table import Missing, Rows
 from hopback.sources.open import open_source
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-NAMES = ("libvirt", "vm61-bond", "incident-b", "weave-trunk")
+NAMES = (
+    "libvirt",
+    "vm61-bond",
+    "incident-b",
+    "weave-trunk",
+    "directors/split/a directors/split/b",
+    "tunnel-recursion/left tunnel-recursion/right",
+    "vrf-leak",
+)
+"""Each in one or several places, for as many hosts."""
 
 
 @cache
 def recorded(name: str) -> tuple[Snapshot, ...]:
-    found = open_source(str(FIXTURES / name)).snapshots
+    found = [s for part in name.split() for s in open_source(str(FIXTURES / part)).snapshots]
     assert found
-    return found
+    return tuple(found)
 
 
 def damaged(snapshot: Snapshot, chance: random.Random) -> Snapshot:

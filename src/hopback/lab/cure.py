@@ -16,19 +16,17 @@ from hopback.lab.segment import Segment
 from hopback.lab.steps import Refused, Step, Tool
 from hopback.network.build import build
 from hopback.remedies import sticky_entry
-from hopback.remedies.alternatives import REMEDIES
 from hopback.remedies.prove import changed
-from hopback.remedies.reflected import OFFERED
+from hopback.remedies.reflected import BY_NAME
 from hopback.remedies.remedy import Remedy
 from hopback.remedies.target import Target, behind
 from hopback.snapshot.patch import Add
 from hopback.snapshot.rows import FilterChain, FilterRule
 
-_BY_NAME = {remedy.name: remedy for remedy in (*OFFERED, *REMEDIES)}
 _TOOLS: dict[str, Tool] = {"ip": "ip", "bridge": "bridge"}
 _WHY = "the remedy"
 
-NAMES = (sticky_entry.NAME, *_BY_NAME)
+NAMES = (sticky_entry.NAME, *BY_NAME)
 """The remedies that can be tried, by their stable names."""
 
 
@@ -54,7 +52,7 @@ def cure(name: str, model: Model, built: Model, segment: Segment) -> Cure:
     """
     if name == sticky_entry.NAME:
         return _pin(built, segment)
-    remedy = _BY_NAME[name]
+    remedy = BY_NAME[name]
     station = segment.station
     hairpin = segment.home.port.flags.get("hairpin")
     if hairpin is None or not hairpin.value:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface
 from types import MappingProxyType
 
 from msgspec.structs import replace
 
 from hopback.datapath.bridge.state import NeighbourEntry
 from hopback.datapath.hosts import VALID
-from hopback.datapath.ip.fib import LEADING_NOWHERE, Family, Hop, Route, Table, table_of
+from hopback.datapath.ip.fib import LEADING_NOWHERE, Family, Hop, Prefix, Route, Table, table_of
 from hopback.datapath.ip.host import Host, VrfOf
 from hopback.datapath.ip.listed import Shown, routes_shown, rules_shown
 from hopback.datapath.ip.local import Own, local_routes
@@ -23,7 +23,7 @@ from hopback.snapshot.model import Snapshot
 from hopback.snapshot.rows import FilterChain
 from hopback.snapshot.rows import Route as RouteRow
 
-_EVERYTHING = {4: ip_network("0.0.0.0/0"), 6: ip_network("::/0")}
+_EVERYTHING: Mapping[Family, Prefix] = {4: IPv4Network("0.0.0.0/0"), 6: IPv6Network("::/0")}
 _ROUTED = frozenset({"ip", "ip6", "inet"})
 _PREFERENCES = {"low": 0, "medium": 1, "high": 2}
 _BOTH: tuple[Family, ...] = (4, 6)
@@ -112,23 +112,29 @@ def _tables(
 
 
 def _route(row: RouteRow, ref: Ref) -> Route:
-    everything = row.destination == "default"
     odd = _odd(row)
     hops = tuple(
         Hop(hop.dev or "", _ip(hop.via), hop.weight, hop.dead, hop.linkdown) for hop in row.hops
     )
     return Route(
-        to=_EVERYTHING[row.family] if everything else ip_network(row.destination, strict=False),
+        to=_prefix(row.destination, row.family),
         kind=odd or row.kind,
         hops=hops if hops or row.kind in LEADING_NOWHERE else (Hop(""),),
         metric=row.metric or 0,
         table=row.table,
         tos=_tos(row.tos) or 0,
-        origin=ip_network(row.origin, strict=False) if row.origin else None,
+        origin=_prefix(row.origin, row.family) if row.origin else None,
         preference=_PREFERENCES.get(row.preference or "", 1),
         source=None if odd else _ip(row.source),
         refs=(ref,),
     )
+
+
+def _prefix(text: str, family: Family) -> Prefix:
+    """Raises ValueError for one of the other family, which no table of this one can have."""
+    if text == "default":
+        return _EVERYTHING[family]
+    return IPv4Network(text, strict=False) if family == 4 else IPv6Network(text, strict=False)
 
 
 def _ip(text: str | None) -> Ip | None:

@@ -28,7 +28,7 @@ def answered(
     """Somebody asks for ``own``, which the station uses."""
     why = Why("nd-answered", own.refs)
     told = Na(own.address, station.settings.forwarding, override=not own.optimistic)
-    return _reply(station, frame, packet, (own.address, told), why)
+    return _reply(station, packet, (own.address, told), why)
 
 
 def proxied(station: Interface, frame: Frame, packet: Ipv6, message: Ns) -> tuple[HostEffect, ...]:
@@ -52,7 +52,7 @@ def proxied(station: Interface, frame: Frame, packet: Ipv6, message: Ns) -> tupl
         return (Drop(Why("nd-no-source")),)
     if _may_be_elsewhere(source, packet.src):
         return (Blind("the answer may have the address of another interface", source.refs),)
-    effects = _reply(station, frame, packet, (source.address, told), why)
+    effects = _reply(station, packet, (source.address, told), why)
     if is_group(frame.dst) and settings.proxy_delay:
         return tuple(_later(effect, settings.proxy_delay) for effect in effects)
     return effects
@@ -63,7 +63,7 @@ def _later(effect: HostEffect, most: int) -> HostEffect:
 
 
 def _reply(
-    station: Interface, frame: Frame, packet: Ipv6, told: tuple[IPv6Address, Na], why: Why
+    station: Interface, packet: Ipv6, told: tuple[IPv6Address, Na], why: Why
 ) -> tuple[HostEffect, ...]:
     """The answer, to all nodes if nobody in particular asked, else to the asker.
 
