@@ -159,7 +159,7 @@ def _refs(case: Case, circle: Circle) -> Iterator[tuple[Ref, ...]]:
     yield circle.origin
     if circle.end.fate != "cycle":
         yield _entered(case, circle)
-        yield from _unchecked(case, circle.journey.hops[0].place.dev)
+        yield from _unchecked(case, circle, circle.journey.hops[0].place.dev)
         yield circle.end.why.refs
         return
     for hop in circle.ring:
@@ -168,7 +168,7 @@ def _refs(case: Case, circle: Circle) -> Iterator[tuple[Ref, ...]]:
             device = case.network.devices[hop.place.dev]
             yield device.mac.refs if device.mac else ()
         else:
-            yield from _unchecked(case, hop.place.dev)
+            yield from _unchecked(case, circle, hop.place.dev)
 
 
 def _entered(case: Case, circle: Circle) -> tuple[Ref, ...]:
@@ -178,8 +178,10 @@ def _entered(case: Case, circle: Circle) -> tuple[Ref, ...]:
     return next(o.refs for o in owns if (o.dev, o.at.version) == (dev.name, version))
 
 
-def _unchecked(case: Case, dev: DevId) -> Iterator[tuple[Ref, ...]]:
-    """The settings by which rp_filter is off: the larger counts (IN_DEV_MAXCONF)."""
+def _unchecked(case: Case, circle: Circle, dev: DevId) -> Iterator[tuple[Ref, ...]]:
+    """The settings by which IPv4's rp_filter is off: the larger counts (IN_DEV_MAXCONF)."""
+    if circle.candidate.target.version == 6:
+        return
     both = of_both(case.model.hosts[dev[:2]].settings, 4, dev.name, "rp_filter")
     told = [fact for fact in both if fact is not None]
     largest = max((fact.value for fact in told), default=0)

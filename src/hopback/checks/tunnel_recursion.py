@@ -43,7 +43,8 @@ def check(case: Case) -> Iterator[Finding]:
         for found in rounds(case.model, told):
             told |= found.devices
             yield _round_finding(case, found)
-    told |= {turn.dev for ring in rings(case) if ring.nested for turn in ring.turns}
+    if any(snapshot.tunnel_loops.rows for snapshot in case.network.snapshots.values()):
+        told |= {turn.dev for ring in rings(case) if ring.nested for turn in ring.turns}
     for host, snapshot in case.network.snapshots.items():
         logged: dict[DevId, list[TunnelLoop]] = {}
         for row in snapshot.tunnel_loops.rows:
