@@ -258,6 +258,12 @@ def test_one_router_alone_claims_nothing() -> None:
 LEAK = (Path(__file__).parents[1] / "fixtures/vrf-leak/paste.txt").read_text()
 
 
+BELOW = (
+    "<BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP mode DEFAULT\n"
+    "    link/ether b2:9a:1b:45:87:6e brd ff:ff:ff:ff:ff:ff"
+)
+
+
 def test_vrfs_that_leak_to_each_other() -> None:
     given = report(LEAK)
     assert given.verdict == "comes-back"
@@ -309,3 +315,18 @@ def test_a_vrf_that_only_leads_into_the_ring() -> None:
     found = only(report(text), "routing-loop")
     assert found.details["ring"] == ["pe1 (VRF internet)", "pe1 (VRF tenant)"]
     assert found.details["routes"] == ["203.0.113.0/24", "default"]
+
+
+def test_a_vlan_device_in_a_vrf() -> None:
+    """The packet comes in by the device below, which has no address."""
+    text = (
+        LEAK.replace("4: eth1@if2:", "4: eth1.7@eth1:")
+        .replace("    veth \n", "    vlan protocol 802.1Q id 7 <REORDER_HDR> \n", 1)
+        .replace("5: eth0@if3", f"6: eth1: {BELOW}\n5: eth0@if3", 1)
+        .replace("global eth1", "global eth1.7")
+        .replace("dev eth1", "dev eth1.7")
+        .replace("conf.eth1", "conf.eth1/7")
+    )
+    found = only(report(text), "routing-loop")
+    assert (found.subject, found.confidence) == ("203.0.113.0/24", "certain")
+    assert any("vlan protocol 802.1Q id 7" in row.text for row in found.because)

@@ -159,7 +159,9 @@ def _refs(case: Case, circle: Circle) -> Iterator[tuple[Ref, ...]]:
     yield circle.origin
     if circle.end.fate != "cycle":
         yield _entered(case, circle)
-        yield from _unchecked(case, circle, circle.journey.hops[0].place.dev)
+        yield from _unchecked(case, circle, circle.entrance)
+        way = circle.journey.path(circle.end.hop)
+        yield from (hop.why.refs for hop in way if hop.why)
         yield circle.end.why.refs
         return
     for hop in circle.ring:
@@ -173,7 +175,7 @@ def _refs(case: Case, circle: Circle) -> Iterator[tuple[Ref, ...]]:
 
 def _entered(case: Case, circle: Circle) -> tuple[Ref, ...]:
     """An address of the device by which it comes in: there are hosts in its subnet."""
-    dev, version = circle.journey.hops[0].place.dev, circle.candidate.target.version
+    dev, version = circle.entrance, circle.candidate.target.version
     owns = case.model.hosts[dev[:2]].owns
     return next(o.refs for o in owns if (o.dev, o.at.version) == (dev.name, version))
 

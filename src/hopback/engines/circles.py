@@ -27,7 +27,7 @@ _ANYWHERE = {4: ip_address("198.18.0.1"), 6: ip_address("2001:2::1")}
 
 
 class Circle(NamedTuple):
-    """A packet whose ``journey`` goes round at ``end``.
+    """A packet that comes in by ``entrance``, and whose ``journey`` goes round at ``end``.
 
     ``always``: whatever the tables leave open. ``usual``: with the answers most systems would give.
     ``origin`` are the rows that the packet's source was chosen by.
@@ -38,6 +38,7 @@ class Circle(NamedTuple):
     end: End
     always: bool
     usual: bool
+    entrance: DevId
     origin: tuple[Ref, ...] = ()
 
     @property
@@ -133,6 +134,7 @@ def _turning(candidate: Candidate, worlds: Sequence[Trace], origin: Origin) -> C
         end=end,
         always=len(turning) == len(worlds),
         usual=journey is worlds[0],
+        entrance=origin.dev,
         origin=origin.refs,
     )
 
